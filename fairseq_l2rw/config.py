@@ -1,0 +1,150 @@
+"""Every option of the task, one dataclass a concern; flags and hydra keys both come from here."""
+
+# ruff: noqa: UP045  (the parser of flags in fairseq knows Optional[X], not X | None)
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from fairseq.tasks.translation import TranslationConfig
+from omegaconf import II
+
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.metagradient import METHODS
+from fairseq_l2rw.weighting import names
+from fairseq_l2rw.weighting.heads import HEADS
+
+
+def _option(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class WeightingConfig:
+    """Which rule turns a batch into weights."""
+
+    weighting: str = _option(
+        "deep",
+        "how sentences are weighted: 'uniform' (plain training), 'deep' (a teacher that reads "
+        "internal states and surface information), or a name registered by your own --user-dir",
+    )
+    weight_unit: str = _option("sentence", "what gets a weight: 'sentence' ('token': not yet)")
+    weighting_warmup: int = _option(
+        200,
+        "updates during which every weight is 1 while the teacher already learns; the student's "
+        "states carry little before it can translate at all",
+    )
+    weights_dir: Optional[str] = _option(
+        None,
+        "folder for the record of weights: Parquet files with a row a sentence and update "
+        "(update, epoch, id, weight, loss, length); a run started from scratch replaces it",
+    )
+
+
+@dataclass
+class MetaConfig:
+    """Where the meta-gradient comes from and how it is computed."""
+
+    meta_subset: str = _option(
+        "valid", "split of DATA that holds the trusted pairs which drive the teacher"
+    )
+    meta_interval: int = _option(2, "student updates from one meta-gradient to the next")
+    meta_window: int = _option(1, "student updates that a meta-gradient looks back through (1)")
+    meta_method: str = _option(
+        "auto",
+        "how per-sentence inner products are computed: 'forward' (forward mode, cheapest), "
+        "'reverse' (double backward), or 'auto': forward where the model allows it, else reverse",
+    )
+    meta_params: str = _option(
+        r"encoder_attn|decoder\.attention",
+        "regular expression searched in parameter names: the parameters looked back through "
+        "('.' for all); the default is the attention from decoder to encoder, which carries "
+        "the clearest signal",
+    )
+    meta_max_tokens: Optional[int] = _option(
+        None, "target tokens in a dev batch at most (default: --max-tokens)"
+    )
+    meta_average: float = _option(
+        0.9,
+        "decay of the running mean of dev gradients over meta-gradients; it lowers their noise "
+        "(0: this dev batch only, the exact meta-gradient of one dev batch)",
+    )
+
+
+@dataclass
+class TeacherConfig:
+    """What the teacher reads, its size and how it learns."""
+
+    teacher_head: str = _option(
+        "least-squares",
+        "how the teacher maps features to a score: 'least-squares' (linear, solved against the "
+        "meta-gradient in closed form) or 'mlp' (one hidden layer, Adam on the meta-gradient)",
+    )
+    teacher_hidden_size: int = _option(64, "hidden units of --teacher-head mlp")
+    teacher_lr: float = _option(1e-3, "Adam's learning rate for --teacher-head mlp")
+    teacher_memory: int = _option(
+        200, "meta-gradients that --teacher-head least-squares remembers (exponential forgetting)"
+    )
+    teacher_ridge: float = _option(
+        0.3, "ridge penalty of --teacher-head least-squares, in units of a feature's variance"
+    )
+    teacher_sharpness: float = _option(
+        3.0,
+        "weight = 2 * sigmoid(sharpness * score / its standard deviation) for least-squares; "
+        "larger values separate more, 0 gives every sentence the same weight",
+    )
+    teacher_depth: int = _option(
+        1,
+        "layers read from the top of encoder and decoder: 1 is the encoder output and the states "
+        "before the output projection, 2 adds the layer below on each side, ...",
+    )
+
+
+@dataclass
+class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, TeacherConfig):
+    """Options of ``--task l2rw_translation``: fairseq's translation task and the four above."""
+
+    # Read, never set here: what the trainer runs with.
+    max_tokens: Optional[int] = II("dataset.max_tokens")
+    valid_subset: str = II("dataset.valid_subset")
+    disable_validation: bool = II("dataset.disable_validation")
+    max_update: int = II("optimization.max_update")
+    max_epoch: int = II("optimization.max_epoch")
+    seed: int = II("common.seed")
+
+
+def check(cfg: L2RWTranslationConfig) -> None:
+    """Raise :class:`InputError` at the first option that cannot work, naming its flag."""
+    _one_of("--weighting", cfg.weighting, names())
+    if cfg.weight_unit == "token":
+        raise InputError("--weight-unit token is not there yet; use --weight-unit sentence")
+    _one_of("--weight-unit", cfg.weight_unit, ["sentence"])
+    _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
+    _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
+    for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
+        _at_least(1, flag, getattr(cfg, flag))
+    for flag in ("weighting_warmup", "teacher_ridge", "teacher_sharpness", "teacher_lr"):
+        _at_least(0, flag, getattr(cfg, flag))
+    _at_least(2, "teacher_memory", cfg.teacher_memory)
+    if cfg.meta_max_tokens is not None:
+        _at_least(1, "meta_max_tokens", cfg.meta_max_tokens)
+    if not 0 <= cfg.meta_average < 1:
+        raise InputError(f"--meta-average must be in [0, 1), got {cfg.meta_average}")
+    if cfg.meta_window > 1:
+        raise InputError("--meta-window above 1 is not there yet; use --meta-window 1")
+    try:
+        re.compile(cfg.meta_params)
+    except re.error as error:
+        raise InputError(
+            f"--meta-params {cfg.meta_params!r} is not a regular expression: {error}"
+        ) from None
+
+
+def _one_of(flag: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        raise InputError(f"unknown {flag} {value!r}; known: {', '.join(known)}")
+
+
+def _at_least(bound: int, name: str, value: float) -> None:
+    if not value >= bound:
+        raise InputError(f"--{name.replace('_', '-')} must be at least {bound}, got {value}")

@@ -1,0 +1,132 @@
+"""Label-smoothed cross entropy, a loss for every sentence, and their weighted sum."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from fairseq.criterions import register_criterion
+from fairseq.criterions.label_smoothed_cross_entropy import (
+    LabelSmoothedCrossEntropyCriterion,
+    LabelSmoothedCrossEntropyCriterionConfig,
+    label_smoothed_nll_loss,
+)
+from fairseq.logging import metrics
+from torch import Tensor
+
+from fairseq_l2rw.errors import InputError
+
+
+@dataclass(frozen=True)
+class TokenLosses:
+    """Per-token quantities of a batch, shape (N, T) each, 0 at padding; losses in nats."""
+
+    loss: Tensor  # label-smoothed
+    nll: Tensor  # -log p(reference)
+    log_best: Tensor  # log p of the likeliest token
+    real: Tensor  # bool: not padding
+
+    def sentences(self) -> Tensor:
+        """Loss summed over each sentence, shape (N,)."""
+        return self.loss.sum(1)
+
+
+@dataclass
+class L2RWCriterionConfig(LabelSmoothedCrossEntropyCriterionConfig):
+    """The options of fairseq's own criterion; how sentences are weighted is the task's."""
+
+
+@register_criterion("l2rw_label_smoothed_cross_entropy", dataclass=L2RWCriterionConfig)
+class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
+    """fairseq's criterion with the loss sum_i w_i l_i and the sample size sum_i w_i n_i.
+
+    The trainer divides the gradient by the sample size summed over sub-batches and workers, so
+    that only relative weights matter, over the whole update. In validation every weight is 1.
+    """
+
+    # fairseq fills these parameters from the options of the same names.
+    def __init__(
+        self,
+        task: Any,
+        sentence_avg: bool,
+        label_smoothing: float,
+        ignore_prefix_size: int = 0,
+        report_accuracy: bool = False,
+    ) -> None:
+        super().__init__(task, sentence_avg, label_smoothing, ignore_prefix_size, report_accuracy)
+        if not hasattr(task, "reweighting"):
+            raise InputError(
+                "--criterion l2rw_label_smoothed_cross_entropy needs --task l2rw_translation, "
+                f"got the task {type(task).__name__}"
+            )
+
+    def forward(self, model: Any, sample: dict[str, Any], reduce: bool = True) -> Any:
+        """Loss, sample size and numbers for the log of a batch, as fairseq's trainer expects."""
+        if sample.get("target") is None:
+            raise InputError(
+                "a batch has no target: binarize both languages of the split (fairseq-preprocess "
+                "without --only-source)"
+            )
+        if not model.training:
+            return super().forward(model, sample, reduce=reduce)
+        with self.task.reweighting.reading() as states:
+            net_output = model(**sample["net_input"])
+        tokens = self.token_losses(model, net_output, sample)
+        sentences = tokens.sentences()
+        weights = self.task.reweighting.weigh(sample, states, tokens)
+        loss = (weights.values * sentences).sum()
+        logging_output = {
+            "loss": loss.detach(),
+            "nll_loss": tokens.nll.detach().sum(),
+            "ntokens": sample["ntokens"],
+            "nsentences": len(sentences),
+            "sample_size": weights.sample_size,
+            **weights.statistics(),
+        }
+        if self.report_accuracy:
+            correct, total = self.compute_accuracy(model, net_output, sample)
+            logging_output |= {"n_correct": correct.item(), "total": total.item()}
+        return loss, weights.sample_size, logging_output
+
+    def token_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> TokenLosses:
+        """Per-token losses from the model's output."""
+        n = len(sample["target"])
+        lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
+        loss, nll = label_smoothed_nll_loss(
+            lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
+        )
+        real = target.view(n, -1).ne(self.padding_idx)
+        with torch.no_grad():
+            log_best = lprobs.detach().amax(-1).view(n, -1) * real
+        return TokenLosses(loss.view(n, -1), nll.view(n, -1), log_best, real)
+
+    @classmethod
+    def reduce_metrics(cls, logging_outputs: Any) -> None:
+        """fairseq's own metrics, and what the weights of an update were like."""
+        super().reduce_metrics(logging_outputs)
+        weighted = [log for log in logging_outputs if "weight_sum" in log]
+        if weighted:
+            _log_weights(weighted)
+
+    @staticmethod
+    def logging_outputs_can_be_summed() -> bool:
+        """No: extremes cannot be added up over workers."""
+        return False
+
+
+def _log_weights(logs: list[dict[str, Any]]) -> None:
+    """Mean, spread, extremes and effective sample size over the sentences of an update."""
+    count = sum(log["nsentences"] for log in logs)
+    total = float(sum(log["weight_sum"] for log in logs))
+    squares = float(sum(log["weight_squares"] for log in logs))
+    values = {
+        "weight_mean": total / count,
+        "weight_std": max(squares / count - (total / count) ** 2, 0.0) ** 0.5,
+        "weight_min": min(float(log["weight_min"]) for log in logs),
+        "weight_max": max(float(log["weight_max"]) for log in logs),
+        # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
+        "weight_ess": total * total / (count * squares),
+    }
+    for name, value in values.items():
+        metrics.log_scalar(name, value, weight=count, priority=600, round=3)
+    fallbacks = sum(float(log["weight_fallback"]) for log in logs)
+    metrics.log_scalar_sum("weight_fallbacks", fallbacks, priority=610, round=0)

@@ -1,0 +1,79 @@
+"""The stream of dev batches that drives the teacher."""
+
+import logging
+from typing import Any
+
+from fairseq.tasks import FairseqTask
+
+from fairseq_l2rw.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+class DevStream:
+    """Endless shuffled batches of the trusted split; every worker draws the same ones.
+
+    Args:
+        task: fairseq's task; its datasets are used, and loaded if they are not there.
+        subset: name of the split.
+        max_tokens: bound on a batch.
+        max_positions: what the model can take, as fairseq's tasks expect it.
+        seed: of the shuffling.
+
+    Raises:
+        InputError: when the split does not exist, is empty, or has no target side.
+    """
+
+    def __init__(
+        self, task: FairseqTask, subset: str, max_tokens: int, max_positions: Any, seed: int
+    ) -> None:
+        dataset = _load(task, subset)
+        # Not from the task's cache: validation iterates over the same dataset.
+        self._epochs = task.get_batch_iterator(
+            dataset,
+            max_tokens=max_tokens,
+            max_positions=max_positions,
+            ignore_invalid_inputs=True,
+            seed=seed,
+            disable_iterator_cache=True,
+        )
+        if len(self._epochs) == 0:
+            raise InputError(
+                f"no sentence of --meta-subset {subset} fits: shorten them or raise "
+                "--meta-max-tokens and the model's maximal positions"
+            )
+        self._batches: Any = None
+        logger.info(f"dev set: {len(dataset)} pairs of {subset!r} in {len(self._epochs)} batches")
+
+    def next(self) -> dict[str, Any]:
+        """The next batch, on the CPU."""
+        if self._batches is None or not self._batches.has_next():
+            self._batches = self._epochs.next_epoch_itr(shuffle=True)
+        return next(self._batches)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position in the stream."""
+        return {} if self._batches is None else self._epochs.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where :meth:`state_dict` was taken."""
+        if state:
+            self._epochs.load_state_dict(state)
+            self._batches = None
+
+
+def _load(task: FairseqTask, subset: str) -> Any:
+    if subset not in task.datasets:
+        try:
+            task.load_dataset(subset, combine=False, epoch=1)
+        except FileNotFoundError:
+            raise InputError(
+                f"--meta-subset {subset} does not exist in {task.cfg.data}; name a binarized split "
+                "of trusted pairs"
+            ) from None
+    dataset = task.dataset(subset)
+    if len(dataset) == 0:
+        raise InputError(f"--meta-subset {subset} is empty; it needs trusted pairs")
+    if dataset.tgt is None:
+        raise InputError(f"--meta-subset {subset} has no target side; binarize both languages")
+    return dataset

@@ -1,0 +1,89 @@
+"""The record of weights: a row a sentence and update, in Parquet files, each row exactly once."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from torch import Tensor
+
+SCHEMA = pa.schema(
+    [
+        ("update", pa.int64()),
+        ("epoch", pa.int32()),
+        ("id", pa.int64()),  # of the sentence in the training split
+        ("weight", pa.float32()),  # as it was given, before the teacher learnt from the batch
+        ("loss", pa.float32()),  # per target token, nats
+        ("length", pa.int32()),  # target tokens
+    ]
+)
+_PART = re.compile(r"weights-(\d{10})-r(\d+)\.parquet")
+_FLUSH_ROWS = 200_000
+
+
+class WeightRecord:
+    """Writes rows in parts; a part begins and ends at a checkpoint or when memory asks for it.
+
+    A part is named after its first update and appears under that name only when it is complete.
+    Since every checkpoint closes a part, a run that resumes at update U removes the parts that
+    begin at U or later (they were written by updates that will happen again) and the record holds
+    every row exactly once.
+
+    Args:
+        folder: where the parts go; made if missing.
+        rank: of this worker; each writes its own sentences.
+        start: the first update of this process, 0 from scratch.
+    """
+
+    def __init__(self, folder: str | Path, rank: int = 0, start: int = 0) -> None:
+        self.folder, self.rank = Path(folder), rank
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.removed = [p for p in self._parts() if _first_update(p) >= start]
+        for part in self.removed:
+            part.unlink()
+        self._columns: dict[str, list] = {name: [] for name in SCHEMA.names}
+
+    def add(
+        self,
+        update: int,
+        epoch: int,
+        ids: Tensor,
+        weights: Tensor,
+        losses: Tensor,
+        lengths: Tensor,
+    ) -> None:
+        """Add a batch: vectors of shape (N,) with N sentences."""
+        n = len(ids)
+        values: Sequence = ([update] * n, [epoch] * n, ids, weights, losses, lengths)
+        for name, value in zip(SCHEMA.names, values, strict=True):
+            self._columns[name] += value.tolist() if isinstance(value, Tensor) else value
+
+    def end_update(self) -> None:
+        """Write a part if enough rows have gathered. Call it between updates only."""
+        if len(self._columns["update"]) >= _FLUSH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered as one part, atomically; nothing if there is nothing."""
+        if not self._columns["update"]:
+            return
+        name = f"weights-{self._columns['update'][0]:010d}-r{self.rank}.parquet"
+        # Readers skip names that begin with a dot, so an unfinished file is never read.
+        unfinished = self.folder / f".{name}"
+        pq.write_table(pa.table(self._columns, schema=SCHEMA), unfinished)
+        with open(unfinished, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(unfinished, self.folder / name)
+        self._columns = {column: [] for column in SCHEMA.names}
+
+    def _parts(self) -> list[Path]:
+        found = (p for p in self.folder.iterdir() if _PART.fullmatch(p.name))
+        return sorted(p for p in found if int(_PART.fullmatch(p.name)[2]) == self.rank)  # type: ignore[index]
+
+
+def _first_update(part: Path) -> int:
+    match = _PART.fullmatch(part.name)
+    assert match is not None  # _parts yields nothing else
+    return int(match[1])

@@ -1,0 +1,253 @@
+"""What a weighting may read of a batch: internal states and surface information, all detached.
+
+States are taken from the student's own training pass through hooks, so that no model is touched
+and no second forward pass is made.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from fairseq_l2rw.errors import InputError
+
+#: Columns of the surface information, in order. Lengths are in tokens, losses in nats.
+SURFACE = (
+    "loss",  # per target token, label smoothing included
+    "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
+    "loss_rank",  # of the loss per token within the batch, 0 (smallest) to 1
+    "log_source_length",
+    "log_target_length",
+    "log_length_ratio",  # log(target / source)
+    "progress",  # fraction of training done
+    "dev_loss",  # per token, of the last dev batch (0 before the first)
+)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is seen of a batch of N sentences before it is weighted.
+
+    Attributes:
+        loss: loss per target token, shape (N,), nats.
+        sizes: n_i, what a sentence adds to the normaliser (its target tokens), shape (N,).
+        surface: surface information, shape (N, len(SURFACE)).
+        states: internal states pooled over real tokens, shape (N, D), or None if not asked for.
+    """
+
+    loss: Tensor
+    sizes: Tensor
+    surface: Tensor
+    states: Tensor | None = None
+
+    def features(self) -> Tensor:
+        """Surface information and internal states side by side, shape (N, F)."""
+        return self.surface if self.states is None else torch.cat([self.surface, self.states], 1)
+
+
+def surface_information(
+    loss: Tensor,
+    margin: Tensor,
+    source_lengths: Tensor,
+    target_lengths: Tensor,
+    progress: float,
+    dev_loss: float,
+) -> Tensor:
+    """Stack the columns of :data:`SURFACE`, shape (N, len(SURFACE)), from vectors of shape (N,)."""
+    source, target = source_lengths.to(loss).log(), target_lengths.to(loss).log()
+    # Ties share the smallest rank, so that the order within the batch changes nothing.
+    rank = (loss.unsqueeze(1) > loss).sum(1).to(loss) / max(len(loss) - 1, 1)
+    constant = torch.ones_like(loss)
+    columns = [loss, margin, rank, source, target, target - source]
+    return torch.stack([*columns, constant * progress, constant * dev_loss], dim=1)
+
+
+def pooled(states: Tensor, real: Tensor) -> Tensor:
+    """Mean over real positions: ``states`` (N, T, C), ``real`` (N, T) bool, result (N, C)."""
+    mask = real.unsqueeze(-1).to(states)
+    return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+
+@dataclass
+class States:
+    """Hidden states of one pass, filled while :meth:`Reader.reading` is active."""
+
+    encoder: list[Tensor] = field(default_factory=list)  # each (N, S, C), output first
+    decoder: list[Tensor] = field(default_factory=list)  # each (N, T, C), last states first
+    padding: Tensor | None = None  # (N, S), as the encoder says, which may move padding (lstm)
+
+    def pool(self, source_real: Tensor, target_real: Tensor) -> Tensor:
+        """Pool everything over real tokens and concatenate: shape (N, D), float32 or wider.
+
+        Args:
+            source_real: real source positions, shape (N, S); used if the encoder gave no mask.
+            target_real: real target positions, shape (N, T).
+        """
+        if self.padding is not None:
+            source_real = ~self.padding
+        both = [(x, source_real) for x in self.encoder] + [(x, target_real) for x in self.decoder]
+        parts = [pooled(x.to(torch.promote_types(x.dtype, torch.float32)), m) for x, m in both]
+        return torch.cat(parts, dim=1)
+
+
+class Reader:
+    """Reads the internal states of a fairseq encoder-decoder during its own forward pass.
+
+    The encoder output is whatever the encoder returns under ``encoder_out``; the decoder states
+    are whatever its last projection onto the vocabulary is given.
+
+    Args:
+        model: the student, unwrapped.
+        vocabulary: size of the target dictionary.
+        depth: layers to read from the top of each side (1: the outputs only).
+
+    Raises:
+        InputError: for a model with no encoder, no decoder, or too few layers for ``depth``.
+    """
+
+    def __init__(self, model: nn.Module, vocabulary: int, depth: int = 1) -> None:
+        self.name = type(model).__name__
+        for part in ("encoder", "decoder"):
+            if not isinstance(getattr(model, part, None), nn.Module):
+                raise InputError(
+                    f"cannot read the states of {self.name}: it has no `{part}`; "
+                    "use an encoder-decoder model or a --weighting that reads no states"
+                )
+        self.encoder: Any = model.encoder
+        self.decoder: Any = model.decoder
+        self.vocabulary = vocabulary
+        self.deeper = {p: self._deeper(p, depth) for p in ("encoder", "decoder")}
+        self._batch_dims: dict[Callable[[Any], Tensor | None], int] = {}
+
+    def _deeper(self, part: str, depth: int) -> list[nn.Module]:
+        """Layers below the top one, nearest first."""
+        if depth == 1:
+            return []
+        layers = getattr(getattr(self, part), "layers", None)
+        if not isinstance(layers, nn.ModuleList) or len(layers) < depth:
+            found = f"{len(layers)} layers" if isinstance(layers, nn.ModuleList) else "no `layers`"
+            raise InputError(
+                f"--teacher-depth {depth} cannot be read: the {part} of {self.name} has {found}"
+            )
+        return list(reversed(layers))[1:depth]
+
+    @contextmanager
+    def reading(self) -> Iterator[States]:
+        """Collect the states of the forward pass made inside the ``with`` block.
+
+        Raises:
+            InputError: on leaving the block, when the states could not be found.
+        """
+        states = States()
+        deeper: dict[str, list[Tensor]] = {"encoder": [], "decoder": []}
+        handles = [
+            self.encoder.register_forward_hook(
+                lambda _module, _inputs, out: self._keep_encoder(states, out)
+            )
+        ]
+        for part, layers in self.deeper.items():
+            for layer in layers:
+                handles.append(
+                    layer.register_forward_hook(
+                        lambda _module, _inputs, out, into=deeper[part]: into.insert(
+                            0, self._layer_output(out)
+                        )
+                    )
+                )
+        projection = _Projection(self.vocabulary)
+        try:
+            with projection:
+                yield states
+        finally:
+            for handle in handles:
+                handle.remove()
+        if projection.inputs is None or projection.inputs.dim() != 3:
+            raise InputError(
+                f"cannot read the decoder states of {self.name}: no linear projection onto the "
+                f"{self.vocabulary} target types was seen (adaptive softmax has none); "
+                "use a --weighting that reads no states"
+            )
+        states.decoder.append(projection.inputs)
+        states.encoder += deeper["encoder"]
+        states.decoder += deeper["decoder"]
+
+    def _keep_encoder(self, states: States, out: Any) -> None:
+        value = _encoder_states(out)
+        if value is None:
+            raise InputError(
+                f"cannot read the encoder output of {self.name}: {type(self.encoder).__name__} "
+                "returns no three-dimensional `encoder_out`; use a --weighting that reads no states"
+            )
+        states.encoder = [self._batch_first(_encoder_states, out, value)]
+        mask = _encoder_padding(out)
+        if mask is not None:
+            states.padding = self._batch_first(_encoder_padding, out, mask).bool()
+
+    def _batch_first(self, get: Callable[[Any], Tensor | None], out: Any, value: Tensor) -> Tensor:
+        """Put first the dimension that beam search's reordering of sentences changes.
+
+        Shapes alone cannot tell when there are as many sentences as positions.
+        """
+        if get not in self._batch_dims:
+            longer = value.new_zeros(max(value.shape) + 1, dtype=torch.long)
+            with torch.no_grad():
+                copy = dict(out) if isinstance(out, dict) else out
+                changed = get(self.encoder.reorder_encoder_out(copy, longer))
+            assert changed is not None  # reordering keeps the structure
+            self._batch_dims[get] = 0 if changed.shape[0] == len(longer) else 1
+        return value.detach().transpose(0, self._batch_dims[get])
+
+    def _layer_output(self, out: Any) -> Tensor:
+        """Output of a deeper layer; fairseq's layers are time first."""
+        out = _first(out)
+        if not isinstance(out, Tensor) or out.dim() != 3:
+            raise InputError(
+                f"--teacher-depth above 1 cannot read {self.name}: its layers do not return "
+                "states of shape (time, batch, channels)"
+            )
+        return out.detach().transpose(0, 1)
+
+
+def _first(value: Any) -> Any:
+    """The first leaf of nested lists and tuples, None where there is none."""
+    while isinstance(value, list | tuple):
+        value = value[0] if value else None
+    return value
+
+
+def _encoder_states(out: Any) -> Tensor | None:
+    value = _first(out.get("encoder_out") if isinstance(out, dict) else out)
+    return value if isinstance(value, Tensor) and value.dim() == 3 else None
+
+
+def _encoder_padding(out: Any) -> Tensor | None:
+    if isinstance(out, dict):
+        return _first(out.get("encoder_padding_mask"))
+    masks = [x for x in out if isinstance(x, Tensor) and x.dtype == torch.bool]
+    return masks[0] if masks else None
+
+
+class _Projection(TorchFunctionMode):
+    """Remembers the input of the last linear map onto the vocabulary.
+
+    A hook would need the projection to be a module; several fairseq decoders apply the embedding
+    matrix with a plain ``linear`` call instead.
+    """
+
+    def __init__(self, vocabulary: int) -> None:
+        super().__init__()
+        self.vocabulary = vocabulary
+        self.inputs: Tensor | None = None
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is functional.linear:
+            weight = args[1] if len(args) > 1 else kwargs["weight"]
+            if weight.shape[0] == self.vocabulary:
+                inputs = args[0] if args else kwargs["input"]
+                self.inputs = inputs.detach()
+        return func(*args, **(kwargs or {}))

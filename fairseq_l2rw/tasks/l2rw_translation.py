@@ -1,0 +1,105 @@
+"""fairseq's translation task with reweighting: the hooks, and nothing but the hooks."""
+
+import logging
+from typing import Any
+
+from fairseq import utils
+from fairseq.tasks import register_task
+from fairseq.tasks.translation import TranslationTask
+
+from fairseq_l2rw import weighting
+from fairseq_l2rw.config import L2RWTranslationConfig, check
+from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
+from fairseq_l2rw.dev import DevStream
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.reweighting import Reweighting
+
+logger = logging.getLogger(__name__)
+
+#: A dev batch, in target tokens, where neither --meta-max-tokens nor --max-tokens says.
+_DEFAULT_DEV_TOKENS = 4096
+
+
+@register_task("l2rw_translation", dataclass=L2RWTranslationConfig)
+class L2RWTranslationTask(TranslationTask):
+    """Translate, and learn how much every training sentence should weigh."""
+
+    def __init__(self, cfg: L2RWTranslationConfig, src_dict: Any, tgt_dict: Any) -> None:
+        super().__init__(cfg, src_dict, tgt_dict)
+        check(cfg)
+        self.reweighting: Reweighting | None = None  # from the first epoch of training on
+        self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
+        self._restored: dict[str, Any] | None = None
+
+    def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:
+        """The criterion; it must be the one that belongs to this task."""
+        criterion = super().build_criterion(cfg, from_checkpoint)
+        if not isinstance(criterion, L2RWLabelSmoothedCrossEntropy):
+            raise InputError(
+                "--task l2rw_translation needs --criterion l2rw_label_smoothed_cross_entropy, "
+                f"got {type(criterion).__name__}"
+            )
+        self._criterion = criterion
+        return criterion
+
+    def begin_epoch(self, epoch: int, model: Any) -> None:
+        """Set up before the first epoch of this process."""
+        super().begin_epoch(epoch, model)
+        if self.reweighting is None:
+            self.reweighting = self._build_reweighting(model)
+        self.reweighting.epoch = epoch
+
+    def _build_reweighting(self, model: Any) -> Reweighting:
+        rule = weighting.build(self.cfg)
+        dev = self._dev_stream(model) if rule.learns else None
+        return Reweighting(
+            self.cfg, model, rule, self._criterion, dev, len(self.tgt_dict), self._restored
+        )
+
+    def _dev_stream(self, model: Any) -> DevStream:
+        subset = self.cfg.meta_subset
+        if subset in self.cfg.valid_subset.split(",") and not self.cfg.disable_validation:
+            logger.warning(
+                f"--meta-subset {subset} is also a --valid-subset: the teacher trains on the pairs "
+                "that pick checkpoints and stop training; their loss is no longer held out"
+            )
+        max_tokens = self.cfg.meta_max_tokens or self.cfg.max_tokens or _DEFAULT_DEV_TOKENS
+        positions = utils.resolve_max_positions(
+            self.max_positions(), model.max_positions(), max_tokens
+        )
+        return DevStream(self, subset, max_tokens, positions, self.cfg.seed)
+
+    def train_step(
+        self,
+        sample: Any,
+        model: Any,
+        criterion: Any,
+        optimizer: Any,
+        update_num: int,
+        ignore_grad: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Forward, weigh, backward over a sub-batch."""
+        assert self.reweighting is not None  # begin_epoch comes first
+        self.reweighting.begin(optimizer, update_num, dummy=ignore_grad)
+        return super().train_step(
+            sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
+        )
+
+    def optimizer_step(self, optimizer: Any, model: Any, update_num: int) -> None:
+        """The student's step, and the teacher's around it."""
+        assert self.reweighting is not None
+        step = super().optimizer_step
+        self.reweighting.around_step(optimizer, lambda: step(optimizer, model, update_num))
+
+    # fairseq saves a task's state_dict() but does not restore it on resume; what these two hooks
+    # exchange is restored.
+
+    def get_checkpoint_dict(self) -> dict[str, Any]:
+        """What fairseq stores in its checkpoints under the task's name."""
+        state = self._restored if self.reweighting is None else self.reweighting.state_dict()
+        return {type(self).__name__: state or {}}
+
+    def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
+        """What :meth:`get_checkpoint_dict` gave, on resume; used once training begins."""
+        self._restored = state

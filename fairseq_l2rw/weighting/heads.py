@@ -1,0 +1,172 @@
+"""Heads of a teacher: how features become a weight, and how that map learns.
+
+Both learn from the same exact signal, the derivative of the dev loss by each weight; they differ
+in how they descend along it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
+
+from fairseq_l2rw.weighting.base import Signal, Total
+from fairseq_l2rw.weighting.moments import Moments
+
+
+class LeastSquaresHead(nn.Module):
+    """Linear head, solved in closed form.
+
+    The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
+    states are strongly correlated. Solving it against the features' covariance instead of stepping
+    along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
+    x_i", with every sentence counted by its tokens and earlier meta-gradients forgotten
+    exponentially. All that is kept is the matrix of second moments of (1, x, y).
+
+    The score is divided by its own standard deviation, so that the scale of the weights can
+    neither collapse nor grow: w = 2 sigmoid(sharpness * score / sd).
+    """
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__()
+        self.ridge: float = cfg.teacher_ridge
+        self.sharpness: float = cfg.teacher_sharpness
+        self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
+        self.register_buffer("slope", torch.zeros(0))
+        self.register_buffer("offset", torch.zeros(()))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Weights in (0, 2), shape (N,), from features of shape (N, F)."""
+        if self.slope.numel() == 0:
+            return features.new_ones(len(features))
+        score = self._score(features.double())
+        return (2 * torch.sigmoid(self.sharpness * score)).to(features)
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """Add an update's signals to the moments and solve again."""
+        x, y, sizes = _regression(signals)
+        squared = total(torch.stack([sizes @ y.square(), sizes.sum()]))
+        # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
+        # far out would otherwise decide alone.
+        y = (y / (squared[0] / squared[1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
+        predicted = self._score(x)
+        self.moments.add(x, y, sizes, total)
+        self._solve()
+        agreement = _correlation(predicted, y, sizes, total)
+        return {"teacher_agreement": agreement} if agreement is not None else {}
+
+    def _score(self, x: Tensor) -> Tensor:
+        return x @ self.slope + self.offset if self.slope.numel() else x.new_zeros(len(x))
+
+    def _solve(self) -> None:
+        mean, deviation, _ = self.moments.scale()
+        correlation, target = self.moments.regression()
+        penalty = self.ridge * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
+        solution = torch.linalg.solve(correlation + penalty, target)
+        spread = (solution @ correlation @ solution).clamp(min=0).sqrt()
+        # Nothing learnt (a constant signal) leaves every weight at 1.
+        slope = torch.where(spread > 0, solution / spread, torch.zeros_like(solution)) / deviation
+        self.slope = slope
+        self.offset = -(mean @ slope)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        # The width is known from the first batch on, or from the state of an earlier run.
+        self.slope = torch.zeros_like(state_dict[prefix + "slope"])
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class MLPHead(nn.Module):
+    """One hidden layer, trained by Adam on the exact meta-gradient: the published form.
+
+    Features are standardised with running moments. The last layer starts at zero, so that every
+    weight starts at 1: w = 2 sigmoid(MLP(x)).
+    """
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__()
+        self.hidden: int = cfg.teacher_hidden_size
+        self.rate: float = cfg.teacher_lr
+        self.seed: int = cfg.seed
+        self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
+        self.net: nn.Sequential | None = None
+        self.optimizer: torch.optim.Adam | None = None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Weights in (0, 2), shape (N,), from features of shape (N, F)."""
+        if self.net is None:
+            return features.new_ones(len(features))
+        return 2 * torch.sigmoid(self.net(self._standardised(features))).squeeze(1)
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """One Adam step along sum_i (dL_dev/dw_i) dw_i/dphi, the sum taken over workers."""
+        x, y, sizes = _regression(signals)
+        self.moments.add(x, y, sizes, total)
+        if self.net is None:
+            self._build(self.moments.width, self.moments.matrix.device)
+        assert self.net is not None and self.optimizer is not None
+        self.optimizer.zero_grad()
+        for signal in signals:
+            with torch.enable_grad():
+                weights = self(signal.seen.features())
+            weights.backward(signal.gradient.to(weights))
+        parameters = list(self.net.parameters())
+        flat = total(parameters_to_vector([p.grad for p in parameters if p.grad is not None]))
+        for p, g in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
+            p.grad = g.view_as(p).clone()
+        self.optimizer.step()
+        return {"teacher_gnorm": float(flat.norm())}
+
+    def _standardised(self, features: Tensor) -> Tensor:
+        mean, deviation, _ = self.moments.scale()
+        scaled = (features.double() - mean) / deviation
+        return scaled.clamp(-5, 5).float()
+
+    def _build(self, width: int, device: torch.device) -> None:
+        first, last = nn.Linear(width, self.hidden), nn.Linear(self.hidden, 1)
+        # A generator of its own: the student's random numbers must not depend on the teacher.
+        generator = torch.Generator().manual_seed(self.seed)
+        with torch.no_grad():
+            first.weight.normal_(0.0, width**-0.5, generator=generator)
+            for value in (first.bias, last.weight, last.bias):
+                value.zero_()
+        self.net = nn.Sequential(first, nn.Tanh(), last).to(device)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.rate)
+
+    def get_extra_state(self) -> Any:
+        """Adam's state, kept with the parameters."""
+        return None if self.optimizer is None else self.optimizer.state_dict()
+
+    def set_extra_state(self, state: Any) -> None:
+        """Restore Adam's state."""
+        if state is not None and self.optimizer is not None:
+            self.optimizer.load_state_dict(state)
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        first = state_dict.get(prefix + "net.0.weight")
+        if first is not None:
+            self._build(first.shape[1], first.device)  # torch goes on to fill it
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+HEADS: dict[str, Callable[[Any], nn.Module]] = {
+    "least-squares": LeastSquaresHead,
+    "mlp": MLPHead,
+}
+
+
+def _regression(signals: Sequence[Signal]) -> tuple[Tensor, Tensor, Tensor]:
+    """Features (N, F), y = -dL_dev/dw_i per token (N,) and n_i (N,) of an update, in float64."""
+    x = torch.cat([s.seen.features() for s in signals]).double()
+    sizes = torch.cat([s.seen.sizes for s in signals]).double()
+    # A sentence of size 0 is a dummy batch's: it takes part in sums over workers with nothing.
+    y = -torch.cat([s.gradient for s in signals]).double() / sizes.clamp(min=1)
+    return x, y, sizes
+
+
+def _correlation(a: Tensor, b: Tensor, sizes: Tensor, total: Total) -> float | None:
+    """Token-weighted correlation over all workers, None where one side is constant."""
+    rows = torch.stack([torch.ones_like(a), a, b, a * a, b * b, a * b])
+    one, sa, sb, saa, sbb, sab = total(rows @ sizes).tolist()
+    va, vb = saa - sa * sa / one, sbb - sb * sb / one
+    return None if va <= 0 or vb <= 0 else (sab - sa * sb / one) / (va * vb) ** 0.5

@@ -1,0 +1,18 @@
+"""What distributed workers share: a rank, and sums."""
+
+from fairseq.distributed import utils as distributed_utils
+from torch import Tensor, distributed
+
+
+def rank() -> int:
+    """Number of this worker among those that share the data, 0 without distribution."""
+    return distributed_utils.get_data_parallel_rank() if distributed.is_initialized() else 0
+
+
+def total(local: Tensor) -> Tensor:
+    """Sum over workers; every worker must call it."""
+    if not distributed.is_initialized() or distributed_utils.get_data_parallel_world_size() == 1:
+        return local
+    result = local.clone()
+    distributed_utils.all_reduce(result, group=distributed_utils.get_data_parallel_group())
+    return result
