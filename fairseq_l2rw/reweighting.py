@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.meta import ClipWatch, MetaGradient, RandomState, adjoint_of
+from fairseq_l2rw.metagradient import functional
 from fairseq_l2rw.metagradient.weights import weight_gradient
 from fairseq_l2rw.record import WeightRecord
 from fairseq_l2rw.states import Observation, Reader, States, surface_information
@@ -255,9 +256,7 @@ class Reweighting:
         """The losses of a batch's sentences, shape (N,), as a function of the parameters."""
 
         def losses(parameters: dict[str, Tensor]) -> Tensor:
-            output = torch.func.functional_call(
-                self.model, parameters, args=(), kwargs=sample["net_input"]
-            )
+            output = functional.call(self.model, parameters, **sample["net_input"])
             return self.criterion.token_losses(self.model, output, sample).sentences()
 
         return losses

@@ -101,7 +101,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
 
     @classmethod
     def reduce_metrics(cls, logging_outputs: Any) -> None:
-        """fairseq's own metrics, and what the weights of an update were like."""
+        """Fairseq's own metrics, and what the weights of an update were like."""
         super().reduce_metrics(logging_outputs)
         weighted = [log for log in logging_outputs if "weight_sum" in log]
         if weighted:

@@ -31,12 +31,12 @@ def sgd(group: Mapping[str, Any], state: Mapping[str, Any], grad: Tensor) -> Dia
 
 
 def nag(group: Mapping[str, Any], state: Mapping[str, Any], grad: Tensor) -> Diagonal:
-    """fairseq's NAG: theta' = theta + mu^2 v - (1 + mu) lr g, so that dU/dg = (1 + mu) lr."""
+    """Fairseq's NAG: theta' = theta + mu^2 v - (1 + mu) lr g, so that dU/dg = (1 + mu) lr."""
     return (1.0 + group["momentum"]) * group["lr"]
 
 
 def adam(group: Mapping[str, Any], state: Mapping[str, Any], grad: Tensor) -> Diagonal:
-    """fairseq's Adam (decoupled weight decay): U = s m' / (sqrt(v') + eps).
+    """Fairseq's Adam (decoupled weight decay): U = s m' / (sqrt(v') + eps).
 
     With m' = b1 m + (1 - b1) g, v' = b2 v + (1 - b2) g^2 and s = lr sqrt(1 - b2^t) / (1 - b1^t):
 

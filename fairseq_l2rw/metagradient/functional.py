@@ -1,0 +1,32 @@
+"""A module as a function of its parameters, safe for modules that occur twice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
+    """Run ``module`` with other values for its parameters.
+
+    ``torch.func.functional_call`` replaces a parameter once for every name it can be reached by,
+    and puts them back in the same order: where two names lead to one *module* (fairseq's shared
+    embeddings), the second replacement remembers the first one as the original and the module
+    keeps the replacement for good. Here every parameter slot of every distinct module is named
+    exactly once.
+
+    Args:
+        module: what to run; unchanged afterwards, also after an exception.
+        parameters: values by the names of ``module.named_parameters()``; the others stay.
+        args: positional arguments for ``module``.
+        kwargs: keyword arguments for ``module``.
+    """
+    values = {id(p): parameters[n] for n, p in module.named_parameters() if n in parameters}
+    slots = {
+        f"{path}.{name}" if path else name: values[id(p)]
+        for path, owner in module.named_modules()
+        for name, p in owner.named_parameters(recurse=False, remove_duplicate=False)
+        if id(p) in values
+    }
+    return torch.func.functional_call(module, slots, args, kwargs, tie_weights=False)
