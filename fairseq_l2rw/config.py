@@ -111,6 +111,10 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     max_update: int = II("optimization.max_update")
     max_epoch: int = II("optimization.max_epoch")
     seed: int = II("common.seed")
+    optimizer: Any = II("optimizer._name")
+    fp16: bool = II("common.fp16")
+    bf16: bool = II("common.bf16")
+    amp: bool = II("common.amp")
 
 
 def check(cfg: L2RWTranslationConfig) -> None:

@@ -1,8 +1,10 @@
 """The stream of dev batches that drives the teacher."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
+from fairseq import utils
 from fairseq.tasks import FairseqTask
 
 from fairseq_l2rw.errors import InputError
@@ -63,6 +65,9 @@ class DevStream:
 
 
 def _load(task: FairseqTask, subset: str) -> Any:
+    folder = Path(utils.split_paths(task.cfg.data)[0])
+    if any(not f.stat().st_size for f in folder.glob(f"{subset}.*.bin")):
+        raise InputError(f"--meta-subset {subset} is empty; it needs trusted pairs")
     if subset not in task.datasets:
         try:
             task.load_dataset(subset, combine=False, epoch=1)
@@ -72,8 +77,6 @@ def _load(task: FairseqTask, subset: str) -> Any:
                 "of trusted pairs"
             ) from None
     dataset = task.dataset(subset)
-    if len(dataset) == 0:
-        raise InputError(f"--meta-subset {subset} is empty; it needs trusted pairs")
     if dataset.tgt is None:
         raise InputError(f"--meta-subset {subset} has no target side; binarize both languages")
     return dataset

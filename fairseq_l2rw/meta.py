@@ -154,7 +154,9 @@ class MetaGradient:
 
     def _choose(self, losses: Losses, snapshot: Any, direction: Any) -> str:
         try:
-            METHODS["forward"](losses, snapshot, direction)
+            # The trial must not use up the random numbers that replay the student's dropout.
+            with RandomState.now(next(iter(snapshot.values())).device).replayed():
+                METHODS["forward"](losses, snapshot, direction)
         except (RuntimeError, NotImplementedError) as error:
             if "out of memory" in str(error):
                 raise
@@ -188,9 +190,25 @@ def adjoint_of(optimizer: Any) -> updates.Adjoint:
     """
     inner = type(getattr(optimizer, "_optimizer", None))
     if inner not in ADJOINTS:
-        known = "adam (with --use-old-adam where apex is installed), nag, sgd"
-        raise InputError(
-            f"no adjoint of {type(optimizer).__name__} ({inner.__name__}) is known, so no exact "
-            f"meta-gradient; use --optimizer {known} in fp32, or a weighting without a teacher"
-        )
+        raise InputError(_no_adjoint(f"{type(optimizer).__name__} ({inner.__name__})"))
     return ADJOINTS[inner]
+
+
+def check_optimizer(name: str, half_precision: bool) -> None:
+    """Refuse, before training begins, an optimizer through which there is no meta-gradient.
+
+    Raises:
+        InputError: naming the optimizers that work.
+    """
+    if name not in ("adam", "nag", "sgd"):
+        raise InputError(_no_adjoint(f"--optimizer {name}"))
+    if half_precision:
+        raise InputError(_no_adjoint("the wrapped optimizer of --fp16, --bf16 and --amp"))
+
+
+def _no_adjoint(what: str) -> str:
+    return (
+        f"no adjoint of {what} is known, so no exact meta-gradient; use --optimizer adam (with "
+        "--use-old-adam where apex is installed), nag or sgd in fp32, or a weighting without a "
+        "teacher"
+    )

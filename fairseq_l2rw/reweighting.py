@@ -24,7 +24,7 @@ from fairseq_l2rw.metagradient.weights import weight_gradient
 from fairseq_l2rw.record import WeightRecord
 from fairseq_l2rw.states import Observation, Reader, States, surface_information
 from fairseq_l2rw.weighting import Signal, Weighting, safe
-from fairseq_l2rw.workers import rank, total
+from fairseq_l2rw.workers import largest, rank, total
 
 logger = logging.getLogger(__name__)
 
@@ -37,18 +37,6 @@ class Weights:
 
     values: Tensor  # (N,)
     sample_size: Tensor | int  # sum_i w_i n_i
-    fallback: Tensor | bool = False  # the weighting's own weights were unusable
-
-    def statistics(self) -> dict[str, Any]:
-        """What the log needs of them."""
-        w = self.values
-        return {
-            "weight_sum": w.sum(),
-            "weight_squares": w.square().sum(),
-            "weight_min": w.min(),
-            "weight_max": w.max(),
-            "weight_fallback": self.fallback,
-        }
 
 
 @dataclass
@@ -59,6 +47,7 @@ class SubBatch:
     seen: Observation
     proposed: Tensor  # the weighting's own weights, also while warm-up gives every sentence 1
     given: Tensor  # the weights that trained the student
+    fallback: Tensor  # bool scalar: the weighting's own weights were unusable
     random: RandomState  # before the student's pass
     dummy: bool  # fills up an uneven shard; counts for nothing
 
@@ -139,30 +128,14 @@ class Reweighting:
         with torch.no_grad():
             seen = self._observe(sample, states, tokens)
             proposed, fallback = safe(self.weighting(seen))
-        if not self.weighting.learns and self.cfg.weighting == "uniform":
-            return self._keep(sample, seen, proposed, proposed, self._plain_size(sample), False)
-        if self._update.number < self.cfg.weighting_warmup:
-            ones = torch.ones_like(proposed)
-            return self._keep(sample, seen, proposed, ones, self._plain_size(sample), fallback)
-        return self._keep(sample, seen, proposed, proposed, proposed @ seen.sizes, fallback)
-
-    def _plain_size(self, sample: dict[str, Any]) -> int:
-        """The sample size of plain training, as fairseq's criterion has it."""
-        return len(sample["target"]) if self.criterion.sentence_avg else sample["ntokens"]
-
-    def _keep(
-        self,
-        sample: dict[str, Any],
-        seen: Observation,
-        proposed: Tensor,
-        given: Tensor,
-        size: Tensor | int,
-        fallback: Tensor | bool,
-    ) -> Weights:
         assert self._next is not None  # begin() comes first
-        random, dummy = self._next
-        self._update.batches.append(SubBatch(sample, seen, proposed, given, random, dummy))
-        return Weights(given, size, fallback)
+        plain = self.cfg.weighting == "uniform" or self._update.number < self.cfg.weighting_warmup
+        given = torch.ones_like(proposed) if plain else proposed
+        self._update.batches.append(SubBatch(sample, seen, proposed, given, fallback, *self._next))
+        # The very number that fairseq's criterion gives, so that plain training stays the same to
+        # the last bit.
+        plain_size = len(given) if self.criterion.sentence_avg else sample["ntokens"]
+        return Weights(given, plain_size if plain else given @ seen.sizes)
 
     def _observe(self, sample: dict[str, Any], states: States | None, tokens: Any) -> Observation:
         target_real = sample["target"].ne(self.criterion.padding_idx)
@@ -203,6 +176,7 @@ class Reweighting:
             return
         if before is not None:
             self._learn(update, optimizer, before)
+        _log_weights(update.batches)
         if self.record is not None:
             self._write(update)
         self.updates = update.number + 1
@@ -330,3 +304,25 @@ class Reweighting:
         if self.meta is not None and self.dev is not None:
             self.meta.load_state_dict(state["meta"])
             self.dev.load_state_dict(state["dev"])
+
+
+def _log_weights(batches: list[SubBatch]) -> None:
+    """Mean, spread, extremes and effective sample size of an update's weights, over workers."""
+    weights = torch.cat([b.given[: 0 if b.dummy else None] for b in batches]).double()
+    fallbacks = torch.stack([b.fallback for b in batches]).sum()
+    sums = torch.stack([weights.new_tensor(len(weights)), weights.sum(), weights.square().sum()])
+    count, total_weight, squares, fallen = total(torch.cat([sums, fallbacks.view(1)])).tolist()
+    nothing = weights.new_tensor([-torch.inf])  # a worker may have dummy batches only
+    ends = [torch.cat([weights, nothing]).max(), torch.cat([-weights, nothing]).max()]
+    highest, negated_lowest = largest(torch.stack(ends)).tolist()
+    values = {
+        "weight_mean": total_weight / count,
+        "weight_std": max(squares / count - (total_weight / count) ** 2, 0.0) ** 0.5,
+        "weight_min": -negated_lowest,
+        "weight_max": highest,
+        # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
+        "weight_ess": total_weight**2 / (count * squares),
+    }
+    for name, value in values.items():
+        metrics.log_scalar(name, value, weight=count, priority=600, round=3)
+    metrics.log_scalar_sum("weight_fallbacks", fallen, priority=610, round=0)

@@ -1,4 +1,4 @@
-"""What distributed workers share: a rank, and sums."""
+"""What distributed workers share: a rank, sums and extremes."""
 
 from fairseq.distributed import utils as distributed_utils
 from torch import Tensor, distributed
@@ -11,8 +11,18 @@ def rank() -> int:
 
 def total(local: Tensor) -> Tensor:
     """Sum over workers; every worker must call it."""
+    return _reduced(local, "sum")
+
+
+def largest(local: Tensor) -> Tensor:
+    """Elementwise maximum over workers; every worker must call it."""
+    return _reduced(local, "max")
+
+
+def _reduced(local: Tensor, operation: str) -> Tensor:
     if not distributed.is_initialized() or distributed_utils.get_data_parallel_world_size() == 1:
         return local
     result = local.clone()
-    distributed_utils.all_reduce(result, group=distributed_utils.get_data_parallel_group())
+    group = distributed_utils.get_data_parallel_group()
+    distributed_utils.all_reduce(result, group=group, op=operation)
     return result

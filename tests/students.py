@@ -90,12 +90,12 @@ def student(arch: str = "transformer", dropout: float = 0.0, seed: int = 1, **op
     return model.double().train()
 
 
-def pairs(count: int, seed: int = 0, longest: int = 6) -> list[dict[str, Any]]:
+def pairs(count: int, seed: int = 0, shortest: int = 1, longest: int = 6) -> list[dict[str, Any]]:
     """Pairs of random sentences of different lengths, as fairseq's datasets give them."""
     generator = torch.Generator().manual_seed(seed)
 
     def sentence() -> torch.Tensor:
-        length = int(torch.randint(1, longest + 1, (), generator=generator))
+        length = int(torch.randint(shortest, longest + 1, (), generator=generator))
         words = torch.randint(4, VOCABULARY, (length,), generator=generator)
         return torch.cat([words, torch.tensor([DICTIONARY.eos()])])
 

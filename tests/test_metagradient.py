@@ -1,15 +1,18 @@
 """Promise: every inner product and every one-step meta-gradient is exact."""
 
+from argparse import Namespace
 from types import SimpleNamespace
 
 import pytest
 import torch
+from fairseq.optim.adagrad import Adagrad as FairseqAdagrad
 from fairseq.optim.adam import FairseqAdam
 from fairseq.optim.nag import FairseqNAG
 from fairseq.optim.sgd import SGD
 from students import ARCHITECTURES, batch, pairs, sentence_losses, student
 
-from fairseq_l2rw.meta import ClipWatch, MetaGradient, RandomState
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.meta import ClipWatch, MetaGradient, RandomState, adjoint_of, check_optimizer
 from fairseq_l2rw.metagradient import METHODS, updates
 from fairseq_l2rw.metagradient.weights import weight_gradient
 
@@ -210,6 +213,19 @@ def test_one_step_meta_gradient_agrees_with_central_differences(
     assert (found - expected).norm() <= 1e-6 * expected.norm()
 
 
+@pytest.mark.parametrize("arch", ["transformer", "fconv"])
+def test_choosing_a_method_uses_up_no_random_numbers(arch):
+    model = student(arch, dropout=0.3)
+    losses, direction = sentence_losses(model, batch(pairs(4))), random_direction(model)
+    random = RandomState.now(torch.device("cpu"))
+    meta = MetaGradient(model, pattern=".", method="auto", average=0.0)
+    results = []
+    for _ in ("choosing", "chosen"):
+        with random.replayed():
+            results.append(meta.products(losses, meta.snapshot(), direction))
+    assert torch.equal(*results)
+
+
 def test_clipping_was_active_in_the_test_above():
     update = Update("adam", 0.05, 0.0)
     assert float(update.gradients(update.weights)) > 0.05
@@ -267,3 +283,11 @@ def test_an_exception_in_a_meta_pass_leaves_the_student_as_it_was():
         METHODS["forward"](sentence_losses(model, sample), by_name(model), random_direction(model))
     after = dict(model.named_parameters(remove_duplicate=False))
     assert all(after[name] is p for name, p in slots.items())
+
+
+@pytest.mark.parametrize(("name", "half"), [("adagrad", False), ("adam", True)])
+def test_an_optimizer_without_adjoint_is_refused_naming_those_that_work(name, half):
+    with pytest.raises(InputError, match="use --optimizer adam .* nag or sgd in fp32"):
+        check_optimizer(name, half_precision=half)
+    with pytest.raises(InputError, match="Adagrad"):
+        adjoint_of(FairseqAdagrad(Namespace(lr=[0.1], weight_decay=0), student().parameters()))

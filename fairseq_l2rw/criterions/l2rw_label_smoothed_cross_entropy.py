@@ -10,7 +10,6 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
     LabelSmoothedCrossEntropyCriterionConfig,
     label_smoothed_nll_loss,
 )
-from fairseq.logging import metrics
 from torch import Tensor
 
 from fairseq_l2rw.errors import InputError
@@ -80,7 +79,6 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             "ntokens": sample["ntokens"],
             "nsentences": len(sentences),
             "sample_size": weights.sample_size,
-            **weights.statistics(),
         }
         if self.report_accuracy:
             correct, total = self.compute_accuracy(model, net_output, sample)
@@ -98,35 +96,3 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         with torch.no_grad():
             log_best = lprobs.detach().amax(-1).view(n, -1) * real
         return TokenLosses(loss.view(n, -1), nll.view(n, -1), log_best, real)
-
-    @classmethod
-    def reduce_metrics(cls, logging_outputs: Any) -> None:
-        """Fairseq's own metrics, and what the weights of an update were like."""
-        super().reduce_metrics(logging_outputs)
-        weighted = [log for log in logging_outputs if "weight_sum" in log]
-        if weighted:
-            _log_weights(weighted)
-
-    @staticmethod
-    def logging_outputs_can_be_summed() -> bool:
-        """No: extremes cannot be added up over workers."""
-        return False
-
-
-def _log_weights(logs: list[dict[str, Any]]) -> None:
-    """Mean, spread, extremes and effective sample size over the sentences of an update."""
-    count = sum(log["nsentences"] for log in logs)
-    total = float(sum(log["weight_sum"] for log in logs))
-    squares = float(sum(log["weight_squares"] for log in logs))
-    values = {
-        "weight_mean": total / count,
-        "weight_std": max(squares / count - (total / count) ** 2, 0.0) ** 0.5,
-        "weight_min": min(float(log["weight_min"]) for log in logs),
-        "weight_max": max(float(log["weight_max"]) for log in logs),
-        # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
-        "weight_ess": total * total / (count * squares),
-    }
-    for name, value in values.items():
-        metrics.log_scalar(name, value, weight=count, priority=600, round=3)
-    fallbacks = sum(float(log["weight_fallback"]) for log in logs)
-    metrics.log_scalar_sum("weight_fallbacks", fallbacks, priority=610, round=0)

@@ -12,6 +12,7 @@ from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.meta import check_optimizer
 from fairseq_l2rw.reweighting import Reweighting
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,15 @@ class L2RWTranslationTask(TranslationTask):
         self.reweighting.epoch = epoch
 
     def _build_reweighting(self, model: Any) -> Reweighting:
+        if self.dataset(self.cfg.train_subset).tgt is None:
+            raise InputError(
+                f"{self.cfg.train_subset} has no target: binarize both languages "
+                "(fairseq-preprocess without --only-source)"
+            )
         rule = weighting.build(self.cfg)
+        if rule.learns:
+            half_precision = self.cfg.fp16 or self.cfg.bf16 or self.cfg.amp
+            check_optimizer(self.cfg.optimizer, half_precision)
         dev = self._dev_stream(model) if rule.learns else None
         return Reweighting(
             self.cfg, model, rule, self._criterion, dev, len(self.tgt_dict), self._restored
@@ -68,6 +77,22 @@ class L2RWTranslationTask(TranslationTask):
             self.max_positions(), model.max_positions(), max_tokens
         )
         return DevStream(self, subset, max_tokens, positions, self.cfg.seed)
+
+    def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        """Batches that are the same after a resume as without the interruption.
+
+        fairseq makes the batches of a static dataset once, with the seed of the epoch in which the
+        process starts, and keeps them for later epochs: a run resumed in another epoch would group
+        sentences differently. Here they are always those of the first epoch.
+        """
+        epoch = kwargs.get("epoch", 1)
+        kept = not (kwargs.get("disable_iterator_cache") or kwargs.get("update_epoch_batch_itr"))
+        if not kept or dataset in self.dataset_to_epoch_iter:
+            return super().get_batch_iterator(dataset, *args, **kwargs)
+        batches = super().get_batch_iterator(dataset, *args, **{**kwargs, "epoch": 1})
+        dataset.set_epoch(epoch)
+        batches.epoch = epoch
+        return batches
 
     def train_step(
         self,

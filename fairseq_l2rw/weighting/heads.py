@@ -33,8 +33,8 @@ class LeastSquaresHead(nn.Module):
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
-        self.register_buffer("slope", torch.zeros(0))
-        self.register_buffer("offset", torch.zeros(()))
+        self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
+        self.register_buffer("offset", torch.zeros((), dtype=torch.float64))
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights in (0, 2), shape (N,), from features of shape (N, F)."""

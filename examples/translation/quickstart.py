@@ -1,0 +1,119 @@
+"""The whole idea in minutes, on two cores and with no download.
+
+A small artificial language pair, half of its training sentences spoilt in five known ways; one
+plain and one weighted training side by side; then their translations and weights compared. Run it
+again after an interruption and it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from binarize import Settings, binarize
+from report import report
+from score import evaluate
+from steps import Stamp, digest, environment, say, short
+from training import Run, train
+
+HERE = Path(__file__).resolve().parent
+PAIRS = {"train": 12000, "meta": 500, "valid": 300, "test": 500}
+NOISE = {
+    "misaligned": 0.10,
+    "untranslated": 0.15,
+    "wrong_language": 0.10,
+    "short": 0.05,
+    "misordered": 0.10,
+}
+
+
+def grammar_command(out: Path, seed: int) -> list[str]:
+    """Return the command that writes the clean corpus."""
+    sizes = [flag for split, pairs in PAIRS.items() for flag in (f"--{split}", str(pairs))]
+    return [short(HERE / "grammar.py"), "--out", short(out), *sizes, "--seed", str(seed)]
+
+
+def noise_command(clean: Path, out: Path, seed: int) -> list[str]:
+    """Return the command that spoils a known part of the training sentences."""
+    rates = [flag for kind, share in NOISE.items() for flag in ("--rate", f"{kind}={share:g}")]
+    return [
+        *(short(HERE / "noise.py"), "--data", short(clean), "--source", "de", "--target", "en"),
+        *("--out", short(out), *rates),
+        *("--wrong-language", short(clean / "train.fr"), "--seed", str(seed)),
+    ]
+
+
+def script(command: Sequence[str], out: Path, inputs: Sequence[Path]) -> None:
+    """Run one of the example's scripts, unless it has run with these arguments, code and inputs."""
+    name = Path(command[0]).stem
+    wanted = {"command": list(command[1:]), "inputs": digest([Path(command[0]), *inputs])}
+    stamp = Stamp(out / f"{name}.json", wanted)
+    if stamp.done:
+        say(f"{name}: {short(out)} is already there")
+        return
+    stamp.begin(replace=True)
+    say("$ python " + shlex.join(command))
+    done = subprocess.run([sys.executable, *command], env=environment(), check=False)
+    if done.returncode:
+        sys.exit(f"{name} failed (exit status {done.returncode})")
+    stamp.finish()
+
+
+def quickstart(out: Path, seed: int, epochs: int | None, weightings: Sequence[str]) -> None:
+    """Do everything, from the text to the picture."""
+    begin = time.monotonic()
+    clean, raw = out / "clean", out / "raw"
+    script(grammar_command(clean, seed), clean, [HERE / "lexicon.py"])
+    text = [clean / f"train.{language}" for language in ("de", "en", "fr")]
+    script(noise_command(clean, raw, seed), raw, text)
+    binarize(Settings(data=raw, out=out / "bin", vocab=3000))
+    runs = [
+        Run(out / "bin", out / name, name, config="quickstart", seed=seed, epochs=epochs)
+        for name in weightings
+    ]
+    train(runs)
+    for run in runs:
+        evaluate(run.bin, run.out, raw)
+    report([run.out for run in runs], out / "report")
+    for run in runs:
+        say(f"look:  {short(run.out)}: train.log, result.json, weights/, translation.en")
+    say(f"look:  {short(raw)}: the noisy text and train.labels, the kind of every line")
+    say(f"quickstart: {(time.monotonic() - begin) / 60:.1f} minutes")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument(
+        "--out", type=Path, default=Path("runs/quickstart"), help="folder for everything it writes"
+    )
+    result.add_argument("--fresh", action="store_true", help="delete that folder and start over")
+    result.add_argument("--seed", type=int, default=1, help="seed of text, noise and training")
+    result.add_argument("--epochs", type=int, help="passes over the 12,000 training sentences")
+    result.add_argument(
+        "--weightings",
+        nargs="+",
+        default=["uniform", "deep"],
+        help="runs to compare: a core each",
+    )
+    return result
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parser().parse_args()
+    if args.fresh and args.out.exists():
+        if not (args.out / "clean").is_dir():
+            sys.exit(f"--fresh would delete {args.out}, which the quickstart did not make")
+        shutil.rmtree(args.out)
+    quickstart(args.out, args.seed, args.epochs, args.weightings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""How well a run translates, and how well its weights tell clean sentences from noise."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+
+from lines import read_lines, write_lines
+from progress import parse_record
+from steps import Stamp, digest, read_json, run, say, short, write_json
+from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, plugin, train_command, use_cpu
+from weights import Weights, read_weights
+
+CLEAN = "clean"
+LABELS = "train.labels"
+HYPOTHESIS = re.compile(r"^H-(\d+)\t[^\t]*\t(.*)$")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Scores of a translation, each with the signature that says how it was made."""
+
+    bleu: float
+    chrf: float
+    bleu_signature: str
+    chrf_signature: str
+
+
+def hypotheses(output: Sequence[str]) -> list[str]:
+    """Return the `H-` lines of `fairseq-generate` in the order of the data: it prints by length."""
+    found = {int(match[1]): match[2] for match in map(HYPOTHESIS.match, output) if match}
+    return [found[number] for number in sorted(found)]
+
+
+def quality(translations: Sequence[str], references: Sequence[str]) -> Quality:
+    """Return BLEU and chrF of detokenised text, by sacreBLEU with its usual settings."""
+    import sacrebleu
+
+    if len(translations) != len(references):
+        sys.exit(f"{len(translations)} translations for {len(references)} references")
+    bleu, chrf = sacrebleu.BLEU(), sacrebleu.CHRF()
+    return Quality(
+        bleu=bleu.corpus_score(translations, [references]).score,
+        chrf=chrf.corpus_score(translations, [references]).score,
+        bleu_signature=str(bleu.get_signature()),
+        chrf_signature=str(chrf.get_signature()),
+    )
+
+
+def last_epoch(weights: Weights) -> Weights:
+    """Return the rows of the last epoch: the weights a trained teacher gave."""
+    return weights.take(weights.epoch == weights.epoch.max())
+
+
+def auc_per_kind(weights: Weights, labels: Sequence[str]) -> dict[str, float]:
+    """Return, per kind of noise, how often a clean sentence outweighs a noisy one (0.5: chance)."""
+    from sklearn.metrics import roc_auc_score
+
+    kind = weights.kinds(labels)
+    clean = kind == CLEAN
+    result = {}
+    for name in sorted(set(kind.tolist()) - {CLEAN}) if clean.any() else []:
+        both = clean | (kind == name)
+        result[name] = float(roc_auc_score(clean[both], weights.weight[both]))
+    return result
+
+
+def mean_per_kind(weights: Weights, labels: Sequence[str]) -> dict[str, float]:
+    """Return the mean weight of every kind of sentence, clean first."""
+    kind = weights.kinds(labels)
+    names = sorted(set(kind.tolist()), key=lambda name: (name != CLEAN, name))
+    return {name: float(weights.weight[kind == name].mean()) for name in names}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what the numbers depend on."""
+    names = ("torch", "fairseq-fixed", "sacrebleu", "sentencepiece", "numpy")
+    return {name: metadata.version(name) for name in names}
+
+
+def wall_seconds(log: Path) -> float:
+    """Return the seconds of training, resumed parts included, as fairseq counts them."""
+    seconds = 0.0
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        record = parse_record(line) or {}
+        if "train_num_updates" in record:  # the end of an epoch
+            seconds = float(record["train_wall"])
+    return seconds
+
+
+def generate_command(job: Run, results: Path) -> list[str]:
+    """Return the `fairseq-generate` command: stock task, the last checkpoint, beam 5.
+
+    The plugin is named only because importing it lets today's torch load fairseq's checkpoints.
+    """
+    return [
+        *("fairseq-generate", short(job.bin), "--user-dir", short(plugin())),
+        *("--task", "translation", "--source-lang", job.source, "--target-lang", job.target),
+        *("--path", short(job.out / "checkpoint_last.pt"), "--gen-subset", "test"),
+        *("--beam", "5", "--max-tokens", "4000", "--num-workers", "0", *EVERY_SENTENCE),
+        *("--results-path", short(results)),
+        *(["--cpu"] if use_cpu(CONFIGS[job.config]) else []),
+    ]
+
+
+def translate(job: Run) -> list[str]:
+    """Translate the test set with the last checkpoint; return detokenised lines in order."""
+    run(generate_command(job, job.out), job.out / "generate.log")
+    pieces = hypotheses(read_lines(job.out / "generate-test.txt"))
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(job.bin / "spm.model"))
+    text = [processor.decode(line.split(" ")) for line in pieces]
+    write_lines(job.out / f"translation.{job.target}", text)
+    return text
+
+
+def weight_scores(job: Run) -> dict[str, Any]:
+    """Return AUC and mean weight per kind; nothing where a run has no weights or no labels."""
+    labels = job.bin / LABELS
+    if job.weighting == STOCK or not job.weights.exists() or not labels.exists():
+        return {"auc": {}, "mean_weight": {}}
+    shutil.copyfile(labels, job.out / LABELS)  # the report then needs the run only
+    last, kinds = last_epoch(read_weights(job.weights)), read_lines(labels)
+    return {"auc": auc_per_kind(last, kinds), "mean_weight": mean_per_kind(last, kinds)}
+
+
+def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
+    """Score the run in `out` and write `result.json` there."""
+    settings: Mapping[str, Any] = read_json(out / "train.json")["settings"]
+    source, target = settings["languages"]
+    job = Run(
+        bin=bin_folder,
+        out=out,
+        weighting=settings["weighting"],
+        config=settings["config"],
+        seed=settings["seed"],
+        epochs=settings["epochs"],
+        source=source,
+        target=target,
+        extra=tuple(settings["extra"]),
+    )
+    reference = data / f"test.{target}"
+    checkpoint = out / "checkpoint_last.pt"
+    stamp = Stamp(out / "evaluate.json", {"files": digest([checkpoint, reference])})
+    if stamp.done and (out / "result.json").exists():
+        say(f"evaluate: {short(out / 'result.json')} is already there")
+        return read_json(out / "result.json")
+    stamp.begin(replace=True)
+    scores = quality(translate(job), read_lines(reference))
+    result = {
+        "run": out.name,
+        **settings,
+        **vars(scores),
+        **weight_scores(job),
+        "train_seconds": wall_seconds(out / "train.log"),
+        "commands": [train_command(job), generate_command(job, out)],
+        "versions": versions(),
+    }
+    write_json(out / "result.json", result)
+    stamp.finish()
+    say(f"evaluate: {out.name} BLEU {scores.bleu:.1f} chrF {scores.chrf:.1f}")
+    return result

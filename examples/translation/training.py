@@ -1,0 +1,200 @@
+"""The `fairseq-train` command lines of the examples, and running them to the end."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from progress import Job, follow
+from steps import Stamp, digest, say, short, show
+
+# fairseq's own task and criterion: what `uniform` must reproduce bit for bit.
+STOCK = "stock"
+# By default fairseq drops the last batch, the longest sentences, of every split, without a word,
+# if its size is no multiple of 8: then some sentences are never trained on, or never translated.
+EVERY_SENTENCE = ("--required-batch-size-multiple", "1")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A student that fits an example's data and the time one has for it."""
+
+    epochs: int
+    layers: int
+    width: int
+    inner: int
+    dropout: float
+    max_tokens: int
+    learning_rate: float
+    warmup: int
+    meta_max_tokens: int
+    weighting_warmup: int
+    cpu: bool
+
+
+CONFIGS = {
+    # 12,000 short sentences, minutes on one core.
+    "quickstart": Config(
+        epochs=8,
+        layers=2,
+        width=128,
+        inner=256,
+        dropout=0.1,
+        max_tokens=1500,
+        learning_rate=3e-3,
+        warmup=200,
+        meta_max_tokens=1500,
+        weighting_warmup=300,
+        cpu=True,
+    ),
+    # 29,000 captions: a GPU if there is one, else about half an hour on one core.
+    "multi30k": Config(
+        epochs=20,
+        layers=3,
+        width=192,
+        inner=512,
+        dropout=0.2,
+        max_tokens=4096,
+        learning_rate=2e-3,
+        warmup=400,
+        meta_max_tokens=4096,
+        weighting_warmup=600,
+        cpu=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: data, weighting, model and seed."""
+
+    bin: Path
+    out: Path
+    weighting: str
+    config: str = "multi30k"
+    seed: int = 1
+    epochs: int | None = None
+    source: str = "de"
+    target: str = "en"
+    extra: tuple[str, ...] = field(default=())
+
+    @property
+    def max_epoch(self) -> int:
+        """The number of passes over the data."""
+        return self.epochs or CONFIGS[self.config].epochs
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the weights that every sentence was given."""
+        return self.out / "weights"
+
+
+def plugin() -> Path:
+    """Return the folder of the plugin: beside the examples, or else where pip put it."""
+    here = Path(__file__).resolve().parents[2] / "fairseq_l2rw"
+    if here.is_dir():
+        return here
+    spec = importlib.util.find_spec("fairseq_l2rw")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("fairseq_l2rw not found: run scripts/install.sh")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def use_cpu(config: Config) -> bool:
+    """Whether to keep off the GPU: the example asks for it, or there is none."""
+    if config.cpu:
+        return True
+    import torch  # slow: only when it is needed
+
+    return not torch.cuda.is_available()
+
+
+def model_flags(config: Config) -> list[str]:
+    """Return the flags of a small transformer with one embedding matrix."""
+    flags = ["--arch", "transformer", "--share-all-embeddings", "--activation-fn", "relu"]
+    for side in ("encoder", "decoder"):
+        flags += [f"--{side}-layers", str(config.layers), f"--{side}-embed-dim", str(config.width)]
+        flags += [f"--{side}-ffn-embed-dim", str(config.inner), f"--{side}-attention-heads", "4"]
+    return [*flags, "--dropout", str(config.dropout)]
+
+
+def optimizer_flags(config: Config) -> list[str]:
+    """Return the flags of Adam with an inverse square root schedule."""
+    return [
+        *("--optimizer", "adam", "--adam-betas", "(0.9, 0.98)", "--clip-norm", "1.0"),
+        *("--lr", str(config.learning_rate), "--lr-scheduler", "inverse_sqrt"),
+        *("--warmup-updates", str(config.warmup), "--max-tokens", str(config.max_tokens)),
+    ]
+
+
+def weighting_flags(run: Run) -> list[str]:
+    """Return the flags that say what a sentence's loss counts."""
+    # Stock, too, imports the plugin: without it, today's torch cannot load fairseq's checkpoints.
+    user = ["--user-dir", short(plugin())]
+    if run.weighting == STOCK:
+        return [*user, "--task", "translation", "--criterion", "label_smoothed_cross_entropy"]
+    config = CONFIGS[run.config]
+    return [
+        *(*user, "--task", "l2rw_translation"),
+        *("--criterion", "l2rw_label_smoothed_cross_entropy", "--weighting", run.weighting),
+        *("--meta-subset", "meta", "--meta-max-tokens", str(config.meta_max_tokens)),
+        *("--weighting-warmup", str(config.weighting_warmup)),
+        *("--weights-dir", short(run.weights)),
+    ]
+
+
+def train_command(run: Run) -> list[str]:
+    """Return the whole `fairseq-train` command; `run.extra` comes last and so wins."""
+    config = CONFIGS[run.config]
+    return [
+        *("fairseq-train", short(run.bin)),
+        *("--source-lang", run.source, "--target-lang", run.target),
+        *weighting_flags(run),
+        *("--label-smoothing", "0.1"),
+        *model_flags(config),
+        *optimizer_flags(config),
+        *("--max-epoch", str(run.max_epoch), "--seed", str(run.seed)),
+        *("--save-dir", short(run.out), "--no-epoch-checkpoints"),
+        *EVERY_SENTENCE,
+        # A loading process would take the core that computes.
+        *("--num-workers", "0", "--log-format", "json", "--log-interval", "10"),
+        *(["--cpu"] if use_cpu(config) else []),
+        *run.extra,
+    ]
+
+
+def settings(run: Run) -> dict[str, Any]:
+    """Return what decides the outcome of a run: a folder holds only one such run."""
+    return {
+        "config": run.config,
+        "weighting": run.weighting,
+        "seed": run.seed,
+        "epochs": run.max_epoch,
+        "extra": list(run.extra),
+        "languages": [run.source, run.target],
+        "data": digest([run.bin / "binarize.json"]),
+    }
+
+
+def train(runs: Sequence[Run]) -> None:
+    """Train side by side, one core each; a run that is there is skipped, one cut off goes on."""
+    jobs, stamps = [], []
+    for run in runs:
+        stamp = Stamp(run.out / "train.json", settings(run))
+        if stamp.done:
+            say(f"train: {short(run.out)} is already there")
+            continue
+        stamp.begin(replace=False)
+        command = train_command(run)
+        show(command)
+        jobs.append(Job(run.out.name, command, run.out / "train.log", run.max_epoch))
+        stamps.append((stamp, run))
+    follow(jobs)
+    for stamp, run in stamps:
+        # Judged is the last checkpoint: "best" by a loss that cannot see copied sentences misleads.
+        (run.out / "checkpoint_best.pt").unlink(missing_ok=True)
+        stamp.finish()

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Every check of the project; arguments go to pytest:  scripts/test.sh -k resume
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+./scripts/install.sh
+bin="${VIRTUAL_ENV:-$PWD/.venv}/bin"
+"$bin/ruff" check .
+"$bin/ruff" format --check .
+"$bin/mypy"
+exec "$bin/python" -m pytest "$@"

@@ -1,0 +1,43 @@
+"""Packaging: pip install -c constraints.txt -e '.[dev]' (scripts/install.sh does it for you)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).resolve().parent
+
+
+def version() -> str:
+    """Read the version from its file: importing the package would need fairseq and torch."""
+    text = (ROOT / "fairseq_l2rw" / "version.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__(?:: \w+)? = "([^"]+)"', text, re.MULTILINE)
+    if found is None:
+        raise SystemExit('fairseq_l2rw/version.py has no line __version__ = "..."')
+    return found[1]
+
+
+EXAMPLES = ["matplotlib", "scikit-learn", "tqdm"]
+
+setup(
+    name="fairseq-l2rw",
+    version=version(),
+    description="Learning to reweight noisy parallel sentences inside fairseq training",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["fairseq_l2rw*"]),
+    install_requires=[
+        "fairseq-fixed==0.12.3.1",
+        "torch>=2.6",
+        "sacrebleu",
+        "sentencepiece",
+        "sacremoses",
+        "pyarrow",
+    ],
+    extras_require={
+        "examples": EXAMPLES,
+        "dev": ["pytest", "pytest-timeout", "hypothesis", "ruff", "mypy", *EXAMPLES],
+    },
+)

@@ -1,0 +1,46 @@
+"""Promise: an option that cannot work is refused in one line that names its flag."""
+
+import pytest
+
+from fairseq_l2rw.config import L2RWTranslationConfig, check
+from fairseq_l2rw.errors import InputError
+
+
+def test_defaults_are_accepted():
+    check(L2RWTranslationConfig())
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("weighting", "depe", "unknown --weighting 'depe'; known: deep, uniform"),
+        ("weight_unit", "token", "--weight-unit token is not there yet"),
+        ("weight_unit", "page", "unknown --weight-unit"),
+        ("meta_interval", 0, "--meta-interval must be at least 1, got 0"),
+        ("meta_window", 0, "--meta-window must be at least 1, got 0"),
+        ("meta_window", 2, "--meta-window above 1 is not there yet"),
+        ("meta_method", "magic", "unknown --meta-method"),
+        ("meta_params", "(", "--meta-params '\\(' is not a regular expression"),
+        ("meta_max_tokens", 0, "--meta-max-tokens must be at least 1"),
+        ("meta_average", 1.0, "--meta-average must be in"),
+        ("meta_average", float("nan"), "--meta-average must be in"),
+        ("weighting_warmup", -1, "--weighting-warmup must be at least 0"),
+        ("teacher_head", "guess", "unknown --teacher-head"),
+        ("teacher_hidden_size", 0, "--teacher-hidden-size must be at least 1"),
+        ("teacher_depth", 0, "--teacher-depth must be at least 1"),
+        ("teacher_memory", 1, "--teacher-memory must be at least 2"),
+        ("teacher_lr", float("nan"), "--teacher-lr must be at least 0"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):
+    cfg = L2RWTranslationConfig()
+    setattr(cfg, option, value)
+    with pytest.raises(InputError, match=says) as caught:
+        check(cfg)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_option_of_ours_has_a_help_text():
+    for name, field in L2RWTranslationConfig.__dataclass_fields__.items():
+        if name.split("_")[0] in ("weight", "weighting", "weights", "meta", "teacher"):
+            assert len(field.metadata["help"]) > 20, name

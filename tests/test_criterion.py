@@ -1,0 +1,112 @@
+"""Promise: what a weight means; and uniform weights are plain training, bit for bit."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from students import batch, criterion, pairs, plain_criterion, student
+
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.reweighting import Weights
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+class Given:
+    """Stands for the reweighting: gives sentences the weights a test says, by their ids."""
+
+    def __init__(self, weights=None):
+        self.weights = weights
+
+    def reading(self):
+        return nullcontext()
+
+    def weigh(self, sample, states, tokens):
+        ids = sample["id"]
+        if self.weights is None:
+            return Weights(torch.ones(len(ids)), sample["ntokens"])
+        w = torch.as_tensor(self.weights, dtype=torch.float64)[ids]
+        return Weights(w, w @ sample["target"].ne(1).sum(1).double())
+
+
+def normalised_gradient(model, sample, rule):
+    model.zero_grad()
+    loss, size, _ = rule(model, sample)
+    loss.backward()
+    return torch.cat([p.grad.flatten() for p in model.parameters()]) / size
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_uniform_weights_give_the_gradient_of_plain_training_bit_for_bit(smoothing):
+    model, sample = student(dropout=0.1).float(), batch(pairs(7))
+    gradients = []
+    for rule in (plain_criterion(smoothing), criterion(Given(), smoothing)):
+        torch.manual_seed(3)
+        gradients.append(normalised_gradient(model, sample, rule))
+    assert torch.equal(*gradients)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(0, 3), min_size=5, max_size=5).filter(any))
+def test_a_weight_of_k_is_the_sentence_k_times_and_0_is_without_it(copies):
+    model, samples = student(), pairs(5)
+    repeated = [s for s, k in zip(samples, copies, strict=True) for _ in range(k)]
+    weighted = normalised_gradient(model, batch(samples), criterion(Given(copies)))
+    plain = normalised_gradient(model, batch(repeated), plain_criterion())
+    torch.testing.assert_close(weighted, plain, rtol=1e-9, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.permutations(range(5)), st.sampled_from([1, 4, 8]))
+def test_order_and_padding_change_no_gradient(order, multiple):
+    model, samples, weights = student(), pairs(5), [0.1, 2.0, 1.0, 0.7, 0.3]
+    plain = normalised_gradient(model, batch(samples), criterion(Given(weights)))
+    other = batch([samples[i] for i in order], pad_to_multiple=multiple)
+    found = normalised_gradient(model, other, criterion(Given(weights)))
+    torch.testing.assert_close(found, plain, rtol=1e-9, atol=1e-12)
+
+
+def test_scaling_all_weights_changes_no_gradient():
+    model, sample = student(), batch(pairs(3))
+    once = normalised_gradient(model, sample, criterion(Given([0.5, 1.0, 2.0])))
+    twice = normalised_gradient(model, sample, criterion(Given([1.0, 2.0, 4.0])))
+    torch.testing.assert_close(once, twice)
+
+
+def test_validation_is_plain_and_asks_for_no_weights():
+    model, sample = student().eval(), batch(pairs(4))
+    ours, size, _ = criterion(None)(model, sample)
+    theirs, plain_size, _ = plain_criterion()(model, sample)
+    assert torch.equal(ours, theirs) and size == plain_size
+
+
+def test_token_losses_add_up_to_fairseqs_loss_and_are_zero_at_padding():
+    model, sample = student(), batch(pairs(6))
+    rule = criterion(None)
+    tokens = rule.token_losses(model, model(**sample["net_input"]), sample)
+    expected, _, _ = plain_criterion()(model, sample)
+    torch.testing.assert_close(tokens.loss.sum(), expected)
+    assert (tokens.loss[~tokens.real] == 0).all() and (~tokens.real).any()
+    assert (tokens.nll >= -tokens.log_best - 1e-12).all()
+
+
+def test_a_batch_without_target_is_refused_in_one_line():
+    sample = {**batch(pairs(3)), "target": None}
+    with pytest.raises(InputError, match="a batch has no target"):
+        criterion(Given())(student(), sample)
+
+
+def test_the_criterion_without_the_task_is_refused_in_one_line():
+    from students import DICTIONARY
+
+    from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import (
+        L2RWLabelSmoothedCrossEntropy,
+    )
+
+    with pytest.raises(InputError, match="needs --task l2rw_translation"):
+        L2RWLabelSmoothedCrossEntropy(
+            SimpleNamespace(target_dictionary=DICTIONARY), sentence_avg=False, label_smoothing=0.1
+        )

@@ -1,0 +1,148 @@
+"""Promise: features are read from the student's own pass, over real tokens, for every family."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from students import ARCHITECTURES, VOCABULARY, batch, pairs, student
+from torch import nn
+
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.states import SURFACE, Reader, pooled, surface_information
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def features(model, sample, depth=1):
+    reader = Reader(model, VOCABULARY, depth)
+    with torch.no_grad(), reader.reading() as states:
+        model(**sample["net_input"])
+    return states.pool(sample["net_input"]["src_tokens"].ne(1), sample["target"].ne(1))
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_padding_and_order_change_no_feature(arch):
+    model, samples = student(arch).eval(), pairs(5)
+    alone = torch.cat([features(model, batch([s])) for s in samples])
+    together = features(model, batch(samples))
+    order = batch(samples)["id"]  # fairseq sorts by length
+    # fairseq's lstm and fconv compute parts in float32; fconv lets padding leak into convolutions
+    # on the source side, which is the model's doing and not the reader's.
+    if arch == "fconv":
+        together, alone = together[:, 8:], alone[:, 8:]
+    if arch in ("lstm", "fconv"):
+        torch.testing.assert_close(together, alone[order], rtol=1e-3, atol=1e-4)
+    else:
+        torch.testing.assert_close(together, alone[order])
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_as_many_sentences_as_positions_is_no_trap(arch):
+    model = student(arch).eval()
+    samples = pairs(4, shortest=3, longest=3)
+    square = batch(samples)
+    assert square["net_input"]["src_tokens"].shape == (4, 4)
+    alone = torch.cat([features(model, batch([s])) for s in samples])
+    places = {s["id"]: k for k, s in enumerate(samples)}
+    expected = alone[[places[int(i)] for i in square["id"]]]
+    torch.testing.assert_close(features(model, square), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_decoder_features_are_the_states_before_the_output_projection():
+    model, sample = student(), batch(pairs(4))
+    with torch.no_grad():
+        encoder_out = model.encoder(sample["net_input"]["src_tokens"])
+        states, _ = model.decoder.extract_features(
+            sample["net_input"]["prev_output_tokens"], encoder_out
+        )
+        source = encoder_out["encoder_out"][0].transpose(0, 1)
+    expected = torch.cat(
+        [
+            pooled(source, sample["net_input"]["src_tokens"].ne(1)),
+            pooled(states, sample["target"].ne(1)),
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(features(model, sample), expected)
+
+
+def test_deeper_layers_are_added_on_request():
+    model, sample = student(), batch(pairs(4))
+    shallow, deep = features(model, sample), features(model, sample, depth=2)
+    assert shallow.shape == (4, 16) and deep.shape == (4, 32)
+    torch.testing.assert_close(deep[:, :8], shallow[:, :8])
+    torch.testing.assert_close(deep[:, 16:24], shallow[:, 8:])
+
+
+def test_reading_leaves_no_hook_behind():
+    model = student()
+    features(model, batch(pairs(3)), depth=2)
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_states_are_detached():
+    model, sample = student(), batch(pairs(3))
+    with Reader(model, VOCABULARY).reading() as states:
+        model(**sample["net_input"])
+    assert not any(x.requires_grad for x in states.encoder + states.decoder)
+
+
+@pytest.mark.parametrize(
+    ("model", "missing"),
+    [
+        (nn.Linear(2, 2), "no `encoder`"),
+        (nn.ModuleDict({"encoder": nn.Linear(2, 2)}), "no `decoder`"),
+    ],
+)
+def test_a_model_without_two_sides_is_refused_with_what_is_missing(model, missing):
+    with pytest.raises(InputError, match=missing):
+        Reader(model, VOCABULARY)
+
+
+def test_a_model_without_vocabulary_projection_is_refused():
+    model = student()
+    with pytest.raises(InputError, match="no linear projection onto the 99"):
+        with Reader(model, 99).reading():
+            model(**batch(pairs(3))["net_input"])
+
+
+def test_too_much_depth_is_refused_with_what_the_model_has():
+    with pytest.raises(InputError, match="encoder of TransformerModel has 2 layers"):
+        Reader(student(), VOCABULARY, depth=3)
+    with pytest.raises(InputError, match="encoder of LSTMModel has no `layers`"):
+        Reader(student("lstm"), VOCABULARY, depth=2)
+
+
+def surface(loss, margin, source, target):
+    return surface_information(loss, margin, source, target, progress=0.25, dev_loss=3.0)
+
+
+def test_surface_information_is_what_its_columns_say():
+    table = surface(
+        torch.tensor([2.0, 1.0, 3.0]),
+        torch.tensor([-0.5, 0.0, -1.0]),
+        torch.tensor([4, 2, 8]),
+        torch.tensor([4, 4, 4]),
+    )
+    columns = dict(zip(SURFACE, table.T.tolist(), strict=True))
+    assert columns["loss"] == [2.0, 1.0, 3.0]
+    assert columns["margin"] == [-0.5, 0.0, -1.0]
+    assert columns["loss_rank"] == [0.5, 0.0, 1.0]
+    assert columns["log_length_ratio"] == pytest.approx([0.0, 0.6931472, -0.6931472])
+    assert columns["progress"] == [0.25] * 3 and columns["dev_loss"] == [3.0] * 3
+
+
+@settings(deadline=None)
+@given(st.permutations(range(5)), st.lists(st.floats(0, 9), min_size=5, max_size=5))
+def test_order_within_the_batch_changes_no_surface_information(order, losses):
+    loss = torch.tensor(losses, dtype=torch.float64)
+    lengths = torch.tensor([1, 2, 3, 4, 5])
+    index = torch.tensor(order)
+    table = surface(loss, -loss, lengths, lengths.flip(0))
+    shuffled = surface(loss[index], -loss[index], lengths[index], lengths.flip(0)[index])
+    torch.testing.assert_close(shuffled, table[index])
+
+
+def test_a_batch_of_one_sentence_has_finite_information():
+    one = torch.ones(1)
+    assert torch.isfinite(surface(one, one, one, one)).all()

@@ -1,0 +1,243 @@
+"""Promises of the whole: neutral, resumable, independent, distributed, and plain about bad input."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from commands import BIN, ENVIRONMENT, OURS, PLAIN, load, make_corpus, run, train, train_flags
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def same(a, b):
+    """Whether two checkpoints' parts are equal, to the last bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def test_uniform_is_plain_training_bit_for_bit(data, tmp_path):
+    for name, flags in (("plain", PLAIN), ("ours", [*OURS, "--weighting", "uniform"])):
+        train(data, *flags, "--max-update", 12, "--save-dir", tmp_path / name)
+    plain, ours = (load(tmp_path / n / "checkpoint_last.pt") for n in ("plain", "ours"))
+    assert same(plain["model"], ours["model"])
+    assert same(plain["last_optimizer_state"], ours["last_optimizer_state"])
+
+
+@pytest.fixture(scope="module")
+def deep(data, tmp_path_factory):
+    """A finished run with the deep teacher, uninterrupted."""
+    out = tmp_path_factory.mktemp("deep")
+    done = train(data, *deep_flags(out))
+    return out, done.stdout + done.stderr
+
+
+def deep_flags(out, *flags):
+    return [
+        *(*OURS, "--weighting", "deep", "--weights-dir", out / "weights", "--save-dir", out),
+        *("--max-update", 40, "--save-interval-updates", 5, "--keep-interval-updates", 1, *flags),
+    ]
+
+
+def rows(out):
+    return pq.read_table(out / "weights").sort_by([("update", "ascending"), ("id", "ascending")])
+
+
+def test_weights_move_after_warmup_and_are_recorded_once_a_sentence(deep):
+    table = rows(deep[0])
+    updates, weights = table["update"].to_pylist(), table["weight"].to_pylist()
+    assert set(updates) == set(range(40))
+    assert {w for u, w in zip(updates, weights, strict=True) if u < 4} == {1.0}
+    assert len({w for u, w in zip(updates, weights, strict=True) if u >= 4}) > 50
+    seen = list(zip(updates, table["id"].to_pylist(), strict=True))
+    assert len(seen) == len(set(seen))
+    epochs = table["epoch"].to_pylist()
+    first = [i for i, e in zip(table["id"].to_pylist(), epochs, strict=True) if e == 1]
+    assert sorted(first) == list(range(150))
+
+
+def test_the_log_tells_about_weights_and_teacher(deep):
+    names = ["weight_mean", "weight_std", "weight_min", "weight_max", "weight_ess"]
+    names += ["weight_fallbacks", "dev_loss", "meta_gnorm", "meta_skipped"]
+    assert all(re.search(rf"\b{name}\b", deep[1]) for name in names)
+
+
+def wait_for_update(process, log, update):
+    """Until the log tells of an update; returns what the log says then."""
+    for _ in range(600):
+        text = log.read_text() if log.exists() else ""
+        if re.search(rf"num_updates={update}\b", text):
+            return text
+        assert process.poll() is None, text[-3000:]
+        time.sleep(0.1)
+    raise AssertionError("no such update within a minute")
+
+
+def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_bits(data, deep, tmp_path):
+    flags = deep_flags(tmp_path)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [BIN / "fairseq-train", *train_flags(data, *flags)],
+            env=ENVIRONMENT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        text = wait_for_update(process, tmp_path / "log", 23)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert "num_updates=40" not in text
+    resumed = train(data, *flags)
+    assert re.search(
+        r"Loaded checkpoint .*checkpoint_last.pt \(epoch \d+ @ (\d+) upd", resumed.stdout
+    )
+    whole, again = (load(out / "checkpoint_last.pt") for out in (deep[0], tmp_path))
+    assert same(whole["model"], again["model"])
+    assert same(whole["last_optimizer_state"], again["last_optimizer_state"])
+    state = whole["extra_state"]["L2RWTranslationTask"]
+    assert same(state, again["extra_state"]["L2RWTranslationTask"])
+    assert state["weighting"] and state["meta"]["mean"] and state["dev"]["iterations_in_epoch"] >= 0
+    assert rows(deep[0]).equals(rows(tmp_path))
+
+
+def test_mlp_teacher_resumes_with_the_same_bits(data, tmp_path):
+    flags = [*OURS, "--weighting", "deep", "--teacher-head", "mlp", "--max-update", 14]
+    train(data, *flags, "--save-interval-updates", 9, "--save-dir", tmp_path)
+    (middle,) = tmp_path.glob("checkpoint_*_9.pt")
+    train(data, *flags, "--restore-file", middle, "--save-dir", tmp_path / "again")
+    whole, again = (load(d / "checkpoint_last.pt") for d in (tmp_path, tmp_path / "again"))
+    assert same(whole["model"], again["model"])
+    part = "L2RWTranslationTask"
+    assert same(whole["extra_state"][part], again["extra_state"][part])
+
+
+def test_another_weighting_or_shape_of_teacher_on_resume_is_refused(data, deep, tmp_path):
+    flags = [*OURS, "--restore-file", deep[0] / "checkpoint_last.pt", "--save-dir", tmp_path]
+    other = train(data, *flags, "--weighting", "uniform", "--max-update", 50, check=False)
+    assert "was trained with --weighting deep" in other.stderr.splitlines()[-1]
+    flags += ["--weighting", "deep", "--teacher-head", "mlp"]
+    other = train(data, *flags, "--max-update", 50, check=False)
+    assert "another shape" in other.stderr.splitlines()[-1]
+
+
+def test_stock_fairseq_translates_with_the_student_without_the_plugin(data, deep):
+    """torch's safe loader has to be told of fairseq's own Namespace; the plugin is not imported."""
+    program = (
+        "import argparse, sys, torch;"
+        "torch.serialization.add_safe_globals([argparse.Namespace]);"
+        "from fairseq_cli.generate import cli_main; cli_main();"
+        "assert not any(m.startswith('fairseq_l2rw') for m in sys.modules)"
+    )
+    flags = [data, "--task", "translation", "--path", deep[0] / "checkpoint_last.pt"]
+    flags += ["--gen-subset", "valid", "--cpu", "--beam", "1", "--max-len-b", "12"]
+    flags += ["--required-batch-size-multiple", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, flags)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("\nH-") + done.stdout.startswith("H-") == 20
+
+
+def test_fairseq_generate_translates_with_the_task(data, deep):
+    flags = [data, "--user-dir", train_flags(data)[2], "--task", "l2rw_translation", "--cpu"]
+    flags += ["--path", deep[0] / "checkpoint_last.pt", "--gen-subset", "valid", "--beam", "1"]
+    flags += ["--max-len-b", "12", "--required-batch-size-multiple", "1"]
+    assert run("fairseq-generate", *flags).stdout.count("\nH-") == 20
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ([*OURS, "--meta-subset", "nowhere"], "--meta-subset nowhere does not exist"),
+        ([*OURS, "--meta-subset", "nothing"], "--meta-subset nothing is empty"),
+        ([*OURS, "--weighting", "depe"], "unknown --weighting 'depe'"),
+        ([*OURS, "--meta-window", "0"], "--meta-window must be at least 1"),
+        ([*OURS, "--meta-params", "nonsense"], "--meta-params 'nonsense' matches no trained"),
+        ([*OURS[:2], *PLAIN[2:]], "needs --criterion l2rw_label_smoothed_cross_entropy"),
+        ([*PLAIN[:2], *OURS[2:4]], "needs --task l2rw_translation"),
+        ([*OURS, "--optimizer", "adagrad"], "no adjoint of --optimizer adagrad"),
+        ([*OURS, "--adaptive-softmax-cutoff", "5"], "cannot read the decoder states"),
+    ],
+)
+def test_bad_input_gets_one_line_and_no_traceback(data, tmp_path, flags, says):
+    for side in ("de", "en"):
+        for kind in ("bin", "idx"):  # an empty split, as fairseq-preprocess makes of an empty file
+            (data / f"nothing.de-en.{side}.{kind}").write_bytes(empty_split()[kind])
+    done = train(data, *flags, "--save-dir", tmp_path, "--max-update", 3, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("fairseq-l2rw: ")
+    assert says in done.stderr.splitlines()[-1]
+
+
+def empty_split():
+    """Files of fairseq's memory-mapped dataset with no sentence in it."""
+    header = b"MMIDIDX\x00\x00" + (1).to_bytes(8, "little") + bytes([3])
+    return {"bin": b"", "idx": header + (0).to_bytes(16, "little")}
+
+
+def test_a_dev_set_that_also_picks_checkpoints_is_warned_about(data, tmp_path):
+    done = train(data, *OURS, "--meta-subset", "valid", "--max-update", 2, "--save-dir", tmp_path)
+    assert "--meta-subset valid is also a --valid-subset" in done.stdout
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("localhost", 0))
+        return s.getsockname()[1]
+
+
+def test_two_workers_are_one_worker_with_update_freq_two(data, tmp_path):
+    common = [*OURS, "--weighting", "deep", "--max-update", 8, "--dropout", 0, "--lr", "0.001"]
+    one = [*common, "--update-freq", 2, "--save-dir", tmp_path / "one"]
+    train(data, *one)
+    address = f"tcp://localhost:{free_port()}"
+    two = [*common, "--distributed-world-size", 2, "--distributed-no-spawn"]
+    two += ["--distributed-backend", "gloo", "--ddp-backend", "legacy_ddp"]
+    two += ["--distributed-init-method", address, "--save-dir", tmp_path / "two"]
+    processes = [
+        subprocess.Popen(
+            [BIN / "fairseq-train", *train_flags(data, *two, "--distributed-rank", rank)],
+            env=ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=(tmp_path / f"log{rank}").open("w"),
+        )
+        for rank in (0, 1)
+    ]
+    codes = [p.wait(timeout=120) for p in processes]
+    assert codes == [0, 0], (tmp_path / "log0").read_text()[-2000:]
+    a, b = (load(tmp_path / n / "checkpoint_last.pt") for n in ("one", "two"))
+    for name, value in a["model"].items():
+        torch.testing.assert_close(b["model"][name], value, rtol=1e-3, atol=1e-4)
+    first, second = (c["extra_state"]["L2RWTranslationTask"]["weighting"] for c in (a, b))
+    torch.testing.assert_close(
+        second["head.moments.matrix"], first["head.moments.matrix"], rtol=1e-2, atol=1.0
+    )
+
+
+def test_hydra_takes_the_options_too():
+    from hydra.core.config_store import ConfigStore
+
+    import fairseq_l2rw.tasks.l2rw_translation  # noqa: F401  (registers)
+
+    node = ConfigStore.instance().repo["task"]["l2rw_translation.yaml"].node
+    assert json.loads(json.dumps(node.meta_interval)) == 2
+    assert node.weighting == "deep"

@@ -1,0 +1,213 @@
+"""Promise: teachers learn from the exact signal, find what it says, and never harm."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairseq_l2rw import weighting
+from fairseq_l2rw.metagradient.weights import weight_gradient
+from fairseq_l2rw.states import Observation
+from fairseq_l2rw.weighting import Signal, Weighting, register, safe
+from fairseq_l2rw.weighting.heads import HEADS
+from fairseq_l2rw.weighting.moments import Moments
+
+OPTIONS = {
+    "weighting": "deep",
+    "teacher_head": "least-squares",
+    "teacher_hidden_size": 6,
+    "teacher_lr": 1e-2,
+    "teacher_memory": 50,
+    "teacher_ridge": 0.1,
+    "teacher_sharpness": 3.0,
+    "seed": 1,
+}
+
+
+def options(**changes):
+    return SimpleNamespace(**{**OPTIONS, **changes})
+
+
+def observation(features, sizes=None):
+    n = len(features)
+    sizes = torch.full((n,), 5.0) if sizes is None else sizes
+    return Observation(torch.ones(n), sizes, features[:, :2], features[:, 2:])
+
+
+def local(tensor):
+    return tensor
+
+
+def taught(cfg, steps=40, noise=1.0, seed=0):
+    """A teacher that learnt from noisy signals that favour sentences with a large third feature."""
+    generator = torch.Generator().manual_seed(seed)
+    teacher = weighting.build(cfg)
+    for _ in range(steps):
+        x = torch.randn(30, 6, generator=generator) * torch.tensor([1, 9, 1, 0.1, 3, 1]) + 2
+        usefulness = x[:, 2] - 2 + noise * torch.randn(30, generator=generator)
+        seen = observation(x)
+        teacher.learn([Signal(seen, -usefulness * seen.sizes / 150)], local)
+    return teacher, generator
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_teacher_tells_useful_sentences_it_never_saw(head):
+    teacher, generator = taught(options(teacher_head=head, teacher_lr=0.05), steps=80)
+    x = torch.randn(200, 6, generator=generator) * torch.tensor([1, 9, 1, 0.1, 3, 1]) + 2
+    weights = teacher(observation(x))
+    assert weights[x[:, 2] > 2].mean() > 3 * weights[x[:, 2] < 2].mean()
+    assert ((weights > 0) & (weights < 2)).all()
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_teacher_that_learnt_nothing_weighs_every_sentence_one(head):
+    teacher = weighting.build(options(teacher_head=head))
+    assert torch.equal(teacher(observation(torch.randn(4, 6))), torch.ones(4))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_weights_of_a_sentence_do_not_depend_on_its_batch(head):
+    teacher, generator = taught(options(teacher_head=head), steps=5)
+    x = torch.randn(7, 6, generator=generator)
+    together = teacher(observation(x))
+    alone = torch.cat([teacher(observation(row.unsqueeze(0))) for row in x])
+    torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_learning_does_not_depend_on_how_an_update_is_split(head):
+    x, gradient = torch.randn(9, 6), torch.randn(9)
+    sizes = torch.arange(1.0, 10.0)
+    whole, split = (weighting.build(options(teacher_head=head)) for _ in range(2))
+    for _ in range(3):
+        whole.learn([Signal(observation(x, sizes), gradient)], local)
+        parts = zip(x.split([1, 8]), sizes.split([1, 8]), gradient.split([1, 8]), strict=True)
+        split.learn([Signal(observation(f, n), g) for f, n, g in parts], local)
+    torch.testing.assert_close(whole(observation(x)), split(observation(x)))
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_state_survives_the_safe_loader_and_learning_goes_on_bit_for_bit(head, tmp_path):
+    cfg = options(teacher_head=head)
+    teacher, generator = taught(cfg, steps=5)
+    torch.save(teacher.state_dict(), tmp_path / "state.pt")
+    twin = weighting.build(cfg)
+    twin.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    x = torch.randn(8, 6, generator=generator)
+    for one in (teacher, twin):
+        one.learn([Signal(observation(x), torch.linspace(-1, 1, 8))], local)
+    assert torch.equal(teacher(observation(x)), twin(observation(x)))
+
+
+def test_mlp_meta_gradient_agrees_with_central_differences():
+    """dL_dev/dphi = sum_i dL_dev/dw_i dw_i/dphi, through a dev loss that is known in closed form."""
+    teacher, generator = taught(options(teacher_head="mlp"), steps=3)
+    head = teacher.head
+    head.net.double()
+    head._standardised = lambda f: f  # the double of float32 features would hide the differences
+    x = torch.randn(5, 6, generator=generator).double()
+    seen = Observation(torch.ones(5), torch.ones(5).double(), x[:, :2], x[:, 2:])
+    target, sizes = torch.randn(5, generator=generator).double(), seen.sizes
+
+    @torch.no_grad()
+    def dev_loss():
+        w = teacher(seen)
+        return -(w @ target) / (w @ sizes)
+
+    gradient = weight_gradient(target, sizes, teacher(seen).detach())
+    head.net.zero_grad()
+    (teacher(seen) @ gradient).backward()
+    for p in head.net.parameters():
+        for k in range(min(p.numel(), 4)):
+            flat, h = p.data.view(-1), 1e-5
+            flat[k] += h
+            up = float(dev_loss())
+            flat[k] -= 2 * h
+            down = float(dev_loss())
+            flat[k] += h
+            assert float(p.grad.view(-1)[k]) == pytest.approx(
+                (up - down) / (2 * h), rel=1e-6, abs=1e-10
+            )
+
+
+def test_least_squares_is_the_ridge_regression_written_out():
+    cfg = options(teacher_memory=1e12, teacher_ridge=0.2)
+    teacher = weighting.build(cfg)
+    torch.manual_seed(0)
+    x, y = torch.randn(40, 6).double(), torch.randn(40).double()
+    n = torch.randint(1, 9, (40,)).double()
+    seen = Observation(torch.ones(40), n, x[:, :2], x[:, 2:])
+    teacher.learn([Signal(seen, -y * n)], local)
+    y = (y / ((n * y.square()).sum() / n.sum()).sqrt()).clamp(-3, 3)
+    mean = (n @ x) / n.sum()
+    deviation = ((n @ (x - mean).square()) / n.sum()).sqrt()
+    z = (x - mean) / deviation
+    normal = z.T @ (n.unsqueeze(1) * z) / n.sum() + 0.2 * torch.eye(6).double()
+    solution = torch.linalg.solve(normal, z.T @ (n * (y - (n @ y) / n.sum())) / n.sum())
+    score = z @ solution
+    score = score / ((n @ score.square()) / n.sum()).sqrt()
+    torch.testing.assert_close(teacher(seen), 2 * torch.sigmoid(3 * score), rtol=1e-5, atol=1e-6)
+
+
+def test_a_constant_feature_is_harmless():
+    teacher = weighting.build(options())
+    x = torch.randn(20, 6)
+    x[:, 4] = 1e6 / 3
+    teacher.learn([Signal(observation(x), torch.randn(20))], local)
+    x[:, 4] += 1.0
+    assert torch.isfinite(teacher(observation(x))).all()
+
+
+def test_one_sentence_is_enough_to_learn_from_without_harm():
+    for head in HEADS:
+        teacher = weighting.build(options(teacher_head=head))
+        seen = observation(torch.randn(1, 6))
+        teacher.learn([Signal(seen, torch.ones(1))], local)
+        assert torch.isfinite(teacher(seen)).all()
+
+
+def test_moments_forget_exponentially():
+    moments = Moments(decay=0.5)
+    one = torch.ones(1, dtype=torch.float64)
+    for value in (8.0, 2.0):
+        moments.add(torch.full((1, 1), value).double(), one, one, local)
+    mean, _, _ = moments.scale()
+    assert float(mean) == pytest.approx((0.5 * 8 + 2) / 1.5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=6))
+def test_whatever_a_weighting_returns_training_gets_usable_weights(values):
+    raw = torch.tensor(values)
+    usable = bool(torch.isfinite(raw).all() and (raw >= 0).all() and (raw > 0).any())
+    weights, replaced = safe(raw)
+    assert bool(replaced) == (not usable)
+    assert torch.equal(weights, raw if usable else torch.ones_like(raw))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.1, 10))
+def test_scaling_all_weights_scales_the_signal_back(seed, factor):
+    generator = torch.Generator().manual_seed(seed)
+    products, sizes, weights = torch.rand(3, 6, generator=generator, dtype=torch.float64) + 0.1
+    once = weight_gradient(products, sizes, weights)
+    torch.testing.assert_close(weight_gradient(products, sizes, factor * weights) * factor, once)
+    assert abs(float(once @ weights)) < 1e-12
+
+
+def test_a_weighting_of_ones_own_is_found_by_name():
+    @register("constant_for_this_test")
+    class Constant(Weighting):
+        def forward(self, seen):
+            return torch.full_like(seen.loss, 0.5)
+
+    try:
+        assert "constant_for_this_test" in weighting.names()
+        built = weighting.build(options(weighting="constant_for_this_test"))
+        assert built(observation(torch.randn(2, 6))).tolist() == [0.5, 0.5]
+        with pytest.raises(ValueError, match="already"):
+            register("constant_for_this_test")(weighting.Uniform)
+    finally:
+        weighting.base._registry.pop("constant_for_this_test")
