@@ -1,6 +1,7 @@
 """Every option of the task, one dataclass a concern; flags and hydra keys both come from here."""
 
-# ruff: noqa: UP045  (the parser of flags in fairseq knows Optional[X], not X | None)
+# ruff: noqa: RUF009, UP045
+# (fairseq's parser of flags knows Optional[X], not X | None, and its II() is a string)
 
 import re
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class MetaConfig:
     meta_subset: str = _option(
         "valid", "split of DATA that holds the trusted pairs which drive the teacher"
     )
-    meta_interval: int = _option(2, "student updates from one meta-gradient to the next")
+    meta_interval: int = _option(4, "student updates from one meta-gradient to the next")
     meta_window: int = _option(1, "student updates that a meta-gradient looks back through (1)")
     meta_method: str = _option(
         "auto",
@@ -83,7 +84,7 @@ class TeacherConfig:
     teacher_hidden_size: int = _option(64, "hidden units of --teacher-head mlp")
     teacher_lr: float = _option(1e-3, "Adam's learning rate for --teacher-head mlp")
     teacher_memory: int = _option(
-        200, "meta-gradients that --teacher-head least-squares remembers (exponential forgetting)"
+        500, "meta-gradients that --teacher-head least-squares remembers (exponential forgetting)"
     )
     teacher_ridge: float = _option(
         0.3, "ridge penalty of --teacher-head least-squares, in units of a feature's variance"

@@ -107,7 +107,7 @@ class MetaGradient:
         return {n: p.detach().clone() for n, p in self.model.named_parameters()}
 
     def dev_gradient(self, loss: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
-        """Gradient of the dev loss at the current parameters, put into the running mean.
+        """Gradient of the dev loss at the current parameters, put into the running mean if finite.
 
         Returns:
             The dev loss, detached.
@@ -117,6 +117,8 @@ class MetaGradient:
         with torch.enable_grad(), differentiable_attention():
             value = loss(values)
             gradients = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+        if not all(bool(torch.isfinite(g).all()) for g in gradients if g is not None):
+            return value.detach()  # one bad batch must not spoil the running mean for good
         self.count += 1
         for (name, leaf), new in zip(leaves.items(), gradients, strict=True):
             new = torch.zeros_like(leaf) if new is None else new

@@ -2,12 +2,11 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from torch import Tensor
 
 SCHEMA = pa.schema(
     [
@@ -19,7 +18,8 @@ SCHEMA = pa.schema(
         ("length", pa.int32()),  # target tokens
     ]
 )
-_PART = re.compile(r"weights-(\d{10})-r(\d+)\.parquet")
+Row = tuple[int, int, int, float, float, int]
+_PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
 
 
@@ -33,35 +33,22 @@ class WeightRecord:
 
     Args:
         folder: where the parts go; made if missing.
-        rank: of this worker; each writes its own sentences.
         start: the first update of this process, 0 from scratch.
     """
 
-    def __init__(self, folder: str | Path, rank: int = 0, start: int = 0) -> None:
-        self.folder, self.rank = Path(folder), rank
+    def __init__(self, folder: str | Path, start: int = 0) -> None:
+        self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.removed = [p for p in self._parts() if _first_update(p) >= start]
         for part in self.removed:
             part.unlink()
         self._columns: dict[str, list] = {name: [] for name in SCHEMA.names}
 
-    def add(
-        self,
-        update: int,
-        epoch: int,
-        ids: Tensor,
-        weights: Tensor,
-        losses: Tensor,
-        lengths: Tensor,
-    ) -> None:
-        """Add a batch: vectors of shape (N,) with N sentences."""
-        n = len(ids)
-        values: Sequence = ([update] * n, [epoch] * n, ids, weights, losses, lengths)
-        for name, value in zip(SCHEMA.names, values, strict=True):
-            self._columns[name] += value.tolist() if isinstance(value, Tensor) else value
-
-    def end_update(self) -> None:
-        """Write a part if enough rows have gathered. Call it between updates only."""
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add rows of one update, in the order of :data:`SCHEMA`."""
+        for row in rows:
+            for column, value in zip(self._columns.values(), row, strict=True):
+                column.append(value)
         if len(self._columns["update"]) >= _FLUSH_ROWS:
             self.flush()
 
@@ -69,7 +56,7 @@ class WeightRecord:
         """Write what has gathered as one part, atomically; nothing if there is nothing."""
         if not self._columns["update"]:
             return
-        name = f"weights-{self._columns['update'][0]:010d}-r{self.rank}.parquet"
+        name = f"weights-{self._columns['update'][0]:010d}.parquet"
         # Readers skip names that begin with a dot, so an unfinished file is never read.
         unfinished = self.folder / f".{name}"
         pq.write_table(pa.table(self._columns, schema=SCHEMA), unfinished)
@@ -79,8 +66,7 @@ class WeightRecord:
         self._columns = {column: [] for column in SCHEMA.names}
 
     def _parts(self) -> list[Path]:
-        found = (p for p in self.folder.iterdir() if _PART.fullmatch(p.name))
-        return sorted(p for p in found if int(_PART.fullmatch(p.name)[2]) == self.rank)  # type: ignore[index]
+        return sorted(p for p in self.folder.iterdir() if _PART.fullmatch(p.name))
 
 
 def _first_update(part: Path) -> int:

@@ -6,6 +6,7 @@ One :class:`Reweighting` lives for a training run. fairseq's hooks drive it: ``b
 """
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -23,8 +24,9 @@ from fairseq_l2rw.metagradient import functional
 from fairseq_l2rw.metagradient.weights import weight_gradient
 from fairseq_l2rw.record import WeightRecord
 from fairseq_l2rw.states import Observation, Reader, States, surface_information
+from fairseq_l2rw.statistics import log_weights
 from fairseq_l2rw.weighting import Signal, Weighting, safe
-from fairseq_l2rw.workers import largest, rank, total
+from fairseq_l2rw.workers import gathered, rank, total
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +131,7 @@ class Reweighting:
             seen = self._observe(sample, states, tokens)
             proposed, fallback = safe(self.weighting(seen))
         assert self._next is not None  # begin() comes first
-        plain = self.cfg.weighting == "uniform" or self._update.number < self.cfg.weighting_warmup
+        plain = self.weighting.plain or self._update.number < self.cfg.weighting_warmup
         given = torch.ones_like(proposed) if plain else proposed
         self._update.batches.append(SubBatch(sample, seen, proposed, given, fallback, *self._next))
         # The very number that fairseq's criterion gives, so that plain training stays the same to
@@ -176,9 +178,11 @@ class Reweighting:
             return
         if before is not None:
             self._learn(update, optimizer, before)
-        _log_weights(update.batches)
-        if self.record is not None:
-            self._write(update)
+        real = [b for b in update.batches if not b.dummy]
+        given = [b.given for b in real] or [update.batches[0].given[:0]]
+        log_weights(torch.cat(given), torch.stack([b.fallback for b in update.batches]).sum())
+        if self.cfg.weights_dir is not None:
+            self._write(update, real)
         self.updates = update.number + 1
         self._update = Update(self.updates)
 
@@ -186,6 +190,8 @@ class Reweighting:
         """The meta-gradient at this update, and the weighting's step along it."""
         assert self.meta is not None and self._clip is not None
         dev_loss = self._dev_gradient()
+        if self.meta.count == 0:  # no dev gradient was finite yet
+            return self._skip(update)
         direction = self.meta.direction(optimizer, self._clip)
         products, sizes = [], []
         for batch in update.batches:
@@ -196,10 +202,8 @@ class Reweighting:
         proposed = torch.cat([b.proposed for b in update.batches])
         gradient = weight_gradient(torch.cat(products), torch.cat(sizes), proposed, total)
         usable = bool(torch.isfinite(total(gradient.abs().sum()) + dev_loss))
-        metrics.log_scalar_sum("meta_skipped", float(not usable), priority=640, round=0)
         if not usable:
-            logger.warning(f"update {update.number}: meta-gradient not finite, teacher not updated")
-            return
+            return self._skip(update)
         self.dev_loss = float(dev_loss)
         signals = [
             Signal(Observation(b.seen.loss, n, b.seen.surface, b.seen.states), g)
@@ -207,10 +211,16 @@ class Reweighting:
                 update.batches, sizes, gradient.split([len(n) for n in sizes]), strict=True
             )
         ]
-        log = {"dev_loss": self.dev_loss, "meta_gnorm": float(total(gradient @ gradient).sqrt())}
+        # In bits, as all losses in fairseq's log.
+        log = {"dev_loss": self.dev_loss / math.log(2), "meta_skipped": 0.0}
+        log["meta_gnorm"] = float(total(gradient @ gradient).sqrt())
         log |= self.weighting.learn(signals, total)
         for name, value in log.items():
             metrics.log_scalar(name, value, priority=620, round=6)
+
+    def _skip(self, update: Update) -> None:
+        logger.warning(f"update {update.number}: meta-gradient not finite, teacher not updated")
+        metrics.log_scalar("meta_skipped", 1.0, priority=620, round=6)
 
     def _dev_gradient(self) -> Tensor:
         """Gradient of the mean dev loss per token, at the new parameters and without dropout."""
@@ -238,9 +248,9 @@ class Reweighting:
     # -- what lasts ----------------------------------------------------------------------------
 
     def _open_record(self) -> WeightRecord | None:
-        if self.cfg.weights_dir is None:
+        if self.cfg.weights_dir is None or rank() > 0:
             return None
-        record = WeightRecord(self.cfg.weights_dir, rank(), start=self.updates)
+        record = WeightRecord(self.cfg.weights_dir, start=self.updates)
         if record.removed:
             logger.warning(
                 f"removed {len(record.removed)} parts of {self.cfg.weights_dir}: they are of "
@@ -248,20 +258,23 @@ class Reweighting:
             )
         return record
 
-    def _write(self, update: Update) -> None:
-        assert self.record is not None
-        for batch in update.batches:
-            if not batch.dummy:
-                target = batch.sample["target"]
-                self.record.add(
-                    update=update.number,
-                    epoch=self.epoch,
-                    ids=batch.sample["id"],
-                    weights=batch.given,
-                    losses=batch.seen.loss,
-                    lengths=target.ne(self.criterion.padding_idx).sum(1),
-                )
-        self.record.end_update()
+    def _write(self, update: Update, batches: list[SubBatch]) -> None:
+        # One worker writes for all: only the first takes part in saving a checkpoint, which is
+        # when a part of the record has to end.
+        rows = [
+            (update.number, self.epoch, *row)
+            for b in batches
+            for row in zip(
+                b.sample["id"].tolist(),
+                b.given.tolist(),
+                b.seen.loss.tolist(),
+                b.sample["target"].ne(self.criterion.padding_idx).sum(1).tolist(),
+                strict=True,
+            )
+        ]
+        everywhere = gathered(rows)
+        if self.record is not None:
+            self.record.add(row for of_worker in everywhere for row in of_worker)
 
     def state_dict(self) -> dict[str, Any]:
         """All that lasts, in types that torch's safe loader takes; closes a part of the record."""
@@ -304,25 +317,3 @@ class Reweighting:
         if self.meta is not None and self.dev is not None:
             self.meta.load_state_dict(state["meta"])
             self.dev.load_state_dict(state["dev"])
-
-
-def _log_weights(batches: list[SubBatch]) -> None:
-    """Mean, spread, extremes and effective sample size of an update's weights, over workers."""
-    weights = torch.cat([b.given[: 0 if b.dummy else None] for b in batches]).double()
-    fallbacks = torch.stack([b.fallback for b in batches]).sum()
-    sums = torch.stack([weights.new_tensor(len(weights)), weights.sum(), weights.square().sum()])
-    count, total_weight, squares, fallen = total(torch.cat([sums, fallbacks.view(1)])).tolist()
-    nothing = weights.new_tensor([-torch.inf])  # a worker may have dummy batches only
-    ends = [torch.cat([weights, nothing]).max(), torch.cat([-weights, nothing]).max()]
-    highest, negated_lowest = largest(torch.stack(ends)).tolist()
-    values = {
-        "weight_mean": total_weight / count,
-        "weight_std": max(squares / count - (total_weight / count) ** 2, 0.0) ** 0.5,
-        "weight_min": -negated_lowest,
-        "weight_max": highest,
-        # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
-        "weight_ess": total_weight**2 / (count * squares),
-    }
-    for name, value in values.items():
-        metrics.log_scalar(name, value, weight=count, priority=600, round=3)
-    metrics.log_scalar_sum("weight_fallbacks", fallen, priority=610, round=0)

@@ -1,4 +1,6 @@
-"""What distributed workers share: a rank, sums and extremes."""
+"""What distributed workers share: a rank, sums, extremes and rows."""
+
+from typing import Any
 
 from fairseq.distributed import utils as distributed_utils
 from torch import Tensor, distributed
@@ -17,6 +19,16 @@ def total(local: Tensor) -> Tensor:
 def largest(local: Tensor) -> Tensor:
     """Elementwise maximum over workers; every worker must call it."""
     return _reduced(local, "max")
+
+
+def gathered(local: Any) -> list[Any]:
+    """What all workers gave, on the first; nothing on the others. Every worker must call it."""
+    if not distributed.is_initialized() or distributed_utils.get_data_parallel_world_size() == 1:
+        return [local]
+    group = distributed_utils.get_data_parallel_group()
+    found: list[Any] = [None] * distributed_utils.get_data_parallel_world_size()
+    distributed.all_gather_object(found, local, group=group)
+    return found if rank() == 0 else []
 
 
 def _reduced(local: Tensor, operation: str) -> Tensor:

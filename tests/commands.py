@@ -69,7 +69,7 @@ def load(checkpoint):
 
 
 def make_corpus(folder):
-    """Binarize 150 pairs of an invented language, a third of them misaligned; returns the folder."""
+    """Binarize 150 pairs of an invented language, a third of them misaligned."""
     rng = random.Random(1)
     words = [f"w{i}" for i in range(20)]
     for split, count in (("train", 150), ("meta", 30), ("valid", 20)):

@@ -287,7 +287,18 @@ def test_an_exception_in_a_meta_pass_leaves_the_student_as_it_was():
 
 @pytest.mark.parametrize(("name", "half"), [("adagrad", False), ("adam", True)])
 def test_an_optimizer_without_adjoint_is_refused_naming_those_that_work(name, half):
-    with pytest.raises(InputError, match="use --optimizer adam .* nag or sgd in fp32"):
+    with pytest.raises(InputError, match=r"use --optimizer adam .* nag or sgd in fp32"):
         check_optimizer(name, half_precision=half)
     with pytest.raises(InputError, match="Adagrad"):
         adjoint_of(FairseqAdagrad(Namespace(lr=[0.1], weight_decay=0), student().parameters()))
+
+
+def test_a_dev_gradient_that_is_not_finite_leaves_the_running_mean_alone():
+    model = student()
+    meta = MetaGradient(model, pattern=".", method="forward", average=0.9)
+    dev = sentence_losses(model, batch(pairs(3)))
+    meta.dev_gradient(lambda values: dev(values).sum())
+    before = meta.state_dict()
+    meta.dev_gradient(lambda values: dev(values).sum() * float("nan"))
+    assert meta.count == before["count"] == 1
+    assert all(torch.equal(meta.mean[n], v) for n, v in before["mean"].items())

@@ -101,9 +101,9 @@ def test_a_model_without_two_sides_is_refused_with_what_is_missing(model, missin
 
 def test_a_model_without_vocabulary_projection_is_refused():
     model = student()
-    with pytest.raises(InputError, match="no linear projection onto the 99"):
-        with Reader(model, 99).reading():
-            model(**batch(pairs(3))["net_input"])
+    refused = pytest.raises(InputError, match="no linear projection onto the 99")
+    with refused, Reader(model, 99).reading():
+        model(**batch(pairs(3))["net_input"])
 
 
 def test_too_much_depth_is_refused_with_what_the_model_has():

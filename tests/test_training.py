@@ -1,4 +1,4 @@
-"""Promises of the whole: neutral, resumable, independent, distributed, and plain about bad input."""
+"""Promises of the whole: neutral, resumable, independent, distributed, plain about bad input."""
 
 import json
 import os
@@ -208,11 +208,13 @@ def free_port():
 def test_two_workers_are_one_worker_with_update_freq_two(data, tmp_path):
     common = [*OURS, "--weighting", "deep", "--max-update", 8, "--dropout", 0, "--lr", "0.001"]
     one = [*common, "--update-freq", 2, "--save-dir", tmp_path / "one"]
+    one += ["--weights-dir", tmp_path / "one" / "weights"]
     train(data, *one)
     address = f"tcp://localhost:{free_port()}"
     two = [*common, "--distributed-world-size", 2, "--distributed-no-spawn"]
     two += ["--distributed-backend", "gloo", "--ddp-backend", "legacy_ddp"]
     two += ["--distributed-init-method", address, "--save-dir", tmp_path / "two"]
+    two += ["--weights-dir", tmp_path / "two" / "weights"]
     processes = [
         subprocess.Popen(
             [BIN / "fairseq-train", *train_flags(data, *two, "--distributed-rank", rank)],
@@ -231,6 +233,10 @@ def test_two_workers_are_one_worker_with_update_freq_two(data, tmp_path):
     torch.testing.assert_close(
         second["head.moments.matrix"], first["head.moments.matrix"], rtol=1e-2, atol=1.0
     )
+    ones, twos = rows(tmp_path / "one"), rows(tmp_path / "two")
+    assert all(ones[c].equals(twos[c]) for c in ("update", "epoch", "id", "length"))
+    difference = torch.tensor(ones["weight"].to_pylist()) - torch.tensor(twos["weight"].to_pylist())
+    assert difference.abs().max() < 0.05
 
 
 def test_hydra_takes_the_options_too():
@@ -239,5 +245,5 @@ def test_hydra_takes_the_options_too():
     import fairseq_l2rw.tasks.l2rw_translation  # noqa: F401  (registers)
 
     node = ConfigStore.instance().repo["task"]["l2rw_translation.yaml"].node
-    assert json.loads(json.dumps(node.meta_interval)) == 2
+    assert json.loads(json.dumps(node.meta_interval)) == 4
     assert node.weighting == "deep"

@@ -102,7 +102,7 @@ def test_state_survives_the_safe_loader_and_learning_goes_on_bit_for_bit(head, t
 
 
 def test_mlp_meta_gradient_agrees_with_central_differences():
-    """dL_dev/dphi = sum_i dL_dev/dw_i dw_i/dphi, through a dev loss that is known in closed form."""
+    """dL_dev/dphi = sum_i dL_dev/dw_i dw_i/dphi, through a dev loss known in closed form."""
     teacher, generator = taught(options(teacher_head="mlp"), steps=3)
     head = teacher.head
     head.net.double()

@@ -69,7 +69,7 @@ def quickstart(out: Path, seed: int, epochs: int | None, weightings: Sequence[st
     """Do everything, from the text to the picture."""
     begin = time.monotonic()
     clean, raw = out / "clean", out / "raw"
-    script(grammar_command(clean, seed), clean, [HERE / "lexicon.py"])
+    script(grammar_command(clean, seed), clean, sorted((HERE / "language").glob("*.py")))
     text = [clean / f"train.{language}" for language in ("de", "en", "fr")]
     script(noise_command(clean, raw, seed), raw, text)
     binarize(Settings(data=raw, out=out / "bin", vocab=3000))

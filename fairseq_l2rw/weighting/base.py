@@ -34,6 +34,7 @@ class Weighting(nn.Module):
 
     reads_states: ClassVar[bool] = False  # wants Observation.states
     learns: ClassVar[bool] = False  # wants meta-gradients, hence a dev set
+    plain: ClassVar[bool] = False  # weighs 1 whatever it sees: training stays bit for bit the same
 
     def __init__(self, cfg: Any) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fairseq_l2rw.states import Observation
 from fairseq_l2rw.weighting.base import Signal, Total, Weighting, register
-from fairseq_l2rw.weighting.heads import HEADS
+from fairseq_l2rw.weighting.heads import HEADS, Head
 
 
 @register("deep")
@@ -24,7 +24,7 @@ class Deep(Weighting):
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
-        self.head = HEADS[cfg.teacher_head](cfg)
+        self.head: Head = HEADS[cfg.teacher_head](cfg)
 
     def forward(self, seen: Observation) -> Tensor:
         """Weights in (0, 2), shape (N,); all 1 until the teacher has learnt something."""

@@ -15,7 +15,19 @@ from fairseq_l2rw.weighting.base import Signal, Total
 from fairseq_l2rw.weighting.moments import Moments
 
 
-class LeastSquaresHead(nn.Module):
+class Head(nn.Module):
+    """The contract: features (N, F) to weights (N,), and a step along an update's signals."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Weights, shape (N,)."""
+        raise NotImplementedError
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """See :meth:`fairseq_l2rw.weighting.Weighting.learn`."""
+        raise NotImplementedError
+
+
+class LeastSquaresHead(Head):
     """Linear head, solved in closed form.
 
     The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
@@ -76,7 +88,7 @@ class LeastSquaresHead(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-class MLPHead(nn.Module):
+class MLPHead(Head):
     """One hidden layer, trained by Adam on the exact meta-gradient: the published form.
 
     Features are standardised with running moments. The last layer starts at zero, so that every
@@ -149,7 +161,7 @@ class MLPHead(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-HEADS: dict[str, Callable[[Any], nn.Module]] = {
+HEADS: dict[str, Callable[[Any], Head]] = {
     "least-squares": LeastSquaresHead,
     "mlp": MLPHead,
 }
