@@ -38,6 +38,14 @@ setup(
     ],
     extras_require={
         "examples": EXAMPLES,
-        "dev": ["pytest", "pytest-timeout", "hypothesis", "ruff", "mypy", *EXAMPLES],
+        "dev": [
+            *EXAMPLES,
+            "hypothesis",
+            "mypy",
+            "pytest",
+            "pytest-timeout",
+            "pytest-xdist",
+            "ruff",
+        ],
     },
 )

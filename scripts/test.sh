@@ -8,4 +8,6 @@ bin="${VIRTUAL_ENV:-$PWD/.venv}/bin"
 "$bin/ruff" check .
 "$bin/ruff" format --check .
 "$bin/mypy"
-exec "$bin/python" -m pytest "$@"
+# Two processes of one thread each: the tests start training runs of their own.
+export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+exec "$bin/python" -m pytest -n 2 --dist worksteal "$@"

@@ -8,11 +8,23 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import torch
-from commands import BIN, ENVIRONMENT, OURS, PLAIN, load, make_corpus, run, train, train_flags
+from commands import (
+    BIN,
+    ENVIRONMENT,
+    OURS,
+    PLAIN,
+    PLUGIN,
+    load,
+    make_corpus,
+    run,
+    train,
+    train_flags,
+)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +169,7 @@ def test_stock_fairseq_translates_with_the_student_without_the_plugin(data, deep
 
 
 def test_fairseq_generate_translates_with_the_task(data, deep):
-    flags = [data, "--user-dir", train_flags(data)[2], "--task", "l2rw_translation", "--cpu"]
+    flags = [data, "--user-dir", PLUGIN, "--task", "l2rw_translation", "--cpu"]
     flags += ["--path", deep[0] / "checkpoint_last.pt", "--gen-subset", "valid", "--beam", "1"]
     flags += ["--max-len-b", "12", "--required-batch-size-multiple", "1"]
     assert run("fairseq-generate", *flags).stdout.count("\nH-") == 20
@@ -237,6 +249,24 @@ def test_two_workers_are_one_worker_with_update_freq_two(data, tmp_path):
     assert all(ones[c].equals(twos[c]) for c in ("update", "epoch", "id", "length"))
     difference = torch.tensor(ones["weight"].to_pylist()) - torch.tensor(twos["weight"].to_pylist())
     assert difference.abs().max() < 0.05
+
+
+def test_the_weighting_of_the_docs_is_found_in_a_folder_of_ones_own(data, tmp_path):
+    docs = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
+    plugin = tmp_path / "my_plugin"
+    plugin.mkdir()
+    (plugin / "__init__.py").write_text(docs.read_text().split("```python\n")[1].split("```")[0])
+    flags = [*OURS, "--user-dir", plugin, "--weighting", "trust_short", "--save-dir", tmp_path]
+    train(data, *flags, "--max-update", 6, "--weights-dir", tmp_path / "weights")
+    given = rows(tmp_path)["weight"].to_pylist()
+    assert len(given) > 50 and set(given) == {1.0}  # no sentence has 20 tokens
+
+
+def test_python_m_prints_the_folder_for_user_dir():
+    done = subprocess.run(
+        [sys.executable, "-m", "fairseq_l2rw"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(PLUGIN.resolve())
 
 
 def test_hydra_takes_the_options_too():
