@@ -70,9 +70,9 @@ def _course(axes: Any, panel: Panel, kinds: Sequence[str]) -> None:
             continue
         low, middle, high = steps.T
         axes.plot(epochs, middle, color=colour, label=kind, marker="o", markersize=3)
-        axes.fill_between(epochs, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.fill_between(epochs, low, high, color=colour, alpha=0.08, linewidth=0)
     axes.set_title(f"{panel.name}: over training")
-    axes.set_xlabel("epoch (line: median, band: middle half)")
+    axes.set_xlabel("epoch (line: median, band: middle half; colours as on the left)")
     axes.set_ylabel("weight")
     axes.xaxis.get_major_locator().set_params(integer=True)
 
@@ -99,7 +99,6 @@ def draw(panels: Sequence[Panel], path: Path) -> Path:
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
             axes.grid(alpha=0.25)
-        right.legend(frameon=False, fontsize=9, loc="best")
     if alike and shown != alike:
         names = ", ".join(
             f"{panel.name}: every weight is {panel.weights.weight[0]:g}" for panel in alike
