@@ -40,11 +40,12 @@ OURS = [
 PLAIN = ["--task", "translation", "--criterion", "label_smoothed_cross_entropy"]
 
 
-def run(name, *flags, check=True):
+def run(name, *flags, check=True, cwd=None):
     """Run a fairseq command to its end; returns the finished process with its output."""
     done = subprocess.run(
         [str(BIN / name), *map(str, flags)],
         env=ENVIRONMENT,
+        cwd=cwd,
         capture_output=True,
         text=True,
         check=False,

@@ -1,8 +1,8 @@
 """Promises of the whole: neutral, resumable, independent, distributed, plain about bad input."""
 
-import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -200,6 +200,15 @@ def test_bad_input_gets_one_line_and_no_traceback(data, tmp_path, flags, says):
     assert says in done.stderr.splitlines()[-1]
 
 
+def test_training_text_without_target_gets_one_line(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "source_only")
+    for path in copy.glob("train.de-en.en.*"):
+        path.unlink()
+    done = train(copy, *OURS, "--max-update", 3, "--save-dir", tmp_path, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "fairseq-l2rw: train has no target" in done.stderr.splitlines()[-1]
+
+
 def empty_split():
     """Files of fairseq's memory-mapped dataset with no sentence in it."""
     header = b"MMIDIDX\x00\x00" + (1).to_bytes(8, "little") + bytes([3])
@@ -269,11 +278,24 @@ def test_python_m_prints_the_folder_for_user_dir():
     assert done.stdout.strip() == str(PLUGIN.resolve())
 
 
-def test_hydra_takes_the_options_too():
-    from hydra.core.config_store import ConfigStore
-
-    import fairseq_l2rw.tasks.l2rw_translation  # noqa: F401  (registers)
-
-    node = ConfigStore.instance().repo["task"]["l2rw_translation.yaml"].node
-    assert json.loads(json.dumps(node.meta_interval)) == 4
-    assert node.weighting == "deep"
+def test_hydra_trains_with_the_same_options(data, tmp_path):
+    (tmp_path / "run.yaml").write_text(
+        f"""# @package _global_
+common: {{user_dir: {PLUGIN}, cpu: true, no_progress_bar: true}}
+task: {{_name: l2rw_translation, data: {data}, meta_subset: meta, meta_interval: 2}}
+criterion: {{_name: l2rw_label_smoothed_cross_entropy, label_smoothing: 0.1}}
+model:
+  _name: transformer
+  share_all_embeddings: true
+  encoder: {{embed_dim: 16, ffn_embed_dim: 16, layers: 1, attention_heads: 2}}
+  decoder: {{embed_dim: 16, ffn_embed_dim: 16, layers: 1, attention_heads: 2}}
+optimizer: {{_name: adam}}
+lr_scheduler: {{_name: fixed}}
+optimization: {{lr: [0.001], max_update: 3}}
+dataset: {{max_tokens: 200, num_workers: 0}}
+checkpoint: {{save_dir: {tmp_path}, no_epoch_checkpoints: true}}
+"""
+    )
+    run("fairseq-hydra-train", "--config-dir", tmp_path, "--config-name", "run", cwd=tmp_path)
+    state = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]
+    assert state["updates"] == 3 and state["meta"]["count"] == 2
