@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks.translation import TranslationConfig
 from omegaconf import II
 
@@ -21,7 +22,7 @@ def _option(default: Any, text: str) -> Any:
 
 
 @dataclass
-class WeightingConfig:
+class WeightingConfig(FairseqDataclass):
     """Which rule turns a batch into weights."""
 
     weighting: str = _option(
@@ -43,7 +44,7 @@ class WeightingConfig:
 
 
 @dataclass
-class MetaConfig:
+class MetaConfig(FairseqDataclass):
     """Where the meta-gradient comes from and how it is computed."""
 
     meta_subset: str = _option(
@@ -73,7 +74,7 @@ class MetaConfig:
 
 
 @dataclass
-class TeacherConfig:
+class TeacherConfig(FairseqDataclass):
     """What the teacher reads, its size and how it learns."""
 
     teacher_head: str = _option(

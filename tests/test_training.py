@@ -26,6 +26,9 @@ from commands import (
     train_flags,
 )
 
+from fairseq_l2rw.__main__ import parser as main_parser
+from fairseq_l2rw.config import MetaConfig, TeacherConfig, WeightingConfig
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
@@ -276,6 +279,13 @@ def test_python_m_prints_the_folder_for_user_dir():
         [sys.executable, "-m", "fairseq_l2rw"], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == str(PLUGIN.resolve())
+
+
+def test_python_m_help_lists_every_option_of_the_task():
+    text = main_parser().format_help()
+    for concern in (WeightingConfig, MetaConfig, TeacherConfig):
+        for name in concern.__annotations__:
+            assert f"--{name.replace('_', '-')} " in text
 
 
 def test_hydra_trains_with_the_same_options(data, tmp_path):
