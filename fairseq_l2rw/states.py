@@ -177,6 +177,11 @@ class Reader:
                 f"{self.vocabulary} target types was seen; "
                 "use a --weighting that reads no states"
             )
+        if any(len(deeper[part]) < len(layers) for part, layers in self.deeper.items()):
+            raise InputError(
+                "--teacher-depth above 1 cannot read layers that layer drop leaves out; use "
+                "--teacher-depth 1 or no --encoder-layerdrop and --decoder-layerdrop"
+            )
         states.decoder.append(projection.inputs)
         states.encoder += deeper["encoder"]
         states.decoder += deeper["decoder"]

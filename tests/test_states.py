@@ -113,6 +113,13 @@ def test_too_much_depth_is_refused_with_what_the_model_has():
         Reader(student("lstm"), VOCABULARY, depth=2)
 
 
+def test_depth_with_layer_drop_is_refused_when_a_layer_is_missing():
+    model = student(encoder_layerdrop=0.999999)
+    with pytest.raises(InputError, match="layer drop"):
+        features(model, batch(pairs(3)), depth=2)
+    assert features(model, batch(pairs(3))).shape == (3, 16)
+
+
 def surface(loss, margin, source, target):
     return surface_information(loss, margin, source, target, progress=0.25, dev_loss=3.0)
 
