@@ -85,7 +85,8 @@ class TeacherConfig(FairseqDataclass):
     teacher_hidden_size: int = _option(64, "hidden units of --teacher-head mlp")
     teacher_lr: float = _option(1e-3, "Adam's learning rate for --teacher-head mlp")
     teacher_memory: int = _option(
-        500, "meta-gradients that --teacher-head least-squares remembers (exponential forgetting)"
+        500,
+        "meta-gradients that the teacher's moments of features remember (exponential forgetting)",
     )
     teacher_ridge: float = _option(
         0.3, "ridge penalty of --teacher-head least-squares, in units of a feature's variance"

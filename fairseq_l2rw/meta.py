@@ -151,22 +151,25 @@ class MetaGradient:
     ) -> Tensor:
         """Inner products <p, grad l_i> at theta_t, by the chosen method."""
         if self.method == "auto":
-            self.method = self._choose(losses, snapshot, direction)
+            return self._choose(losses, snapshot, direction)
         return METHODS[self.method](losses, snapshot, direction)
 
-    def _choose(self, losses: Losses, snapshot: Any, direction: Any) -> str:
+    def _choose(self, losses: Losses, snapshot: Any, direction: Any) -> Tensor:
+        """Products by forward mode if the model allows it, else by reverse; keeps the choice."""
         try:
             # The trial must not use up the random numbers that replay the student's dropout.
             with RandomState.now(next(iter(snapshot.values())).device).replayed():
-                METHODS["forward"](losses, snapshot, direction)
+                result = METHODS["forward"](losses, snapshot, direction)
         except (RuntimeError, NotImplementedError) as error:
             if "out of memory" in str(error):
                 raise
             reason = str(error).splitlines()[0]
             logger.info(f"meta-gradient method: reverse (no forward mode for this model: {reason})")
-            return "reverse"
+            self.method = "reverse"
+            return METHODS["reverse"](losses, snapshot, direction)
         logger.info("meta-gradient method: forward")
-        return "forward"
+        self.method = "forward"
+        return result
 
     def state_dict(self) -> dict[str, Any]:
         """The running mean of dev gradients."""

@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -206,7 +206,7 @@ class Reweighting:
             return self._skip(update)
         self.dev_loss = float(dev_loss)
         signals = [
-            Signal(Observation(b.seen.loss, n, b.seen.surface, b.seen.states), g)
+            Signal(replace(b.seen, sizes=n), g)
             for b, n, g in zip(
                 update.batches, sizes, gradient.split([len(n) for n in sizes]), strict=True
             )
@@ -241,7 +241,7 @@ class Reweighting:
 
         def losses(parameters: dict[str, Tensor]) -> Tensor:
             output = functional.call(self.model, parameters, **sample["net_input"])
-            return self.criterion.token_losses(self.model, output, sample).sentences()
+            return self.criterion.sentence_losses(self.model, output, sample)
 
         return losses
 

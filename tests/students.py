@@ -125,6 +125,6 @@ def sentence_losses(model: Any, sample: dict[str, Any]) -> Any:
 
     def losses(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
         output = functional.call(model, parameters, **sample["net_input"])
-        return rule.token_losses(model, output, sample).sentences()
+        return rule.sentence_losses(model, output, sample)
 
     return losses

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from fairseq.criterions import register_criterion
 from fairseq.criterions.label_smoothed_cross_entropy import (
     LabelSmoothedCrossEntropyCriterion,
@@ -23,10 +22,6 @@ class TokenLosses:
     nll: Tensor  # -log p(reference)
     log_best: Tensor  # log p of the likeliest token
     real: Tensor  # bool: not padding
-
-    def sentences(self) -> Tensor:
-        """Loss summed over each sentence, shape (N,)."""
-        return self.loss.sum(1)
 
 
 @dataclass
@@ -70,7 +65,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         with self.task.reweighting.reading() as states:
             net_output = model(**sample["net_input"])
         tokens = self.token_losses(model, net_output, sample)
-        sentences = tokens.sentences()
+        sentences = tokens.loss.sum(1)
         weights = self.task.reweighting.weigh(sample, states, tokens)
         loss = (weights.values * sentences).sum()
         logging_output = {
@@ -89,10 +84,18 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         """Per-token losses from the model's output."""
         n = len(sample["target"])
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
-        loss, nll = label_smoothed_nll_loss(
+        loss, nll = self._smoothed(lprobs, target)
+        real = target.view(n, -1).ne(self.padding_idx)
+        log_best = lprobs.detach().amax(-1).view(n, -1) * real
+        return TokenLosses(loss.view(n, -1), nll.view(n, -1), log_best, real)
+
+    def sentence_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
+        """Loss summed over each sentence, shape (N,): all that a meta pass needs."""
+        lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
+        loss, _ = self._smoothed(lprobs, target)
+        return loss.view(len(sample["target"]), -1).sum(1)
+
+    def _smoothed(self, lprobs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return label_smoothed_nll_loss(
             lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
         )
-        real = target.view(n, -1).ne(self.padding_idx)
-        with torch.no_grad():
-            log_best = lprobs.detach().amax(-1).view(n, -1) * real
-        return TokenLosses(loss.view(n, -1), nll.view(n, -1), log_best, real)
