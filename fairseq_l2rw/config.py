@@ -13,7 +13,7 @@ from omegaconf import II
 
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import METHODS
-from fairseq_l2rw.weighting import names
+from fairseq_l2rw.weighting import find, names, parsed
 from fairseq_l2rw.weighting.heads import HEADS
 
 
@@ -27,10 +27,20 @@ class WeightingConfig(FairseqDataclass):
 
     weighting: str = _option(
         "deep",
-        "how sentences are weighted: 'uniform' (plain training), 'deep' (a teacher that reads "
-        "internal states and surface information), or a name registered by your own --user-dir",
+        "how sentences are weighted: 'uniform' (plain training), 'random' (control), 'trim' (drop "
+        "the largest losses), 'l2rw' and 'mask' (alignment of a sentence's gradient with the dev "
+        "gradient), 'mwnet' (network of the loss), 'lilaw' (three scalars), 'surface' (teacher on "
+        "losses, margins, lengths), 'deep' (teacher on internal states too), or a name registered "
+        "by your own --user-dir",
     )
-    weight_unit: str = _option("sentence", "what gets a weight: 'sentence' ('token': not yet)")
+    weighting_options: str = _option(
+        "",
+        "options of the weighting itself, NAME=VALUE separated by commas or spaces, such as "
+        "'drop=0.2' for trim; `python -m fairseq_l2rw --help` lists those of every weighting",
+    )
+    weight_unit: str = _option(
+        "sentence", "what gets a weight of its own: 'sentence' or 'token' (of the target)"
+    )
     weighting_warmup: int = _option(
         200,
         "updates during which every weight is 1 while the teacher already learns; the student's "
@@ -39,7 +49,8 @@ class WeightingConfig(FairseqDataclass):
     weights_dir: Optional[str] = _option(
         None,
         "folder for the record of weights: Parquet files with a row a sentence and update "
-        "(update, epoch, id, weight, loss, length); a run started from scratch replaces it",
+        "(update, epoch, id, weight, loss, length, token_weights); a run "
+        "started from scratch replaces it",
     )
 
 
@@ -51,11 +62,32 @@ class MetaConfig(FairseqDataclass):
         "valid", "split of DATA that holds the trusted pairs which drive the teacher"
     )
     meta_interval: int = _option(4, "student updates from one meta-gradient to the next")
-    meta_window: int = _option(1, "student updates that a meta-gradient looks back through (1)")
+    meta_window: int = _option(
+        1,
+        "B, student updates that a meta-gradient looks back through; above 1 it needs "
+        "Hessian-vector products, and every one costs about as much as the update did",
+    )
+    meta_trajectory: str = _option(
+        "stored",
+        "how the updates of a window above 1 are got back: 'stored' (a copy of parameters and "
+        "optimizer state for each, any optimizer) or 'rewind' (run backwards, one copy however "
+        "long the window; --optimizer sgd with --momentum only)",
+    )
+    meta_rewind_tolerance: float = _option(
+        0.01,
+        "with --meta-trajectory rewind: largest rounding error to accept, as a fraction of the "
+        "distance that the parameters covered; beyond it the window ends early, with a warning",
+    )
     meta_method: str = _option(
         "auto",
-        "how per-sentence inner products are computed: 'forward' (forward mode, cheapest), "
-        "'reverse' (double backward), or 'auto': forward where the model allows it, else reverse",
+        "how inner products of gradients are computed: 'forward' (forward mode, cheapest), "
+        "'reverse' (double backward), 'difference' (finite differences, not exact; the log has "
+        "its error as meta_error), or 'auto': forward where the model allows it, else reverse",
+    )
+    meta_dropout: str = _option(
+        "replay",
+        "dropout in the meta pass over the training batch: 'replay' the student's own masks (the "
+        "exact derivative) or 'off'",
     )
     meta_params: str = _option(
         r"encoder_attn|decoder\.attention",
@@ -123,9 +155,15 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
 def check(cfg: L2RWTranslationConfig) -> None:
     """Raise :class:`InputError` at the first option that cannot work, naming its flag."""
     _one_of("--weighting", cfg.weighting, names())
-    if cfg.weight_unit == "token":
-        raise InputError("--weight-unit token is not there yet; use --weight-unit sentence")
-    _one_of("--weight-unit", cfg.weight_unit, ["sentence"])
+    parsed(find(cfg.weighting), cfg.weighting_options)
+    _one_of("--weight-unit", cfg.weight_unit, ["sentence", "token"])
+    if cfg.weight_unit not in find(cfg.weighting).units:
+        raise InputError(
+            f"--weighting {cfg.weighting} does not weigh a {cfg.weight_unit}; use --weight-unit "
+            f"{' or '.join(find(cfg.weighting).units)}"
+        )
+    _one_of("--meta-trajectory", cfg.meta_trajectory, ["stored", "rewind"])
+    _one_of("--meta-dropout", cfg.meta_dropout, ["replay", "off"])
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
@@ -137,8 +175,7 @@ def check(cfg: L2RWTranslationConfig) -> None:
         _at_least(1, "meta_max_tokens", cfg.meta_max_tokens)
     if not 0 <= cfg.meta_average < 1:
         raise InputError(f"--meta-average must be in [0, 1), got {cfg.meta_average}")
-    if cfg.meta_window > 1:
-        raise InputError("--meta-window above 1 is not there yet; use --meta-window 1")
+    _at_least(0, "meta_rewind_tolerance", cfg.meta_rewind_tolerance)
     try:
         re.compile(cfg.meta_params)
     except re.error as error:

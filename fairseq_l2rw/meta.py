@@ -1,51 +1,44 @@
-"""One exact meta-gradient step around the student's own update, in fairseq's terms.
+"""Meta-gradients during training: what is kept of the student's updates, and when to look back.
 
-The only place that knows both fairseq's optimizers and :mod:`fairseq_l2rw.metagradient`.
+Knows torch's modules and optimizers, not fairseq: ``examples/classification`` trains with the very
+same class.
 """
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from fairseq.optim.adam import Adam as FairseqAdam
-from fairseq.optim.nag import NAG
 from torch import Tensor, nn
 
 from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.metagradient import METHODS, Losses, updates
+from fairseq_l2rw.metagradient import (
+    ADJOINTS,
+    METHODS,
+    Adjoint,
+    Batch,
+    Clipping,
+    Curvature,
+    Losses,
+    Method,
+    Parameters,
+    Rewound,
+    Step,
+    Trace,
+    Update,
+    adjoint_of,
+    difference,
+    window,
+)
 from fairseq_l2rw.metagradient.attention import differentiable_attention
+from fairseq_l2rw.metagradient.gradients import gradients
+from fairseq_l2rw.metagradient.trajectory import Total, sampled
 
 logger = logging.getLogger(__name__)
-
-ADJOINTS: dict[type[torch.optim.Optimizer], updates.Adjoint] = {
-    torch.optim.SGD: updates.sgd,
-    NAG: updates.nag,
-    FairseqAdam: updates.adam,
-}
-
-
-class ClipWatch:
-    """Remembers how fairseq clipped the gradients of the current update.
-
-    The trainer clips before the task sees the gradients and keeps the norm to itself; the adjoint
-    of clipping needs it.
-    """
-
-    def __init__(self, optimizer: Any) -> None:
-        self.optimizer = optimizer
-        self.norm: Any = 0.0
-        self.max_norm = 0.0
-        self._clip = optimizer.clip_grad_norm
-        optimizer.clip_grad_norm = self._watched
-
-    def _watched(self, max_norm: float, *args: Any, **kwargs: Any) -> Tensor:
-        norm = self._clip(max_norm, *args, **kwargs)
-        self.norm, self.max_norm = norm, max_norm
-        return norm
 
 
 @dataclass
@@ -72,20 +65,86 @@ class RandomState:
             yield
 
 
+class Chosen:
+    """The method of ``--meta-method``; ``auto`` is forward where the model allows it, else reverse.
+
+    Attributes:
+        name: the method in use; ``auto`` until the first pass has decided.
+        error: relative error that ``difference`` found at its last products, 0 for the exact ones.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.error = 0.0
+
+    def products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
+        """See :class:`fairseq_l2rw.metagradient.Method`."""
+        if self.name == "difference":
+            found, error = difference.estimate(losses, parameters, direction)
+            self.error = float(error.norm() / found.norm().clamp(min=1e-300))
+            return found
+        return self._run(lambda m: m.products(losses, parameters, direction))
+
+    def curvature(
+        self, losses: Losses, parameters: Parameters, direction: Parameters, weights: Tensor
+    ) -> Curvature:
+        """See :class:`fairseq_l2rw.metagradient.Method`."""
+        return self._run(lambda m: m.curvature(losses, parameters, direction, weights))
+
+    def _run(self, call: Callable[[Method], Any]) -> Any:
+        if self.name != "auto":
+            return call(METHODS[self.name])
+        try:
+            result = call(METHODS["forward"])
+        except (RuntimeError, NotImplementedError) as error:
+            if "out of memory" in str(error):
+                raise
+            reason = str(error).splitlines()[0]
+            logger.info(f"meta-gradient method: reverse (no forward mode for this model: {reason})")
+            self.name = "reverse"
+            return call(METHODS["reverse"])
+        logger.info("meta-gradient method: forward")
+        self.name = "forward"
+        return result
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What is kept from before the student's step."""
+
+    parameters: dict[str, Tensor]  # a copy, or nothing where the step will be rewound
+    sample: Tensor
+    groups: dict[str, dict[str, Any]]  # the optimizer's options, by parameter name
+
+
 class MetaGradient:
-    """The meta-gradient's state and the three passes of one step.
+    """The running dev gradient, the last updates, and the way back through them.
 
     Args:
         model: the student, unwrapped.
         pattern: regular expression searched in names; the parameters looked back through.
-        method: ``forward``, ``reverse`` or ``auto``.
+        method: ``forward``, ``reverse``, ``difference`` or ``auto``.
         average: decay of the running mean of dev gradients, 0 for none.
+        window: B, the number of updates that one looks back through.
+        rewind: get older updates back by running them backwards instead of keeping copies.
+        tolerance: largest error of rewinding to accept, as a fraction of the distance covered.
+        adjoints: of the optimizers' updates, by class.
 
     Raises:
         InputError: when no trained parameter matches ``pattern``.
     """
 
-    def __init__(self, model: nn.Module, pattern: str, method: str, average: float) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        pattern: str = ".",
+        method: str = "auto",
+        average: float = 0.0,
+        window: int = 1,
+        rewind: bool = False,
+        tolerance: float = 0.01,
+        adjoints: Mapping[type[torch.optim.Optimizer], Adjoint] = ADJOINTS,
+    ) -> None:
         self.model = model
         trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self.parameters = {n: p for n, p in trained.items() if re.search(pattern, n)}
@@ -97,14 +156,83 @@ class MetaGradient:
         count = sum(p.numel() for p in self.parameters.values())
         whole = sum(p.numel() for p in trained.values())
         logger.info(f"meta-gradient through {count:,} of {whole:,} parameters ({pattern!r})")
-        self.method = method
+        self.method = Chosen(method)
         self.average = average
+        self.rewind, self.tolerance = rewind, tolerance
+        self.adjoints = adjoints
         self.mean: dict[str, Tensor] = {}
         self.count = 0
+        self.steps: deque[Step | Trace] = deque(maxlen=window)  # oldest first
+        self.reached = 0  # updates that the last look back went through
+        self.rewind_error = 0.0
+        self._before: _Before | None = None
+
+    # -- the student's updates -----------------------------------------------------------------
+
+    def check(self, optimizer: torch.optim.Optimizer) -> None:
+        """Raise :class:`InputError` for an optimizer that one cannot look back through."""
+        try:
+            adjoint_of(optimizer, self.adjoints)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        momentum = all(g.get("momentum") and not g.get("nesterov") for g in optimizer.param_groups)
+        if self.rewind and not (type(optimizer) is torch.optim.SGD and momentum):
+            raise InputError(
+                "--meta-trajectory rewind needs SGD with momentum above 0; use --optimizer sgd "
+                "--momentum 0.9, or --meta-trajectory stored"
+            )
+
+    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Keep what the student's step will overwrite."""
+        options = {
+            id(p): {k: v for k, v in group.items() if k != "params"}
+            for group in optimizer.param_groups
+            for p in group["params"]
+        }
+        named = {n: p for n, p in self.model.named_parameters() if p.grad is not None}
+        self._before = _Before(
+            parameters={} if self.rewind else self.snapshot(),
+            sample=sampled(dict(self.model.named_parameters())),
+            groups={n: options[id(p)] for n, p in named.items() if id(p) in options},
+        )
+
+    def after_step(
+        self,
+        optimizer: torch.optim.Optimizer,
+        batches: Sequence[Batch],
+        clipping: Clipping = Clipping(),  # noqa: B008 (immutable)
+    ) -> None:
+        """Put the step that was just taken at the end of the trajectory.
+
+        Args:
+            optimizer: torch's optimizer, after its step and with the gradients still in place.
+            batches: the update's sub-batches, of this worker.
+            clipping: how the gradients were clipped before the step.
+        """
+        assert self._before is not None  # before_step comes first
+        before, self._before = self._before, None
+        if self.rewind:
+            self.steps.append(Trace(batches, before.groups, clipping, before.sample))
+            return
+        # The next update overwrites states and gradients; a window of one is done by then.
+        keep = _copied if (self.steps.maxlen or 1) > 1 else _as_it_is
+        updates = {
+            n: Update(
+                group=before.groups[n],
+                state={k: keep(v) for k, v in optimizer.state[p].items()},
+                gradient=keep(p.grad),
+                before=before.parameters[n],
+            )
+            for n, p in self.parameters.items()
+            if n in before.groups and p.grad is not None
+        }
+        self.steps.append(Step(batches, before.parameters, updates, clipping))
 
     def snapshot(self) -> dict[str, Tensor]:
-        """A copy of all parameters: theta_t, taken before the optimizer's step."""
+        """A copy of all parameters."""
         return {n: p.detach().clone() for n, p in self.model.named_parameters()}
+
+    # -- the dev set ---------------------------------------------------------------------------
 
     def dev_gradient(self, loss: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
         """Gradient of the dev loss at the current parameters, put into the running mean if finite.
@@ -116,60 +244,68 @@ class MetaGradient:
         leaves = {n: values[n].requires_grad_() for n in self.parameters}
         with torch.enable_grad(), differentiable_attention():
             value = loss(values)
-            gradients = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
-        if not all(bool(torch.isfinite(g).all()) for g in gradients if g is not None):
+            found = gradients(value, list(leaves.values()))
+        if not all(bool(torch.isfinite(g).all()) for g in found if g is not None):
             return value.detach()  # one bad batch must not spoil the running mean for good
         self.count += 1
-        for (name, leaf), new in zip(leaves.items(), gradients, strict=True):
+        for (name, leaf), new in zip(leaves.items(), found, strict=True):
             new = torch.zeros_like(leaf) if new is None else new
-            old = self.mean.get(name, torch.zeros_like(new))
-            self.mean[name] = self.average * old + (1 - self.average) * new
+            old = self.mean.get(name)
+            mean = new.mul_(1 - self.average)
+            self.mean[name] = mean if old is None else mean.add_(old, alpha=self.average)
         return value.detach()
 
-    def direction(self, optimizer: Any, clip: ClipWatch) -> dict[str, Tensor]:
-        """p: the adjoint of clipping and of the optimizer's update applied to the dev gradient.
-
-        Called after the optimizer's step.
-
-        Raises:
-            InputError: for an optimizer whose adjoint is not known.
-        """
-        adjoint = adjoint_of(optimizer)
-        groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    def dev_mean(self) -> dict[str, Tensor]:
+        """The running mean of dev gradients, without its bias towards 0 at the beginning."""
         unbias = 1 / (1 - self.average**self.count)
-        result, clipped = {}, {}
-        for name, p in self.parameters.items():
-            if p.grad is None:  # not used in this update, so not stepped
-                continue
-            state = optimizer.optimizer.state[p]
-            result[name] = adjoint(groups[id(p)], state, p.grad) * self.mean[name] * unbias
-            clipped[name] = p.grad
-        return updates.clipping(result, clipped, float(clip.norm), float(clip.max_norm))
+        return {n: g * unbias if unbias > 1 else g for n, g in self.mean.items()}
 
-    def products(
-        self, losses: Losses, snapshot: dict[str, Tensor], direction: dict[str, Tensor]
-    ) -> Tensor:
-        """Inner products <p, grad l_i> at theta_t, by the chosen method."""
-        if self.method == "auto":
-            return self._choose(losses, snapshot, direction)
-        return METHODS[self.method](losses, snapshot, direction)
+    # -- what the dev set says about sentences ---------------------------------------------------
 
-    def _choose(self, losses: Losses, snapshot: Any, direction: Any) -> Tensor:
-        """Products by forward mode if the model allows it, else by reverse; keeps the choice."""
-        try:
-            # The trial must not use up the random numbers that replay the student's dropout.
-            with RandomState.now(next(iter(snapshot.values())).device).replayed():
-                result = METHODS["forward"](losses, snapshot, direction)
-        except (RuntimeError, NotImplementedError) as error:
-            if "out of memory" in str(error):
-                raise
-            reason = str(error).splitlines()[0]
-            logger.info(f"meta-gradient method: reverse (no forward mode for this model: {reason})")
-            self.method = "reverse"
-            return METHODS["reverse"](losses, snapshot, direction)
-        logger.info("meta-gradient method: forward")
-        self.method = "forward"
+    def alignments(self, losses: Losses) -> Tensor:
+        """<dev gradient, grad l_i> at the current parameters, shape (N,): no step looked ahead."""
+        values = {n: p.detach() for n, p in self.model.named_parameters()}
+        return self.method.products(losses, values, self.dev_mean())
+
+    def look_back(
+        self, optimizer: torch.optim.Optimizer, total: Total = lambda local: local
+    ) -> list[tuple[Sequence[Batch], list[Tensor]]]:
+        """Inner products of dL_dev/dg with the gradient of every loss of the last updates.
+
+        Returns:
+            Batches and products by update, newest first, see
+            :func:`fairseq_l2rw.metagradient.window.products`.
+        """
+        adjoint = adjoint_of(optimizer, self.adjoints)
+        steps: list[Step] | Rewound = [s for s in reversed(self.steps) if isinstance(s, Step)]
+        if self.rewind:
+            steps = self._rewound(optimizer, total)
+        result = window.products(steps, self.dev_mean(), adjoint, self.method, total)
+        self.reached = len(result)
+        if isinstance(steps, Rewound):
+            self.rewind_error = steps.error
+            if steps.lost:
+                logger.warning(
+                    f"rewinding lost precision: {steps.error:.2g} of the distance covered after "
+                    f"{self.reached + 1} updates (--meta-rewind-tolerance {self.tolerance:g}), so "
+                    f"this window has {self.reached}; use --meta-trajectory stored, a shorter "
+                    "--meta-window or a larger --momentum"
+                )
         return result
+
+    def _rewound(self, optimizer: torch.optim.Optimizer, total: Total) -> Rewound:
+        named = dict(self.model.named_parameters())
+        buffers = {n: optimizer.state.get(p, {}).get("momentum_buffer") for n, p in named.items()}
+        return Rewound(
+            traces=[s for s in reversed(self.steps) if isinstance(s, Trace)],
+            parameters=named,
+            velocities={n: b for n, b in buffers.items() if b is not None},
+            through=list(self.parameters),
+            tolerance=self.tolerance,
+            total=total,
+        )
+
+    # -- what lasts ------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """The running mean of dev gradients."""
@@ -187,33 +323,9 @@ class MetaGradient:
         self.count = state["count"]
 
 
-def adjoint_of(optimizer: Any) -> updates.Adjoint:
-    """The adjoint of a fairseq optimizer's update.
-
-    Raises:
-        InputError: naming the optimizers that work, for any other.
-    """
-    inner = type(getattr(optimizer, "_optimizer", None))
-    if inner not in ADJOINTS:
-        raise InputError(_no_adjoint(f"{type(optimizer).__name__} ({inner.__name__})"))
-    return ADJOINTS[inner]
+def _copied(value: Any) -> Any:
+    return value.detach().clone() if isinstance(value, Tensor) else value
 
 
-def check_optimizer(name: str, half_precision: bool) -> None:
-    """Refuse, before training begins, an optimizer through which there is no meta-gradient.
-
-    Raises:
-        InputError: naming the optimizers that work.
-    """
-    if name not in ("adam", "nag", "sgd"):
-        raise InputError(_no_adjoint(f"--optimizer {name}"))
-    if half_precision:
-        raise InputError(_no_adjoint("the wrapped optimizer of --fp16, --bf16 and --amp"))
-
-
-def _no_adjoint(what: str) -> str:
-    return (
-        f"no adjoint of {what} is known, so no exact meta-gradient; use --optimizer adam (with "
-        "--use-old-adam where apex is installed), nag or sgd in fp32, or a weighting without a "
-        "teacher"
-    )
+def _as_it_is(value: Any) -> Any:
+    return value

@@ -13,12 +13,14 @@ SCHEMA = pa.schema(
         ("update", pa.int64()),
         ("epoch", pa.int32()),
         ("id", pa.int64()),  # of the sentence in the training split
-        ("weight", pa.float32()),  # as it was given, before the teacher learnt from the batch
+        # As it was given, before the teacher learnt from the batch; of tokens the mean.
+        ("weight", pa.float32()),
         ("loss", pa.float32()),  # per target token, nats
         ("length", pa.int32()),  # target tokens
+        ("token_weights", pa.list_(pa.float32())),  # with --weight-unit token, else null
     ]
 )
-Row = tuple[int, int, int, float, float, int]
+Row = tuple[int, int, int, float, float, int, list[float] | None]
 _PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
 

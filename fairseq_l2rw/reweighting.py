@@ -7,9 +7,9 @@ One :class:`Reweighting` lives for a training run. fairseq's hooks drive it: ``b
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,18 +19,22 @@ from torch import Tensor, nn
 
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import ClipWatch, MetaGradient, RandomState, adjoint_of
-from fairseq_l2rw.metagradient import functional
-from fairseq_l2rw.metagradient.weights import weight_gradient
+from fairseq_l2rw.history import History
+from fairseq_l2rw.meta import MetaGradient, RandomState
+from fairseq_l2rw.metagradient import Batch, weight_gradient
+from fairseq_l2rw.observation import Moment, Observation, Observer
+from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, ClipWatch
+from fairseq_l2rw.passes import Passes, evaluating
 from fairseq_l2rw.record import WeightRecord
-from fairseq_l2rw.states import Observation, Reader, States, surface_information
+from fairseq_l2rw.states import Reader, States
 from fairseq_l2rw.statistics import log_weights
+from fairseq_l2rw.update import SubBatch, Update, packed, unpacked
 from fairseq_l2rw.weighting import Signal, Weighting, safe
 from fairseq_l2rw.workers import gathered, rank, total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -41,36 +45,15 @@ class Weights:
     sample_size: Tensor | int  # sum_i w_i n_i
 
 
-@dataclass
-class SubBatch:
-    """What is kept of a sub-batch until its update is done."""
-
-    sample: dict[str, Any]
-    seen: Observation
-    proposed: Tensor  # the weighting's own weights, also while warm-up gives every sentence 1
-    given: Tensor  # the weights that trained the student
-    fallback: Tensor  # bool scalar: the weighting's own weights were unusable
-    random: RandomState  # before the student's pass
-    dummy: bool  # fills up an uneven shard; counts for nothing
-
-
-@dataclass
-class Update:
-    """The sub-batches of one update of the student, so far."""
-
-    number: int
-    batches: list[SubBatch] = field(default_factory=list)
-
-
 class Reweighting:
-    """Gives weights to sentences and lets the weighting learn from the dev set.
+    """Gives weights to sentences or tokens and lets the weighting learn from the dev set.
 
     Args:
         cfg: the task's options.
         model: the student, unwrapped.
         weighting: the rule.
         criterion: gives per-token losses.
-        dev: batches of the trusted split; None for a weighting that does not learn.
+        dev: batches of the trusted split; None for a weighting that wants none.
         vocabulary: size of the target dictionary.
         state: what :meth:`state_dict` gave in the run that is being resumed.
     """
@@ -86,16 +69,18 @@ class Reweighting:
         state: dict[str, Any] | None = None,
     ) -> None:
         self.cfg, self.model, self.criterion = cfg, model, criterion
-        self.weighting = weighting.to(next(model.parameters()).device)
+        self.device = next(model.parameters()).device
+        self.weighting = weighting.to(self.device)
         self.dev = dev
+        self.history = History().to(self.device)
+        self.observer = Observer(
+            cfg.weight_unit, criterion.padding_idx, criterion.sentence_avg, self.history
+        )
+        self.passes = Passes(model, criterion.row_losses, cfg.meta_dropout == "replay")
         self.reader = (
             Reader(model, vocabulary, cfg.teacher_depth) if weighting.reads_states else None
         )
-        self.meta = (
-            MetaGradient(model, cfg.meta_params, cfg.meta_method, cfg.meta_average)
-            if weighting.learns
-            else None
-        )
+        self.meta = self._build_meta() if weighting.learns or weighting.reads_alignment else None
         self.epoch = 1
         self.updates = 0  # done so far
         self.dev_loss = 0.0
@@ -106,18 +91,30 @@ class Reweighting:
             self.load_state_dict(state)
         self.record = self._open_record()
 
+    def _build_meta(self) -> MetaGradient:
+        return MetaGradient(
+            self.model,
+            pattern=self.cfg.meta_params,
+            method=self.cfg.meta_method,
+            average=self.cfg.meta_average,
+            window=self.cfg.meta_window,
+            rewind=self.cfg.meta_trajectory == "rewind",
+            tolerance=self.cfg.meta_rewind_tolerance,
+            adjoints=FAIRSEQ_ADJOINTS,
+        )
+
     # -- a sub-batch ---------------------------------------------------------------------------
 
     def begin(self, optimizer: Any, update: int, dummy: bool) -> None:
         """Before the student's pass over a sub-batch."""
         if self._clip is None or self._clip.optimizer is not optimizer:
-            if self.meta is not None:
-                adjoint_of(optimizer)  # says so now, not after the first step
+            if self.meta is not None and self.weighting.learns:
+                self.meta.check(optimizer.optimizer)  # says so now, not after the first step
             self._clip = ClipWatch(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.
         if all(p.grad is None for p in self.model.parameters()):
             self._update = Update(update)
-        self._next = (RandomState.now(next(self.model.parameters()).device), dummy)
+        self._next = (RandomState.now(self.device), dummy)
 
     @contextmanager
     def reading(self) -> Iterator[States | None]:
@@ -127,58 +124,63 @@ class Reweighting:
 
     def weigh(self, sample: dict[str, Any], states: States | None, tokens: Any) -> Weights:
         """Weights of a sub-batch from what its pass showed."""
-        with torch.no_grad():
-            seen = self._observe(sample, states, tokens)
-            proposed, fallback = safe(self.weighting(seen))
         assert self._next is not None  # begin() comes first
-        plain = self.weighting.plain or self._update.number < self.cfg.weighting_warmup
+        random, dummy = self._next
+        number = self._update.number
+        plain = self.weighting.plain or number < self.cfg.weighting_warmup
+        seen = self.observer.observe(sample, states, tokens, self._moment(number))
+        if self.weighting.reads_alignment and self.meta and self.meta.count and not plain:
+            found = self.meta.alignments(self.passes.training(sample, random))
+            seen = replace(seen, alignment=found)
+        with torch.no_grad():
+            proposed, fallback = safe(self.weighting(seen))
         given = torch.ones_like(proposed) if plain else proposed
-        self._update.batches.append(SubBatch(sample, seen, proposed, given, fallback, *self._next))
+        self._update.batches.append(
+            SubBatch.of(
+                self.passes,
+                sample=sample,
+                seen=seen,
+                proposed=proposed,
+                given=given,
+                fallback=fallback,
+                random=random,
+                dummy=dummy,
+            )
+        )
         # The very number that fairseq's criterion gives, so that plain training stays the same to
         # the last bit.
-        plain_size = len(given) if self.criterion.sentence_avg else sample["ntokens"]
+        sentences = len(sample["target"])
+        plain_size = sentences if self.criterion.sentence_avg else sample["ntokens"]
         return Weights(given, plain_size if plain else given @ seen.sizes)
 
-    def _observe(self, sample: dict[str, Any], states: States | None, tokens: Any) -> Observation:
-        target_real = sample["target"].ne(self.criterion.padding_idx)
-        source_real = sample["net_input"]["src_tokens"].ne(self.criterion.padding_idx)
-        lengths = target_real.sum(1)
-        count = tokens.real.sum(1).clamp(min=1)
-        loss = tokens.loss.detach().sum(1) / count
-        surface = surface_information(
-            loss=loss,
-            margin=-(tokens.nll.detach() + tokens.log_best).sum(1) / count,
-            source_lengths=source_real.sum(1),
-            target_lengths=lengths,
-            progress=self._progress(),
-            dev_loss=self.dev_loss,
-        )
-        sizes = torch.ones_like(loss) if self.criterion.sentence_avg else lengths.to(loss)
-        pooled = None if states is None else states.pool(source_real, target_real)
-        return Observation(loss, sizes, surface, pooled)
-
-    def _progress(self) -> float:
-        """Fraction of training done, by whichever bound ends it first."""
-        by_update = self._update.number / self.cfg.max_update if self.cfg.max_update else 0.0
+    def _moment(self, update: int) -> Moment:
+        """Progress is the fraction of training done, by whichever bound ends it first."""
+        by_update = update / self.cfg.max_update if self.cfg.max_update else 0.0
         by_epoch = (self.epoch - 1) / self.cfg.max_epoch if self.cfg.max_epoch else 0.0
-        return max(by_update, by_epoch)
+        return Moment(update, max(by_update, by_epoch), self.dev_loss)
 
     # -- the update ----------------------------------------------------------------------------
 
     def around_step(self, optimizer: Any, step: Callable[[], None]) -> None:
         """Take the student's step; learn from the dev set if it is time; write the record."""
-        update = self._update
+        update, interval = self._update, self.cfg.meta_interval
         assert self._clip is not None
         # Under AMP fairseq calls this for updates that overflowed and will be tried again.
         happens = bool(torch.isfinite(torch.as_tensor(self._clip.norm)).all())
-        due = happens and self.meta is not None and update.number % self.cfg.meta_interval == 0
-        before = self.meta.snapshot() if due and self.meta else None
+        # Updates until the next look at the dev set, which happens when it is 0.
+        ahead = -update.number % interval
+        traced = self.weighting.learns and happens and ahead < self.cfg.meta_window
+        if traced and self.meta:
+            self.meta.before_step(optimizer.optimizer)
         step()
         if not happens:
             return
-        if before is not None:
-            self._learn(update, optimizer, before)
+        if traced and self.meta:
+            self.meta.after_step(optimizer.optimizer, update.batches, self._clip.clipping())
+        if ahead == 0 and self.dev is not None:
+            self._look_at_dev(update, optimizer, self.dev)
         real = [b for b in update.batches if not b.dummy]
+        self.history.add([b.seen for b in real], total)
         given = [b.given for b in real] or [update.batches[0].given[:0]]
         log_weights(torch.cat(given), torch.stack([b.fallback for b in update.batches]).sum())
         if self.cfg.weights_dir is not None:
@@ -186,64 +188,71 @@ class Reweighting:
         self.updates = update.number + 1
         self._update = Update(self.updates)
 
-    def _learn(self, update: Update, optimizer: Any, before: dict[str, Tensor]) -> None:
-        """The meta-gradient at this update, and the weighting's step along it."""
-        assert self.meta is not None and self._clip is not None
-        dev_loss = self._dev_gradient()
-        if self.meta.count == 0:  # no dev gradient was finite yet
-            return self._skip(update)
-        direction = self.meta.direction(optimizer, self._clip)
-        products, sizes = [], []
-        for batch in update.batches:
-            with batch.random.replayed():
-                found = self.meta.products(self._losses(batch.sample), before, direction)
-            products.append(torch.zeros_like(found) if batch.dummy else found)
-            sizes.append(batch.seen.sizes * (not batch.dummy))
-        proposed = torch.cat([b.proposed for b in update.batches])
-        gradient = weight_gradient(torch.cat(products), torch.cat(sizes), proposed, total)
-        usable = bool(torch.isfinite(total(gradient.abs().sum()) + dev_loss))
-        if not usable:
-            return self._skip(update)
-        self.dev_loss = float(dev_loss)
-        signals = [
-            Signal(replace(b.seen, sizes=n), g)
-            for b, n, g in zip(
-                update.batches, sizes, gradient.split([len(n) for n in sizes]), strict=True
-            )
-        ]
+    def _look_at_dev(self, update: Update, optimizer: Any, dev: DevStream) -> None:
+        """Draw a dev batch and let the weighting learn from it."""
+        batch = utils.move_to_cuda(dev.next()) if self.device.type == "cuda" else dev.next()
+        log: dict[str, float] = {}
+        if self.weighting.learns_from_dev:
+            seen = self._observe_dev(batch, update.number)
+            self.dev_loss = float(seen.loss @ seen.sizes / seen.sizes.sum())
+            log |= self.weighting.learn_from_dev(seen)
+        if self.meta is not None:
+            losses = self.passes.evaluation(batch)
+            loss = self.meta.dev_gradient(lambda values: losses(values).sum() / batch["ntokens"])
+            log["meta_skipped"] = 0.0
+            if bool(torch.isfinite(loss)):
+                self.dev_loss = float(loss)
+            if self.weighting.learns:
+                log |= self._learn(update, optimizer)
         # In bits, as all losses in fairseq's log.
-        log = {"dev_loss": self.dev_loss / math.log(2), "meta_skipped": 0.0}
-        log["meta_gnorm"] = float(total(gradient @ gradient).sqrt())
-        log |= self.weighting.learn(signals, total)
+        log["dev_loss"] = self.dev_loss / math.log(2)
         for name, value in log.items():
             metrics.log_scalar(name, value, priority=620, round=6)
 
-    def _skip(self, update: Update) -> None:
-        logger.warning(f"update {update.number}: meta-gradient not finite, teacher not updated")
-        metrics.log_scalar("meta_skipped", 1.0, priority=620, round=6)
+    def _observe_dev(self, batch: dict[str, Any], number: int) -> Observation:
+        with torch.no_grad(), evaluating(self.model), self.reading() as states:
+            output = self.model(**batch["net_input"])
+            tokens = self.criterion.token_losses(self.model, output, batch)
+        return self.observer.observe(batch, states, tokens, self._moment(number))
 
-    def _dev_gradient(self) -> Tensor:
-        """Gradient of the mean dev loss per token, at the new parameters and without dropout."""
-        assert self.meta is not None and self.dev is not None
-        batch = self.dev.next()
-        if next(self.model.parameters()).is_cuda:
-            batch = utils.move_to_cuda(batch)
-        losses = self._losses(batch)
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            return self.meta.dev_gradient(lambda values: losses(values).sum() / batch["ntokens"])
-        finally:
-            self.model.train(was_training)
+    def _learn(self, update: Update, optimizer: Any) -> dict[str, float]:
+        """Look back through the window, and the weighting's step along what was found."""
+        assert self.meta is not None
+        signals = None
+        if self.meta.count:  # a dev gradient was finite
+            looked = self.meta.look_back(optimizer.optimizer, total)
+            if self.cfg.meta_window <= self.cfg.meta_interval:
+                self.meta.steps.clear()  # no later window reaches these
+            signals = self._signals(looked)
+        if signals is None:
+            logger.warning(f"update {update.number}: meta-gradient not finite, nothing learnt")
+            return {"meta_skipped": 1.0}
+        squares = torch.stack([s.gradient @ s.gradient for s in signals]).sum()
+        log = {"meta_gnorm": float(total(squares).sqrt())}
+        if self.meta.method.name == "difference":
+            log["meta_error"] = self.meta.method.error
+        if self.cfg.meta_window > 1:
+            log["meta_reached"] = float(self.meta.reached)
+        if self.cfg.meta_trajectory == "rewind":
+            log["meta_rewind_error"] = self.meta.rewind_error
+        return log | self.weighting.learn(signals, total)
 
-    def _losses(self, sample: dict[str, Any]) -> Callable[[Any], Tensor]:
-        """The losses of a batch's sentences, shape (N,), as a function of the parameters."""
-
-        def losses(parameters: dict[str, Tensor]) -> Tensor:
-            output = functional.call(self.model, parameters, **sample["net_input"])
-            return self.criterion.sentence_losses(self.model, output, sample)
-
-        return losses
+    @staticmethod
+    def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]]) -> list[Signal] | None:
+        """The derivative by every weight of the updates looked back through, if finite."""
+        signals, sums = [], []
+        for step, products in looked:
+            batches = [b for b in step if isinstance(b, SubBatch)]
+            found = [p * (not b.dummy) for b, p in zip(batches, products, strict=True)]
+            sizes = [b.sizes for b in batches]
+            # While warm-up gives every sentence 1, centre with the weighting's own weights.
+            proposed = torch.cat([b.proposed for b in batches])
+            gradient = weight_gradient(torch.cat(found), torch.cat(sizes), proposed, total)
+            sums.append(gradient.abs().sum())
+            parts = gradient.split([len(n) for n in sizes])
+            seen = [replace(b.seen, sizes=b.sizes) for b in batches]
+            signals += [Signal(s, g) for s, g in zip(seen, parts, strict=True)]
+        return signals if bool(torch.isfinite(total(torch.stack(sums).sum()))) else None
 
     # -- what lasts ----------------------------------------------------------------------------
 
@@ -261,34 +270,37 @@ class Reweighting:
     def _write(self, update: Update, batches: list[SubBatch]) -> None:
         # One worker writes for all: only the first takes part in saving a checkpoint, which is
         # when a part of the record has to end.
-        rows = [
-            (update.number, self.epoch, *row)
-            for b in batches
-            for row in zip(
-                b.sample["id"].tolist(),
-                b.given.tolist(),
-                b.seen.loss.tolist(),
-                b.sample["target"].ne(self.criterion.padding_idx).sum(1).tolist(),
-                strict=True,
-            )
-        ]
+        rows = [row for b in batches for row in self._rows(update.number, b)]
         everywhere = gathered(rows)
         if self.record is not None:
             self.record.add(row for of_worker in everywhere for row in of_worker)
+
+    def _rows(self, number: int, batch: SubBatch) -> Iterator[tuple[Any, ...]]:
+        """A row a sentence; one of tokens gets their mean weight and the list of them."""
+        ids = batch.sample["id"].tolist()
+        lengths = batch.sample["target"].ne(self.criterion.padding_idx).sum(1).tolist()
+        parts = [1] * len(ids) if self.cfg.weight_unit == "sentence" else lengths
+        weights, losses = batch.given.split(parts), batch.seen.loss.split(parts)
+        for i, w, loss, length in zip(ids, weights, losses, lengths, strict=True):
+            tokens = w.tolist() if self.cfg.weight_unit == "token" else None
+            yield number, self.epoch, i, float(w.mean()), float(loss.mean()), length, tokens
 
     def state_dict(self) -> dict[str, Any]:
         """All that lasts, in types that torch's safe loader takes; closes a part of the record."""
         if self.record is not None:
             self.record.flush()
-        return {
+        state = {
             "version": STATE_VERSION,
             "name": self.cfg.weighting,
             "updates": self.updates,
             "dev_loss": self.dev_loss,
-            "weighting": utils.move_to_cpu(self.weighting.state_dict()),
+            "weighting": self.weighting.state_dict(),
+            "history": self.history.state_dict(),
             "meta": self.meta.state_dict() if self.meta else {},
+            "steps": [packed(s) for s in self.meta.steps] if self.meta else [],
             "dev": self.dev.state_dict() if self.dev else {},
         }
+        return utils.move_to_cpu(state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore :meth:`state_dict`.
@@ -311,9 +323,14 @@ class Reweighting:
         except RuntimeError as error:
             raise InputError(
                 "the checkpoint's weighting has another shape; resume with the same --teacher-* "
-                f"options ({str(error).splitlines()[-1].strip()})"
+                f"and --weighting-options ({str(error).splitlines()[-1].strip()})"
             ) from None
+        self.history.load_state_dict(state["history"])
         self.updates, self.dev_loss = state["updates"], state["dev_loss"]
-        if self.meta is not None and self.dev is not None:
-            self.meta.load_state_dict(state["meta"])
+        if self.dev is not None:
             self.dev.load_state_dict(state["dev"])
+        if self.meta is not None:
+            self.meta.load_state_dict(state["meta"])
+            kept = state["steps"]
+            kept = utils.move_to_cuda(kept) if self.device.type == "cuda" else kept
+            self.meta.steps.extend(unpacked(s, self.passes) for s in kept)

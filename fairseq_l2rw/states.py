@@ -1,4 +1,4 @@
-"""What a weighting may read of a batch: internal states and surface information, all detached.
+"""The internal states of a student, read from its own training pass, all detached.
 
 States are taken from the student's own training pass through hooks, so that no model is touched
 and no second forward pass is made.
@@ -15,56 +15,6 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from fairseq_l2rw.errors import InputError
-
-#: Columns of the surface information, in order. Lengths are in tokens, losses in nats.
-SURFACE = (
-    "loss",  # per target token, label smoothing included
-    "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
-    "loss_rank",  # of the loss per token within the batch, 0 (smallest) to 1
-    "log_source_length",
-    "log_target_length",
-    "log_length_ratio",  # log(target / source)
-    "progress",  # fraction of training done
-    "dev_loss",  # per token, of the last dev batch (0 before the first)
-)
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What is seen of a batch of N sentences before it is weighted.
-
-    Attributes:
-        loss: loss per target token, shape (N,), nats.
-        sizes: n_i, what a sentence adds to the normaliser (its target tokens), shape (N,).
-        surface: surface information, shape (N, len(SURFACE)).
-        states: internal states pooled over real tokens, shape (N, D), or None if not asked for.
-    """
-
-    loss: Tensor
-    sizes: Tensor
-    surface: Tensor
-    states: Tensor | None = None
-
-    def features(self) -> Tensor:
-        """Surface information and internal states side by side, shape (N, F)."""
-        return self.surface if self.states is None else torch.cat([self.surface, self.states], 1)
-
-
-def surface_information(
-    loss: Tensor,
-    margin: Tensor,
-    source_lengths: Tensor,
-    target_lengths: Tensor,
-    progress: float,
-    dev_loss: float,
-) -> Tensor:
-    """Stack the columns of :data:`SURFACE`, shape (N, len(SURFACE)), from vectors of shape (N,)."""
-    source, target = source_lengths.to(loss).log(), target_lengths.to(loss).log()
-    # Ties share the smallest rank, so that the order within the batch changes nothing.
-    rank = (loss.unsqueeze(1) > loss).sum(1).to(loss) / max(len(loss) - 1, 1)
-    constant = torch.ones_like(loss)
-    columns = [loss, margin, rank, source, target, target - source]
-    return torch.stack([*columns, constant * progress, constant * dev_loss], dim=1)
 
 
 def pooled(states: Tensor, real: Tensor) -> Tensor:
@@ -88,11 +38,25 @@ class States:
             source_real: real source positions, shape (N, S); used if the encoder gave no mask.
             target_real: real target positions, shape (N, T).
         """
-        if self.padding is not None:
-            source_real = ~self.padding
-        both = [(x, source_real) for x in self.encoder] + [(x, target_real) for x in self.decoder]
-        parts = [pooled(x.to(torch.promote_types(x.dtype, torch.float32)), m) for x, m in both]
-        return torch.cat(parts, dim=1)
+        decoder = [pooled(_wide(x), target_real) for x in self.decoder]
+        return torch.cat([*self._sources(source_real), *decoder], dim=1)
+
+    def per_token(self, source_real: Tensor, target_real: Tensor) -> Tensor:
+        """For every real target token its own decoder states and its pooled source: shape (M, D).
+
+        Arguments as for :meth:`pool`; tokens in the order of ``target_real.nonzero()``.
+        """
+        sentence = target_real.nonzero(as_tuple=True)[0]
+        encoder = [x[sentence] for x in self._sources(source_real)]
+        return torch.cat([*encoder, *(_wide(x)[target_real] for x in self.decoder)], dim=1)
+
+    def _sources(self, source_real: Tensor) -> list[Tensor]:
+        real = source_real if self.padding is None else ~self.padding
+        return [pooled(_wide(x), real) for x in self.encoder]
+
+
+def _wide(states: Tensor) -> Tensor:
+    return states.to(torch.promote_types(states.dtype, torch.float32))
 
 
 class Reader:

@@ -107,9 +107,12 @@ def batch(samples: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
     return collate(samples, DICTIONARY.pad(), DICTIONARY.eos(), **options)
 
 
-def criterion(reweighting: Any = None, smoothing: float = 0.1) -> L2RWLabelSmoothedCrossEntropy:
+def criterion(
+    reweighting: Any = None, smoothing: float = 0.1, unit: str = "sentence"
+) -> L2RWLabelSmoothedCrossEntropy:
     """Our criterion outside of a task."""
-    task = SimpleNamespace(target_dictionary=DICTIONARY, reweighting=reweighting)
+    cfg = SimpleNamespace(weight_unit=unit)
+    task = SimpleNamespace(target_dictionary=DICTIONARY, reweighting=reweighting, cfg=cfg)
     return L2RWLabelSmoothedCrossEntropy(task, sentence_avg=False, label_smoothing=smoothing)
 
 
@@ -119,12 +122,12 @@ def plain_criterion(smoothing: float = 0.1) -> LabelSmoothedCrossEntropyCriterio
     return LabelSmoothedCrossEntropyCriterion(task, sentence_avg=False, label_smoothing=smoothing)
 
 
-def sentence_losses(model: Any, sample: dict[str, Any]) -> Any:
+def sentence_losses(model: Any, sample: dict[str, Any], unit: str = "sentence") -> Any:
     """Losses of a batch's sentences as a function of the parameters."""
-    rule = criterion()
+    rule = criterion(unit=unit)
 
     def losses(parameters: dict[str, torch.Tensor]) -> torch.Tensor:
         output = functional.call(model, parameters, **sample["net_input"])
-        return rule.sentence_losses(model, output, sample)
+        return rule.row_losses(model, output, sample)
 
     return losses

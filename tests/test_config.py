@@ -13,12 +13,14 @@ def test_defaults_are_accepted():
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("weighting", "depe", "unknown --weighting 'depe'; known: deep, uniform"),
-        ("weight_unit", "token", "--weight-unit token is not there yet"),
+        ("weighting", "depe", "unknown --weighting 'depe'; known: deep, l2rw, lilaw"),
+        ("weighting_options", "size=3", "the options of deep and their defaults: none"),
         ("weight_unit", "page", "unknown --weight-unit"),
         ("meta_interval", 0, "--meta-interval must be at least 1, got 0"),
         ("meta_window", 0, "--meta-window must be at least 1, got 0"),
-        ("meta_window", 2, "--meta-window above 1 is not there yet"),
+        ("meta_trajectory", "kept", "unknown --meta-trajectory 'kept'; known: stored, rewind"),
+        ("meta_dropout", "on", "unknown --meta-dropout 'on'; known: replay, off"),
+        ("meta_rewind_tolerance", -1.0, "--meta-rewind-tolerance must be at least 0"),
         ("meta_method", "magic", "unknown --meta-method"),
         ("meta_params", "(", "--meta-params '\\(' is not a regular expression"),
         ("meta_max_tokens", 0, "--meta-max-tokens must be at least 1"),
@@ -38,6 +40,17 @@ def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):
     with pytest.raises(InputError, match=says) as caught:
         check(cfg)
     assert "\n" not in str(caught.value)
+
+
+def test_token_weights_are_refused_for_a_weighting_that_has_none():
+    cfg = L2RWTranslationConfig(weighting="uniform", weight_unit="token")
+    with pytest.raises(InputError, match="--weighting uniform does not weigh a token; use"):
+        check(cfg)
+
+
+@pytest.mark.parametrize("name", ["deep", "l2rw", "lilaw", "mask", "mwnet", "random", "trim"])
+def test_token_weights_are_there_for_the_others(name):
+    check(L2RWTranslationConfig(weighting=name, weight_unit="token"))
 
 
 def test_every_option_of_ours_has_a_help_text():

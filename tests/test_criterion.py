@@ -16,10 +16,13 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 
 class Given:
-    """Stands for the reweighting: gives sentences the weights a test says, by their ids."""
+    """Stands for the reweighting: gives sentences the weights a test says, by their ids.
 
-    def __init__(self, weights=None):
-        self.weights = weights
+    With ``tokens``, weights are lists of a weight for every token.
+    """
+
+    def __init__(self, weights=None, tokens=False):
+        self.weights, self.tokens = weights, tokens
 
     def reading(self):
         return nullcontext()
@@ -28,6 +31,9 @@ class Given:
         ids = sample["id"]
         if self.weights is None:
             return Weights(torch.ones(len(ids)), sample["ntokens"])
+        if self.tokens:
+            w = torch.cat([torch.tensor(self.weights[i], dtype=torch.float64) for i in ids])
+            return Weights(w, w.sum())
         w = torch.as_tensor(self.weights, dtype=torch.float64)[ids]
         return Weights(w, w @ sample["target"].ne(1).sum(1).double())
 
@@ -74,6 +80,47 @@ def test_scaling_all_weights_changes_no_gradient():
     once = normalised_gradient(model, sample, criterion(Given([0.5, 1.0, 2.0])))
     twice = normalised_gradient(model, sample, criterion(Given([1.0, 2.0, 4.0])))
     torch.testing.assert_close(once, twice)
+
+
+def token_gradient(model, samples, weights, **options):
+    rule = criterion(Given(weights, tokens=True), unit="token")
+    return normalised_gradient(model, batch(samples, **options), rule)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.lists(st.floats(0.1, 3), min_size=5, max_size=5))
+def test_constant_token_weights_are_a_sentence_weight(weights):
+    model, samples = student(), pairs(5)
+    spread = [[w] * len(s["target"]) for w, s in zip(weights, samples, strict=True)]
+    found = token_gradient(model, samples, spread)
+    expected = normalised_gradient(model, batch(samples), criterion(Given(weights)))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.permutations(range(5)), st.sampled_from([1, 4, 8]), st.integers(0, 99))
+def test_order_and_padding_change_no_gradient_of_token_weights(order, multiple, seed):
+    model, samples = student(), pairs(5)
+    generator = torch.Generator().manual_seed(seed)
+    weights = [torch.rand(len(s["target"]), generator=generator).tolist() for s in samples]
+    plain = token_gradient(model, samples, weights)
+    found = token_gradient(model, [samples[i] for i in order], weights, pad_to_multiple=multiple)
+    torch.testing.assert_close(found, plain, rtol=1e-9, atol=1e-12)
+
+
+def test_a_token_of_weight_zero_is_not_learnt():
+    """Sentence weights cannot do it: the token stays in the input and leaves the loss."""
+    model, samples = student(), pairs(2)
+    weights = [[1.0] * len(s["target"]) for s in samples]
+    weights[0][0] = 0.0
+    model.zero_grad()
+    sample = batch(samples)
+    rule = criterion(None)
+    tokens = rule.token_losses(model, model(**sample["net_input"]), sample)
+    row = sample["id"].tolist().index(0)
+    (tokens.loss.sum() - tokens.loss[row, 0]).backward()
+    expected = torch.cat([p.grad.flatten() for p in model.parameters()]) / (sample["ntokens"] - 1)
+    torch.testing.assert_close(token_gradient(model, samples, weights), expected)
 
 
 def test_validation_is_plain_and_asks_for_no_weights():

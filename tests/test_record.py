@@ -6,8 +6,8 @@ from fairseq_l2rw import record
 from fairseq_l2rw.record import SCHEMA, WeightRecord
 
 
-def add(writer, update, epoch=1, n=2):
-    writer.add([(update, epoch, 10 * update + i, 0.5, 1.0, 7) for i in range(n)])
+def add(writer, update, epoch=1, n=2, tokens=None):
+    writer.add([(update, epoch, 10 * update + i, 0.5, 1.0, 7, tokens) for i in range(n)])
 
 
 def updates(folder):
@@ -16,13 +16,16 @@ def updates(folder):
 
 def test_rows_come_back_as_they_were_given(tmp_path):
     writer = WeightRecord(tmp_path)
-    add(writer, update=3, epoch=2)
+    add(writer, update=3, epoch=2, tokens=[0.25, 0.75])
+    add(writer, update=4)
     writer.flush()
     table = pq.read_table(tmp_path)
     assert table.schema.equals(SCHEMA)
     assert table.to_pylist()[1] == {
-        "update": 3, "epoch": 2, "id": 31, "weight": 0.5, "loss": 1.0, "length": 7
+        "update": 3, "epoch": 2, "id": 31, "weight": 0.5, "loss": 1.0, "length": 7,
+        "token_weights": [0.25, 0.75],
     }  # fmt: skip
+    assert table.to_pylist()[2]["token_weights"] is None
 
 
 def test_what_a_dead_run_wrote_after_its_last_checkpoint_is_written_again_once(tmp_path):

@@ -2,13 +2,11 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from students import ARCHITECTURES, VOCABULARY, batch, pairs, student
 from torch import nn
 
 from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.states import SURFACE, Reader, pooled, surface_information
+from fairseq_l2rw.states import Reader, pooled
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -118,38 +116,3 @@ def test_depth_with_layer_drop_is_refused_when_a_layer_is_missing():
     with pytest.raises(InputError, match="layer drop"):
         features(model, batch(pairs(3)), depth=2)
     assert features(model, batch(pairs(3))).shape == (3, 16)
-
-
-def surface(loss, margin, source, target):
-    return surface_information(loss, margin, source, target, progress=0.25, dev_loss=3.0)
-
-
-def test_surface_information_is_what_its_columns_say():
-    table = surface(
-        torch.tensor([2.0, 1.0, 3.0]),
-        torch.tensor([-0.5, 0.0, -1.0]),
-        torch.tensor([4, 2, 8]),
-        torch.tensor([4, 4, 4]),
-    )
-    columns = dict(zip(SURFACE, table.T.tolist(), strict=True))
-    assert columns["loss"] == [2.0, 1.0, 3.0]
-    assert columns["margin"] == [-0.5, 0.0, -1.0]
-    assert columns["loss_rank"] == [0.5, 0.0, 1.0]
-    assert columns["log_length_ratio"] == pytest.approx([0.0, 0.6931472, -0.6931472])
-    assert columns["progress"] == [0.25] * 3 and columns["dev_loss"] == [3.0] * 3
-
-
-@settings(deadline=None)
-@given(st.permutations(range(5)), st.lists(st.floats(0, 9), min_size=5, max_size=5))
-def test_order_within_the_batch_changes_no_surface_information(order, losses):
-    loss = torch.tensor(losses, dtype=torch.float64)
-    lengths = torch.tensor([1, 2, 3, 4, 5])
-    index = torch.tensor(order)
-    table = surface(loss, -loss, lengths, lengths.flip(0))
-    shuffled = surface(loss[index], -loss[index], lengths[index], lengths.flip(0)[index])
-    torch.testing.assert_close(shuffled, table[index])
-
-
-def test_a_batch_of_one_sentence_has_finite_information():
-    one = torch.ones(1)
-    assert torch.isfinite(surface(one, one, one, one)).all()

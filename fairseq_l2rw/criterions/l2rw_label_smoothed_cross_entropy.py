@@ -1,4 +1,4 @@
-"""Label-smoothed cross entropy, a loss for every sentence, and their weighted sum."""
+"""Label-smoothed cross entropy, a loss for every sentence or token, and their weighted sum."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,8 +33,9 @@ class L2RWCriterionConfig(LabelSmoothedCrossEntropyCriterionConfig):
 class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
     """fairseq's criterion with the loss sum_i w_i l_i and the sample size sum_i w_i n_i.
 
-    The trainer divides the gradient by the sample size summed over sub-batches and workers, so
-    that only relative weights matter, over the whole update. In validation every weight is 1.
+    Here i runs over sentences, or tokens with ``--weight-unit token``. The trainer divides the
+    gradient by the sample size summed over sub-batches and workers, so that only relative weights
+    matter, over the whole update. In validation every weight is 1.
     """
 
     # fairseq fills these parameters from the options of the same names.
@@ -52,6 +53,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
                 "--criterion l2rw_label_smoothed_cross_entropy needs --task l2rw_translation, "
                 f"got the task {type(task).__name__}"
             )
+        self.unit: str = task.cfg.weight_unit
 
     def forward(self, model: Any, sample: dict[str, Any], reduce: bool = True) -> Any:
         """Loss, sample size and numbers for the log of a batch, as fairseq's trainer expects."""
@@ -65,14 +67,13 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         with self.task.reweighting.reading() as states:
             net_output = model(**sample["net_input"])
         tokens = self.token_losses(model, net_output, sample)
-        sentences = tokens.loss.sum(1)
         weights = self.task.reweighting.weigh(sample, states, tokens)
-        loss = (weights.values * sentences).sum()
+        loss = (weights.values * self._rows(tokens.loss, tokens.real)).sum()
         logging_output = {
             "loss": loss.detach(),
             "nll_loss": tokens.nll.detach().sum(),
             "ntokens": sample["ntokens"],
-            "nsentences": len(sentences),
+            "nsentences": len(sample["target"]),
             "sample_size": weights.sample_size,
         }
         if self.report_accuracy:
@@ -89,11 +90,18 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         log_best = lprobs.detach().amax(-1).view(n, -1) * real
         return TokenLosses(loss.view(n, -1), nll.view(n, -1), log_best, real)
 
-    def sentence_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
-        """Loss summed over each sentence, shape (N,): all that a meta pass needs."""
+    def row_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
+        """Losses of what gets a weight, shape (N,): all that a meta pass needs.
+
+        Summed over each sentence, or of the real tokens one by one with ``--weight-unit token``.
+        """
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
         loss, _ = self._smoothed(lprobs, target)
-        return loss.view(len(sample["target"]), -1).sum(1)
+        n = len(sample["target"])
+        return self._rows(loss.view(n, -1), target.view(n, -1).ne(self.padding_idx))
+
+    def _rows(self, losses: Tensor, real: Tensor) -> Tensor:
+        return losses[real] if self.unit == "token" else losses.sum(1)
 
     def _smoothed(self, lprobs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return label_smoothed_nll_loss(

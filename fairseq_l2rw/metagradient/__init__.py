@@ -1,25 +1,40 @@
-"""Meta-gradients: pure functions of losses, parameters and directions.
+"""Meta-gradients: pure functions of losses, parameters and directions or optimizer states.
 
-Nothing in here knows fairseq, translation or teachers. The pieces of one exact step back
-(``docs/mathematics.md``), for weights w, losses l and an optimizer step theta' = theta - U(g):
+Nothing in here knows fairseq, translation or teachers. How the dev loss depends on the weights w of
+the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathematics.md``):
 
-1. ``r``, the gradient of the dev loss at theta', by ordinary reverse mode;
-2. ``p``, the adjoint of the optimizer's update applied to ``r`` (:mod:`.updates`);
-3. ``a_i``, the inner product of ``p`` and the gradient of loss i at theta, for all i at once
-   (:mod:`.forward` or :mod:`.reverse`, one signature);
-4. the derivative of the dev loss by every weight (:mod:`.weights`).
+1. the gradient of the dev loss after the updates, by ordinary reverse mode;
+2. its pull-back through each update: :mod:`.updates` (optimizers), :mod:`.clipping`;
+3. the inner products of what arrives at g with the gradient of every loss, all at once:
+   :mod:`.forward`, :mod:`.reverse` or :mod:`.difference`, one signature (:mod:`.signature`);
+4. from one update to the one before it: :mod:`.window`, over a stored trajectory or over one that
+   is rewound (:mod:`.trajectory`);
+5. from inner products to the derivative by every weight: :mod:`.weights`.
 """
 
-from collections.abc import Callable, Mapping
+from fairseq_l2rw.metagradient import difference, forward, reverse
+from fairseq_l2rw.metagradient.clipping import Clipping
+from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
+from fairseq_l2rw.metagradient.trajectory import Batch, Rewound, Step, Trace
+from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, Update, adjoint_of
+from fairseq_l2rw.metagradient.weights import weight_gradient
 
-from torch import Tensor
+METHODS: dict[str, Method] = {"forward": forward, "reverse": reverse, "difference": difference}
 
-from fairseq_l2rw.metagradient import forward, reverse
-
-Parameters = Mapping[str, Tensor]
-Losses = Callable[[Parameters], Tensor]
-Method = Callable[[Losses, Parameters, Parameters], Tensor]
-
-METHODS: dict[str, Method] = {"forward": forward.products, "reverse": reverse.products}
-
-__all__ = ["METHODS", "Losses", "Method", "Parameters"]
+__all__ = [
+    "ADJOINTS",
+    "METHODS",
+    "Adjoint",
+    "Batch",
+    "Clipping",
+    "Curvature",
+    "Losses",
+    "Method",
+    "Parameters",
+    "Rewound",
+    "Step",
+    "Trace",
+    "Update",
+    "adjoint_of",
+    "weight_gradient",
+]

@@ -1,38 +1,68 @@
-"""Inner products by forward mode: one pass with dual parameters, no graph kept."""
-
-from collections.abc import Callable, Mapping
+"""Forward mode: one pass with dual parameters gives every inner product, and no graph is kept."""
 
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from fairseq_l2rw.metagradient.attention import differentiable_attention
+from fairseq_l2rw.metagradient.gradients import gradients
+from fairseq_l2rw.metagradient.signature import Curvature, Losses, Parameters
 
 
-def products(
-    losses: Callable[[Mapping[str, Tensor]], Tensor],
-    parameters: Mapping[str, Tensor],
-    direction: Mapping[str, Tensor],
-) -> Tensor:
+def products(losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
     """Inner products of ``direction`` with the gradient of every loss.
+
+    The directional derivative of the loss vector along ``direction`` *is* the vector of inner
+    products: J p has (J p)_i = <grad l_i, p>. A name that ``direction`` leaves out costs nothing,
+    since nothing below it carries a tangent.
 
     Args:
         losses: maps parameters to a vector of losses, shape (N,) (or any shape).
         parameters: every parameter that ``losses`` needs, by name.
-        direction: tensors by parameter name, of the parameters' shapes; a name left out counts
-            as zero and costs nothing, since nothing below it carries a tangent.
+        direction: tensors by parameter name, of the parameters' shapes.
 
     Returns:
-        The products, of the losses' shape. The directional derivative of the loss vector along
-        ``direction`` *is* the vector of inner products: J p has (J p)_i = <grad l_i, p>.
+        The products, of the losses' shape.
 
     Raises:
         RuntimeError: when an operation of the model has no forward mode (see :mod:`.reverse`).
     """
     with torch.no_grad(), forward_ad.dual_level(), differentiable_attention():
-        duals = {
-            name: forward_ad.make_dual(value, direction[name]) if name in direction else value
-            for name, value in ((n, v.detach()) for n, v in parameters.items())
-        }
-        values, tangents = forward_ad.unpack_dual(losses(duals))
+        values, tangents = forward_ad.unpack_dual(losses(_duals(_detached(parameters), direction)))
     return torch.zeros_like(values) if tangents is None else tangents
+
+
+def curvature(
+    losses: Losses, parameters: Parameters, direction: Parameters, weights: Tensor
+) -> Curvature:
+    """Products, and the Hessian of sum_i weights_i l_i times ``direction``.
+
+    Forward over reverse: the gradient, computed by backpropagation from a dual loss, carries the
+    Hessian-vector product as its tangent. Arguments and errors as for :func:`products`.
+    """
+    names = list(direction)
+    with torch.enable_grad(), forward_ad.dual_level(), differentiable_attention():
+        leaves = {
+            name: value.requires_grad_(name in direction)
+            for name, value in _detached(parameters).items()
+        }
+        values = losses(_duals(leaves, direction))
+        found = gradients((weights * values).sum(), [leaves[n] for n in names])
+        hessian = [None if g is None else forward_ad.unpack_dual(g).tangent for g in found]
+        tangents = forward_ad.unpack_dual(values).tangent
+    pairs = zip(names, hessian, strict=True)
+    return Curvature(
+        torch.zeros_like(values.detach()) if tangents is None else tangents.detach(),
+        {n: torch.zeros_like(direction[n]) if t is None else t.detach() for n, t in pairs},
+    )
+
+
+def _detached(parameters: Parameters) -> dict[str, Tensor]:
+    return {name: value.detach() for name, value in parameters.items()}
+
+
+def _duals(values: Parameters, direction: Parameters) -> dict[str, Tensor]:
+    return {
+        name: forward_ad.make_dual(value, direction[name]) if name in direction else value
+        for name, value in values.items()
+    }

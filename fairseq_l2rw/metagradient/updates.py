@@ -1,87 +1,155 @@
-"""Adjoints of optimizer updates: how a step theta' = theta - U(g) depends on its gradient g.
+"""Adjoints of optimizer updates: (theta, s) -> (theta', s') for the gradient g it was given.
 
-Each function returns the diagonal d with (dU/dg)^T r = d * r for one parameter. It is read *after*
-the step, when the optimizer's state and the parameter's ``grad`` hold all that it needs, so that
-nothing has to be stored before the step. Gradient clipping, which couples all parameters, is
-:func:`clipping`.
+Given the derivatives of the dev loss by the parameter and by the optimizer's state *after* an
+update, each function here returns the derivatives by the gradient, the parameter and the state
+*before* it. All are elementwise; gradient clipping, which couples all parameters, is
+:mod:`.clipping`. They read the state after the update, so that looking back through one update
+needs nothing to be stored before it.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-Diagonal = Tensor | float
-Adjoint = Callable[[Mapping[str, Any], Mapping[str, Any], Tensor], Diagonal]
+
+@dataclass(frozen=True)
+class Update:
+    """One update of one parameter, as it happened.
+
+    Attributes:
+        group: the optimizer's options for the parameter at that time (rate, momentum, ...).
+        state: the optimizer's state of the parameter after the update.
+        gradient: g, as the optimizer was given it (normalised and clipped).
+        before: the parameter before the update.
+    """
+
+    group: Mapping[str, Any]
+    state: Mapping[str, Any]
+    gradient: Tensor
+    before: Tensor
 
 
-def sgd(group: Mapping[str, Any], state: Mapping[str, Any], grad: Tensor) -> Diagonal:
-    """SGD with momentum: v' = mu v + (1 - dampening) g, U = lr v' (Nesterov: lr (g + mu v')).
+class Pulled(NamedTuple):
+    """Derivatives of the dev loss by what went into an update."""
+
+    gradient: Tensor
+    parameter: Tensor
+    state: dict[str, Tensor]
+
+
+#: (update, dL/dtheta', dL/ds' by name of the state; a name left out counts as zero) -> Pulled
+Adjoint = Callable[[Update, Tensor, Mapping[str, Tensor]], Pulled]
+
+
+def sgd(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
+    """SGD of torch: v' = mu v + (g + wd theta), theta' = theta - lr v'.
+
+    Nesterov: theta' = theta - lr (g + wd theta + mu v').
+    """
+    group = update.group
+    rate, momentum = float(group["lr"]), group["momentum"]
+    nesterov = bool(group.get("nesterov", False))
+    velocity = -rate * (momentum if nesterov else 1.0) * bar
+    if "momentum_buffer" in states:
+        velocity = velocity + states["momentum_buffer"]
+    gradient = velocity - rate * bar if nesterov else velocity
+    parameter = bar + group["weight_decay"] * gradient if group["weight_decay"] else bar
+    return Pulled(gradient, parameter, {"momentum_buffer": momentum * velocity} if momentum else {})
+
+
+def nag(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
+    """NAG of fairseq: v' = mu c v - lr g, theta' = (1 - lr wd) theta + mu^2 c v - (1 + mu) lr g.
+
+    c is the rate divided by the rate of the update before.
+    """
+    group = update.group
+    rate, momentum = group["lr"], group["momentum"]
+    before = group.get("lr_old", rate)
+    correction = rate / before if before > 0 else rate
+    gradient = -(1 + momentum) * rate * bar
+    velocity = momentum**2 * correction * bar
+    if "momentum_buffer" in states:
+        gradient = gradient - rate * states["momentum_buffer"]
+        velocity = velocity + momentum * correction * states["momentum_buffer"]
+    parameter = (1 - rate * group["weight_decay"]) * bar
+    return Pulled(gradient, parameter, {"momentum_buffer": velocity})
+
+
+def adamw(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
+    """AdamW of torch: weight decay shrinks the parameter and is no part of the gradient."""
+    correction = math.sqrt(1 - update.group["betas"][1] ** float(update.state["step"]))
+    pulled = _adam(update, update.gradient, update.group["eps"] * correction, bar, states)
+    shrunk = (1 - float(update.group["lr"]) * update.group["weight_decay"]) * bar
+    return pulled._replace(parameter=shrunk)
+
+
+def adam(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
+    """Adam of torch: weight decay is added to the gradient."""
+    decay = update.group["weight_decay"]
+    whole = update.gradient + decay * update.before if decay else update.gradient
+    correction = math.sqrt(1 - update.group["betas"][1] ** float(update.state["step"]))
+    pulled = _adam(update, whole, update.group["eps"] * correction, bar, states)
+    return pulled._replace(parameter=bar + decay * pulled.gradient if decay else bar)
+
+
+def fairseq_adam(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
+    """Adam of fairseq: as AdamW, but epsilon is added before the bias correction."""
+    pulled = _adam(update, update.gradient, update.group["eps"], bar, states)
+    shrunk = (1 - update.group["lr"] * update.group["weight_decay"]) * bar
+    return pulled._replace(parameter=shrunk)
+
+
+def _adam(
+    update: Update, gradient: Tensor, epsilon: float, bar: Tensor, states: Mapping[str, Tensor]
+) -> Pulled:
+    """What all Adams share: m' = b1 m + (1 - b1) g, v' = b2 v + (1 - b2) g^2, and their step.
+
+    The step is s m' / (sqrt v' + epsilon) with s = lr sqrt(1 - b2^t) / (1 - b1^t). Where v' = 0, g
+    and m' are 0 as well, and sqrt has no derivative: 0 is taken.
+    """
+    beta1, beta2 = update.group["betas"]
+    step = float(update.state["step"])
+    scale = float(update.group["lr"]) * math.sqrt(1 - beta2**step) / (1 - beta1**step)
+    mean, root = update.state["exp_avg"], update.state["exp_avg_sq"].sqrt()
+    shifted = root + epsilon
+    first = -scale * bar / shifted
+    second = scale * bar * mean / (2 * root * shifted.square())
+    second = torch.where(root > 0, second, torch.zeros_like(second))
+    if states:
+        first, second = first + states["exp_avg"], second + states["exp_avg_sq"]
+    pulled = (1 - beta1) * first + 2 * (1 - beta2) * gradient * second
+    return Pulled(pulled, bar, {"exp_avg": beta1 * first, "exp_avg_sq": beta2 * second})
+
+
+#: Adjoints of torch's own optimizers; add those of others in a copy.
+ADJOINTS: dict[type[torch.optim.Optimizer], Adjoint] = {
+    torch.optim.SGD: sgd,
+    torch.optim.Adam: adam,
+    torch.optim.AdamW: adamw,
+}
+
+
+def adjoint_of(
+    optimizer: torch.optim.Optimizer,
+    known: Mapping[type[torch.optim.Optimizer], Adjoint] = ADJOINTS,
+) -> Adjoint:
+    """The adjoint of an optimizer's update.
 
     Raises:
-        ValueError: for dampening, whose first step torch treats differently without recording it.
+        ValueError: for an optimizer, or an option of one, that has none; names those that have.
     """
-    if group.get("dampening", 0):
-        raise ValueError("SGD with dampening is not supported; set dampening to 0")
-    sign = -1.0 if group.get("maximize", False) else 1.0
-    slope = 1.0 + group["momentum"] if group.get("nesterov", False) else 1.0
-    return sign * group["lr"] * slope
-
-
-def nag(group: Mapping[str, Any], state: Mapping[str, Any], grad: Tensor) -> Diagonal:
-    """Fairseq's NAG: theta' = theta + mu^2 v - (1 + mu) lr g, so that dU/dg = (1 + mu) lr."""
-    return (1.0 + group["momentum"]) * group["lr"]
-
-
-def adam(group: Mapping[str, Any], state: Mapping[str, Any], grad: Tensor) -> Diagonal:
-    """Fairseq's Adam (decoupled weight decay): U = s m' / (sqrt(v') + eps).
-
-    With m' = b1 m + (1 - b1) g, v' = b2 v + (1 - b2) g^2 and s = lr sqrt(1 - b2^t) / (1 - b1^t):
-
-        dU/dg = s [ (1 - b1) / (sqrt v' + eps)  -  m' (1 - b2) g / (sqrt v' (sqrt v' + eps)^2) ]
-
-    Where v' = 0, g and m' are 0 as well and the second term's limit is 0.
-
-    Raises:
-        ValueError: for AMSGrad, whose maximum is not differentiated here.
-    """
-    if group.get("amsgrad", False):
-        raise ValueError("Adam with amsgrad is not supported; set amsgrad to False")
-    beta1, beta2 = group["betas"]
-    step = float(state["step"])
-    scale = group["lr"] * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-    root = state["exp_avg_sq"].sqrt()
-    shifted = root + group["eps"]
-    curvature = state["exp_avg"] * grad * (1 - beta2) / (root * shifted.square())
-    curvature = torch.where(root > 0, curvature, torch.zeros_like(curvature))
-    return ((1 - beta1) / shifted - curvature) * scale
-
-
-def clipping(
-    direction: Mapping[str, Tensor],
-    clipped: Mapping[str, Tensor],
-    norm: float,
-    max_norm: float,
-    epsilon: float = 1e-6,
-) -> dict[str, Tensor]:
-    """Adjoint of g_hat = c g, c = min(1, max_norm / (|g| + epsilon)), applied to ``direction``.
-
-    Where clipping was active it adds the rank-one term c' <g, q> g / |g| with
-    c' = -max_norm / (|g| + epsilon)^2.
-
-    Args:
-        direction: q, tensors by parameter name.
-        clipped: g_hat by parameter name, at least for the names in ``direction``.
-        norm: |g| over all parameters of the student, before clipping.
-        max_norm: the bound; 0 or less means that nothing is clipped.
-        epsilon: what the clipping routine adds to the norm (fairseq: 1e-6).
-    """
-    factor = max_norm / (norm + epsilon)
-    if max_norm <= 0 or factor >= 1:
-        return dict(direction)
-    # g = g_hat / c, so that <g, q> g = <g_hat, q> g_hat / c^2.
-    inner = sum(torch.sum(direction[name] * clipped[name]) for name in direction)
-    slope = max_norm / (norm + epsilon) ** 2 / norm / factor**2
-    return {name: factor * q - slope * inner * clipped[name] for name, q in direction.items()}
+    if type(optimizer) not in known:
+        names = ", ".join(sorted(cls.__name__ for cls in known))
+        raise ValueError(f"no adjoint of {type(optimizer).__name__} is known; known are: {names}")
+    for group in optimizer.param_groups:
+        for option in ("amsgrad", "dampening", "maximize"):
+            if group.get(option):
+                raise ValueError(
+                    f"no adjoint of {type(optimizer).__name__} with {option} is known; "
+                    f"leave {option} out"
+                )
+    return known[type(optimizer)]

@@ -16,17 +16,18 @@ def weight_gradient(
 
     The update's gradient is g = sum_i w_i grad l_i / S with S = sum_i w_i n_i, hence
 
-        dL_dev/dw_i = -(a_i - n_i a_bar) / S,   a_bar = sum_j w_j a_j / S = <p, g>.
+        dL_dev/dw_i = (a_i - n_i a_bar) / S,   a_bar = sum_j w_j a_j / S = <q, g>,
 
-    The second term comes from normalising by S. It makes sum_i w_i dL_dev/dw_i = 0: only relative
-    weights matter, so weights cannot drift to all-zero or all-large.
+    with q = dL_dev/dg. The second term comes from normalising by S. It makes
+    sum_i w_i dL_dev/dw_i = 0: only relative weights matter, so weights cannot drift to all-zero or
+    all-large.
 
     Args:
-        products: a_i = <p, grad l_i>, shape (N,), of this worker's sentences.
-        sizes: n_i, what sentence i adds to the normaliser (its target tokens), shape (N,).
+        products: a_i = <q, grad l_i>, shape (N,), of this worker's sentences (or tokens).
+        sizes: n_i, what i adds to the normaliser (its target tokens), shape (N,).
         weights: w_i, shape (N,).
         total: sums a tensor over the workers of the update (all of them must call).
     """
     sums = total(torch.stack([weights @ products, weights @ sizes]))
     mean = sums[0] / sums[1]
-    return -(products - sizes * mean) / sums[1]
+    return (products - sizes * mean) / sums[1]

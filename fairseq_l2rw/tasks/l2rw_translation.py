@@ -12,7 +12,7 @@ from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import check_optimizer
+from fairseq_l2rw.optimizers import check_optimizer
 from fairseq_l2rw.reweighting import Reweighting
 
 logger = logging.getLogger(__name__)
@@ -57,10 +57,10 @@ class L2RWTranslationTask(TranslationTask):
                 "(fairseq-preprocess without --only-source)"
             )
         rule = weighting.build(self.cfg)
-        if rule.learns:
-            half_precision = self.cfg.fp16 or self.cfg.bf16 or self.cfg.amp
-            check_optimizer(self.cfg.optimizer, half_precision)
-        dev = self._dev_stream(model) if rule.learns else None
+        if rule.learns or rule.reads_alignment:
+            check_optimizer(self.cfg, rule.learns)
+        wants_dev = rule.learns or rule.reads_alignment or rule.learns_from_dev
+        dev = self._dev_stream(model) if wants_dev else None
         return Reweighting(
             self.cfg, model, rule, self._criterion, dev, len(self.tgt_dict), self._restored
         )

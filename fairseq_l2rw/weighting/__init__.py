@@ -1,11 +1,47 @@
 """Weightings: one file each, found by name.
 
 Add your own from any ``--user-dir``: subclass :class:`Weighting` and decorate it with
-``@register("name")``; it is then ``--weighting name``.
+``@register("name")``; it is then ``--weighting name`` (``docs/extending.md``).
 """
 
-from fairseq_l2rw.weighting.base import Signal, Weighting, build, names, register, safe
+from fairseq_l2rw.weighting.base import (
+    Signal,
+    Weighting,
+    build,
+    find,
+    names,
+    option,
+    parsed,
+    register,
+    safe,
+)
 from fairseq_l2rw.weighting.deep import Deep
+from fairseq_l2rw.weighting.l2rw import L2RW
+from fairseq_l2rw.weighting.lilaw import LiLAW
+from fairseq_l2rw.weighting.mask import Mask
+from fairseq_l2rw.weighting.mwnet import MetaWeightNet
+from fairseq_l2rw.weighting.random import Random
+from fairseq_l2rw.weighting.surface import Surface
+from fairseq_l2rw.weighting.trim import Trim
 from fairseq_l2rw.weighting.uniform import Uniform
 
-__all__ = ["Deep", "Signal", "Uniform", "Weighting", "build", "names", "register", "safe"]
+__all__ = [
+    "L2RW",
+    "Deep",
+    "LiLAW",
+    "Mask",
+    "MetaWeightNet",
+    "Random",
+    "Signal",
+    "Surface",
+    "Trim",
+    "Uniform",
+    "Weighting",
+    "build",
+    "find",
+    "names",
+    "option",
+    "parsed",
+    "register",
+    "safe",
+]

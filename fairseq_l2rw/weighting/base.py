@@ -1,20 +1,23 @@
 """The contract of a weighting, and the registry that finds one by name."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
 import torch
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor, nn
 
-from fairseq_l2rw.states import Observation
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.observation import Observation
 
 Total = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Signal:
-    """What the dev batch says about sentences seen: the exact derivative by each weight.
+    """What the dev batch says about sentences (or tokens) seen: the derivative by each weight.
 
     Attributes:
         seen: what the weighting read of them.
@@ -26,34 +29,54 @@ class Signal:
 
 
 class Weighting(nn.Module):
-    """Turns a batch into weights; may learn from the derivative of the dev loss by them.
+    """Turns a batch into weights; may learn from the dev set.
 
     A weighting is a module so that all that it knows (parameters and buffers) is its
-    ``state_dict``. It is built with the task's options and changes only in :meth:`learn`.
+    ``state_dict``. It is built with the task's options and changes only in the ``learn`` methods.
+    What it wants is said by five attributes, of the class or set by ``__init__``.
     """
 
-    reads_states: ClassVar[bool] = False  # wants Observation.states
-    learns: ClassVar[bool] = False  # wants meta-gradients, hence a dev set
-    plain: ClassVar[bool] = False  # weighs 1 whatever it sees: training stays bit for bit the same
+    #: What it can weigh; anything that only makes sense of whole sentences leaves it at this.
+    units: ClassVar[tuple[str, ...]] = ("sentence",)
+    reads_states: bool = False  # wants Observation.states
+    reads_alignment: bool = False  # wants Observation.alignment
+    learns: bool = False  # wants learn() to be called with meta-gradients
+    learns_from_dev: bool = False  # wants learn_from_dev() to be called with the dev batch
+    plain: bool = False  # weighs 1 whatever it sees: training stays bit for bit the same
+
+    @dataclass
+    class Options:
+        """Options of its own, given by ``--weighting-options``; see :func:`option`."""
 
     def __init__(self, cfg: Any) -> None:
         super().__init__()
+        self.options: Any = parsed(type(self), getattr(cfg, "weighting_options", ""))
 
     def forward(self, seen: Observation) -> Tensor:
         """Weights of a batch, shape (N,), not negative."""
         raise NotImplementedError
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
-        """Learn from one update's signals (none on a worker whose shard is empty).
+        """Learn from the signals of the updates looked back through.
 
         Args:
-            signals: a signal for every sub-batch of the update, of this worker.
+            signals: a signal for every sub-batch of them, of this worker; none if its shard is
+                empty.
             total: sums a tensor over workers; every worker must call it equally often.
 
         Returns:
             Numbers for the log.
         """
         raise NotImplementedError
+
+    def learn_from_dev(self, seen: Observation) -> dict[str, float]:
+        """Learn from what was seen of a dev batch, the same one on every worker."""
+        raise NotImplementedError
+
+
+def option(default: Any, text: str) -> Any:
+    """A field of :class:`Weighting.Options`: its default, which gives its type, and its help."""
+    return field(default=default, metadata={"help": text})
 
 
 W = TypeVar("W", bound=type[Weighting])
@@ -81,9 +104,39 @@ def names() -> list[str]:
     return sorted(_registry)
 
 
+def find(name: str) -> type[Weighting]:
+    """The class of a registered weighting."""
+    return _registry[name]
+
+
 def build(cfg: Any) -> Weighting:
     """The weighting named by ``cfg.weighting``, built with ``cfg``."""
-    return _registry[cfg.weighting](cfg)
+    return find(cfg.weighting)(cfg)
+
+
+def parsed(cls: type[Weighting], text: str) -> Any:
+    """The options of ``--weighting-options`` for a weighting, each of its type.
+
+    Args:
+        cls: the weighting.
+        text: ``NAME=VALUE`` one or several times, separated by commas or spaces.
+
+    Raises:
+        InputError: for an option that the weighting does not have or a value of another type.
+    """
+    given = text.replace(",", " ").split()
+    try:
+        if any("=" not in part for part in given):
+            raise InputError(f"--weighting-options {text!r} is not of the form NAME=VALUE")
+        found = OmegaConf.merge(OmegaConf.structured(cls.Options), OmegaConf.from_dotlist(given))
+    except OmegaConfBaseException as error:
+        known = ", ".join(f"{f.name} ({f.default})" for f in fields(cls.Options)) or "none"
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"--weighting-options {text!r}: {reason}; the options of {cls.__name__.lower()} and "
+            f"their defaults: {known}"
+        ) from None
+    return OmegaConf.to_object(found)
 
 
 def safe(weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parameters_to_vector
 
 from fairseq_l2rw.weighting.base import Signal, Total
+from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.moments import Moments
+from fairseq_l2rw.weighting.seeded import seeded
 
 
 class Head(nn.Module):
@@ -101,8 +102,8 @@ class MLPHead(Head):
         self.rate: float = cfg.teacher_lr
         self.seed: int = cfg.seed
         self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
-        self.net: nn.Sequential | None = None
-        self.optimizer: torch.optim.Adam | None = None
+        self.net: nn.Sequential | None = None  # the width is known from the first batch on
+        self.descent: Descent | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights in (0, 2), shape (N,), from features of shape (N, F)."""
@@ -116,18 +117,9 @@ class MLPHead(Head):
         self.moments.add(x, y, sizes, total)
         if self.net is None:
             self._build(self.moments.width, self.moments.matrix.device)
-        assert self.net is not None and self.optimizer is not None
-        self.optimizer.zero_grad()
-        for signal in signals:
-            with torch.enable_grad():
-                weights = self(signal.seen.features())
-            weights.backward(signal.gradient.to(weights))
-        parameters = list(self.net.parameters())
-        flat = total(parameters_to_vector([p.grad for p in parameters if p.grad is not None]))
-        for p, g in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-            p.grad = g.view_as(p).clone()
-        self.optimizer.step()
-        return {"teacher_gnorm": float(flat.norm())}
+        assert self.descent is not None
+        norm = self.descent.along(lambda seen: self(seen.features()), signals, total)
+        return {"teacher_gnorm": norm}
 
     def _standardised(self, features: Tensor) -> Tensor:
         mean, deviation, _ = self.moments.scale()
@@ -135,24 +127,13 @@ class MLPHead(Head):
         return scaled.clamp(-5, 5).float()
 
     def _build(self, width: int, device: torch.device) -> None:
-        first, last = nn.Linear(width, self.hidden), nn.Linear(self.hidden, 1)
-        # A generator of its own: the student's random numbers must not depend on the teacher.
-        generator = torch.Generator().manual_seed(self.seed)
-        with torch.no_grad():
-            first.weight.normal_(0.0, width**-0.5, generator=generator)
+        with seeded(self.seed), torch.no_grad():
+            first, last = nn.Linear(width, self.hidden), nn.Linear(self.hidden, 1)
+            first.weight.normal_(0.0, width**-0.5)
             for value in (first.bias, last.weight, last.bias):
                 value.zero_()
         self.net = nn.Sequential(first, nn.Tanh(), last).to(device)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=self.rate)
-
-    def get_extra_state(self) -> Any:
-        """Adam's state, kept with the parameters."""
-        return None if self.optimizer is None else self.optimizer.state_dict()
-
-    def set_extra_state(self, state: Any) -> None:
-        """Restore Adam's state."""
-        if state is not None and self.optimizer is not None:
-            self.optimizer.load_state_dict(state)
+        self.descent = Descent(self.net, lambda p: adam(p, self.rate))
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         first = state_dict.get(prefix + "net.0.weight")

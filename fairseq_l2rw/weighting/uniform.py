@@ -1,11 +1,9 @@
 """Plain training: every sentence weighs 1."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.states import Observation
+from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Weighting, register
 
 
@@ -13,7 +11,7 @@ from fairseq_l2rw.weighting.base import Weighting, register
 class Uniform(Weighting):
     """The floor that every other weighting is compared with."""
 
-    plain: ClassVar[bool] = True
+    plain = True  # and no units but sentences: tokens that all weigh 1 are nothing else
 
     def forward(self, seen: Observation) -> Tensor:
         """Ones, shape (N,)."""

@@ -1,0 +1,46 @@
+"""The adjoint of gradient clipping by global norm."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.metagradient.signature import Parameters
+
+
+class Clipping(NamedTuple):
+    """How an update's gradient g was clipped: c g with c = min(1, max_norm / (norm + epsilon)).
+
+    Attributes:
+        norm: |g| over all parameters of the student, before clipping.
+        max_norm: the bound; 0 or less means that nothing is clipped.
+        epsilon: what the clipping routine adds to the norm (fairseq and torch: 1e-6).
+    """
+
+    norm: float = 0.0
+    max_norm: float = 0.0
+    epsilon: float = 1e-6
+
+    @property
+    def factor(self) -> float:
+        """c, 1 where nothing was clipped."""
+        if self.max_norm <= 0:
+            return 1.0
+        return min(1.0, self.max_norm / (self.norm + self.epsilon))
+
+    def pulled_back(self, direction: Parameters, clipped: Parameters) -> dict[str, Tensor]:
+        """The adjoint of clipping, applied to ``direction``.
+
+        Where clipping was active, dc/dg adds the rank-one term c' <g, q> g / |g| with
+        c' = -max_norm / (|g| + epsilon)^2.
+
+        Args:
+            direction: q, tensors by parameter name.
+            clipped: c g by parameter name, at least for the names in ``direction``.
+        """
+        if self.factor == 1.0:
+            return dict(direction)
+        # g = clipped / c, so that <g, q> g = <clipped, q> clipped / c^2.
+        inner = sum(torch.sum(direction[name] * clipped[name]) for name in direction)
+        slope = self.max_norm / (self.norm + self.epsilon) ** 2 / self.norm / self.factor**2
+        return {n: self.factor * q - slope * inner * clipped[n] for n, q in direction.items()}

@@ -1,0 +1,169 @@
+"""The student's last updates, as they happened: what a window looks back through."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.metagradient.attention import differentiable_attention
+from fairseq_l2rw.metagradient.clipping import Clipping
+from fairseq_l2rw.metagradient.gradients import gradients
+from fairseq_l2rw.metagradient.signature import Losses, Parameters
+from fairseq_l2rw.metagradient.updates import Update
+
+Total = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class Batch:
+    """A (sub-)batch of an update.
+
+    Attributes:
+        losses: maps parameters to the losses of its sentences (or tokens), shape (N,), with the
+            random numbers of the student's own pass.
+        weights: w_i, as they trained the student, shape (N,); 0 for what did not train it.
+        sizes: n_i, what i adds to the normaliser, shape (N,).
+    """
+
+    losses: Losses
+    weights: Tensor
+    sizes: Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """An update of the student: g = c sum_i w_i grad l_i / S, and what the optimizer made of it.
+
+    Attributes:
+        batches: its sub-batches, of this worker.
+        parameters: all parameters before it, by name.
+        updates: what happened to each parameter that one looks back through and that had a
+            gradient, by name.
+        clipping: how g was clipped.
+    """
+
+    batches: Sequence[Batch]
+    parameters: Parameters
+    updates: Mapping[str, Update]
+    clipping: Clipping
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All that is kept of an update that will be rewound.
+
+    Attributes:
+        batches: as for :class:`Step`.
+        groups: the optimizer's options of every parameter it updated, by name.
+        clipping: how the gradient was clipped.
+        sample: some coordinates of the parameters before the update (:func:`sampled`).
+    """
+
+    batches: Sequence[Batch]
+    groups: Mapping[str, Mapping[str, Any]]
+    clipping: Clipping
+    sample: Tensor
+
+
+class Rewound:
+    """The last updates of SGD with momentum, newest first, got back by running them backwards.
+
+    Algorithm 1 of arXiv 2007.04649, with v' = mu v + g + wd theta and theta' = theta - lr v':
+
+        theta <- theta + lr v'      g <- the gradient there      v <- (v' - g - wd theta) / mu
+
+    Memory does not depend on the number of updates: one copy of parameters and momentum. Rounding
+    errors grow like 1 / mu^B, so the distance from where the student really was is measured at
+    every update, on a sample of coordinates, relative to the distance it had covered since.
+    Iteration ends before the first update where that error exceeds the tolerance.
+
+    Args:
+        traces: the updates, newest first.
+        parameters: all parameters after the newest update.
+        velocities: the momentum buffers after it, of every parameter that the traces updated.
+        through: names of the parameters that one looks back through.
+        tolerance: largest error to accept, as a fraction of the distance covered.
+        total: sums a tensor over the workers of an update.
+
+    Attributes:
+        error: the largest error met so far.
+        lost: whether iteration ended early because of it.
+    """
+
+    def __init__(
+        self,
+        traces: Sequence[Trace],
+        parameters: Parameters,
+        velocities: Parameters,
+        through: Sequence[str],
+        tolerance: float,
+        total: Total,
+    ) -> None:
+        self.traces, self.through = traces, set(through)
+        self.tolerance, self.total = tolerance, total
+        self.parameters = {n: p.detach().clone() for n, p in parameters.items()}
+        self.velocities = {n: v.detach().clone() for n, v in velocities.items()}
+        self.error, self.lost = 0.0, False
+
+    def __len__(self) -> int:
+        return len(self.traces)
+
+    def __iter__(self) -> Iterator[Step]:
+        """Steps, newest first; the tensors of one are overwritten on the way to the next."""
+        end = sampled(self.parameters)
+        for trace in self.traces:
+            for name, group in trace.groups.items():
+                self.parameters[name].add_(self.velocities[name], alpha=float(group["lr"]))
+            error = _distance(trace.sample, sampled(self.parameters), end)
+            if not error <= self.tolerance:  # also if it is not a number
+                self.error, self.lost = error, True
+                return
+            self.error = max(self.error, error)
+            yield self._undone(trace)
+
+    def _undone(self, trace: Trace) -> Step:
+        """Take the gradient where the update took it, and run its momentum step backwards."""
+        found = update_gradient(trace.batches, self.parameters, list(trace.groups), self.total)
+        updates = {}
+        for name, group in trace.groups.items():
+            gradient = found.pop(name).mul_(trace.clipping.factor)
+            velocity = self.velocities[name].sub_(gradient)
+            velocity.sub_(self.parameters[name], alpha=group["weight_decay"])
+            velocity.div_(group["momentum"])
+            if name in self.through:
+                updates[name] = Update(group, {}, gradient, self.parameters[name])
+        return Step(trace.batches, self.parameters, updates, trace.clipping)
+
+
+def update_gradient(
+    batches: Sequence[Batch], parameters: Parameters, names: Sequence[str], total: Total
+) -> dict[str, Tensor]:
+    """The gradient sum_i w_i grad l_i / S of an update, before clipping, by parameter name."""
+    leaves = {n: p.detach().requires_grad_(n in names) for n, p in parameters.items()}
+    wanted = [leaves[n] for n in names]
+    sums: list[Tensor | None] = [None] * len(wanted)
+    for batch in batches:
+        with torch.enable_grad(), differentiable_attention():
+            found = gradients((batch.weights * batch.losses(leaves)).sum(), wanted)
+        sums = [s if g is None else g if s is None else s.add_(g) for s, g in zip(sums, found)]  # noqa: B905
+    size = normaliser(batches, total)
+    given = (torch.zeros_like(p) if s is None else s for s, p in zip(sums, wanted, strict=True))
+    return {n: total(g).div_(size) for n, g in zip(names, given, strict=True)}
+
+
+def normaliser(batches: Sequence[Batch], total: Total) -> Tensor:
+    """S = sum_i w_i n_i over all sub-batches and workers of an update."""
+    return total(torch.stack([b.weights @ b.sizes for b in batches]).sum())
+
+
+def sampled(parameters: Parameters, each: int = 64) -> Tensor:
+    """Up to ``each`` evenly spaced coordinates of every parameter, as one vector."""
+    flat = (p.detach().flatten() for p in parameters.values())
+    return torch.cat([p[:: max(1, len(p) // each)][:each].clone() for p in flat])
+
+
+def _distance(there: Tensor, found: Tensor, end: Tensor) -> float:
+    error, covered = (found - there).double().norm(), (end - there).double().norm()
+    return float(error / covered.clamp(min=1e-300))

@@ -1,0 +1,92 @@
+"""B updates back: how every weight of the last B updates moved the dev loss.
+
+Reverse-mode differentiation of the training run itself (Algorithm 1 of arXiv 2007.04649, for any
+optimizer with an adjoint). One update back is the case B = 1: no second derivative is needed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from fairseq_l2rw.metagradient.signature import Method, Parameters
+from fairseq_l2rw.metagradient.trajectory import Batch, Step, Total, normaliser
+from fairseq_l2rw.metagradient.updates import Adjoint
+
+
+class Steps(Protocol):
+    """Steps, newest first: a list of them, or :class:`.trajectory.Rewound`."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Step]: ...
+
+
+def products(
+    steps: Steps,
+    gradient: Parameters,
+    adjoint: Adjoint,
+    method: Method,
+    total: Total = lambda local: local,
+) -> list[tuple[Sequence[Batch], list[Tensor]]]:
+    """Inner products of dL_dev/dg_t with the gradient of every loss of the last updates.
+
+    With bars for derivatives of the dev loss, from the newest update t to the oldest:
+
+        g_bar, theta_bar, s_bar  <-  adjoint of the optimizer's update (and of clipping)
+        products of update t     <-  <g_bar, grad l_i(theta_t)> for all i
+        theta_bar                <-  theta_bar + Hessian(sum_i w_i l_i / S) g_bar
+
+    The weights of an update do not depend on earlier ones here: what a weighting reads of the
+    student is detached.
+
+    Args:
+        steps: the updates, newest first.
+        gradient: the dev loss's gradient after the newest, by name of the parameters that one
+            looks back through.
+        adjoint: of the optimizer's update.
+        method: how derivatives of the losses are computed.
+        total: sums a tensor over the workers of an update; all of them must call.
+
+    Returns:
+        For every step, newest first: its batches, and the products of each, shape (N,). What
+        :func:`.weights.weight_gradient` takes.
+    """
+    bars: dict[str, Tensor] = dict(gradient)
+    states: dict[str, Mapping[str, Tensor]] = {}
+    result: list[tuple[Sequence[Batch], list[Tensor]]] = []
+    left = len(steps)
+    for step in steps:
+        left -= 1
+        g_bar = _through_optimizer(step, bars, states, adjoint)
+        # Only now may the gradients go that clipping needed: copies of the parameters are large.
+        batches, parameters = step.batches, step.parameters
+        del step
+        if not left:
+            found = [method.products(b.losses, parameters, g_bar) for b in batches]
+            return [*result, (batches, found)]
+        curvatures = [method.curvature(b.losses, parameters, g_bar, b.weights) for b in batches]
+        result.append((batches, [c.products for c in curvatures]))
+        size = normaliser(batches, total)
+        for name in list(g_bar):
+            hessian = sum(
+                (c.hessian.pop(name) for c in curvatures[1:]), curvatures[0].hessian.pop(name)
+            )
+            bars[name] = bars[name] + total(hessian) / size
+        del g_bar, curvatures
+    return result
+
+
+def _through_optimizer(
+    step: Step,
+    bars: dict[str, Tensor],
+    states: dict[str, Mapping[str, Tensor]],
+    adjoint: Adjoint,
+) -> dict[str, Tensor]:
+    """Pull ``bars`` and ``states`` back through an update, in place; returns g_bar."""
+    g_bar = {}
+    for name in [n for n in step.updates if n in bars]:
+        pulled = adjoint(step.updates[name], bars[name], states.get(name, {}))
+        g_bar[name], bars[name], states[name] = pulled
+    clipped = {n: step.updates[n].gradient for n in g_bar}
+    return step.clipping.pulled_back(g_bar, clipped)

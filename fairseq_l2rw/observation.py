@@ -1,0 +1,160 @@
+"""What a weighting may read of a batch, all detached: one row a sentence, or one a token."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.history import History
+from fairseq_l2rw.states import States
+
+#: Columns of the surface information, in order. Lengths are in tokens, losses in nats.
+SURFACE = (
+    "loss",  # per target token, label smoothing included
+    "log_probability",  # of the reference, per token
+    "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
+    "loss_rank",  # the fraction of recent training sentences whose loss per token is smaller
+    "log_source_length",
+    "log_target_length",
+    "log_length_ratio",  # log(target / source)
+    "progress",  # fraction of training done
+    "train_accuracy",  # fraction of training tokens predicted right in recent updates
+    "dev_loss",  # per token, of the last dev batch (0 before the first)
+)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is seen of a batch of N sentences (N tokens with ``--weight-unit token``).
+
+    A row never depends on the other rows of its batch, so that neither order nor bucketing changes
+    a weight.
+
+    Attributes:
+        loss: loss per target token, shape (N,), nats.
+        sizes: n_i, what a row adds to the normaliser (its target tokens), shape (N,).
+        p_reference: probability of the reference token, its mean over a sentence, shape (N,).
+        p_best: probability of the likeliest token, likewise, shape (N,).
+        correct: fraction of tokens whose reference is the likeliest, shape (N,).
+        surface: surface information, shape (N, len(SURFACE)).
+        ids: number of the sentence in its split, shape (N,).
+        positions: of the token in its sentence, 0 for a sentence, shape (N,).
+        update: number of the student's update.
+        states: internal states, pooled over real tokens, shape (N, D), if the weighting asks for
+            them; a token gets its own decoder states and the pooled ones of the encoder.
+        alignment: <dev gradient, grad l_i> at the student's parameters, shape (N,), if the
+            weighting asks for it and there is a dev gradient yet.
+    """
+
+    loss: Tensor
+    sizes: Tensor
+    p_reference: Tensor
+    p_best: Tensor
+    correct: Tensor
+    surface: Tensor
+    ids: Tensor
+    positions: Tensor
+    update: int = 0
+    states: Tensor | None = None
+    alignment: Tensor | None = None
+
+    def features(self) -> Tensor:
+        """Surface information and internal states side by side, shape (N, F)."""
+        return self.surface if self.states is None else torch.cat([self.surface, self.states], 1)
+
+    def column(self, name: str) -> Tensor:
+        """A column of the surface information, by its name in :data:`SURFACE`, shape (N,)."""
+        return self.surface[:, SURFACE.index(name)]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When something is seen, and how training was going.
+
+    Attributes:
+        update: number of the student's update.
+        progress: fraction of training done.
+        dev_loss: last dev loss per token, nats.
+    """
+
+    update: int
+    progress: float
+    dev_loss: float
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Turns a batch and the losses of the student's pass into an :class:`Observation`.
+
+    Attributes:
+        unit: ``sentence`` or ``token``: what a row is.
+        padding_idx: of the dictionaries.
+        sentence_avg: whether the normaliser counts sentences instead of tokens.
+        history: of the training losses so far.
+    """
+
+    unit: str
+    padding_idx: int
+    sentence_avg: bool
+    history: History
+
+    def rows(self, values: Tensor, real: Tensor) -> Tensor:
+        """Sums over sentences, or the real tokens one by one: (N, T) to one number a row."""
+        return values[real] if self.unit == "token" else values.sum(1)
+
+    @torch.no_grad()
+    def observe(
+        self, sample: dict[str, Any], states: States | None, tokens: Any, moment: Moment
+    ) -> Observation:
+        """What is seen of ``sample``; ``tokens`` are its per-token losses, shapes (N, T)."""
+        real: Tensor = tokens.real
+        source_real = sample["net_input"]["src_tokens"].ne(self.padding_idx)
+        lengths = real.sum(1)
+        token_rows = self.unit == "token"
+        sentence, position = real.nonzero(as_tuple=True)
+        if not token_rows:
+            sentence = torch.arange(len(real), device=real.device)
+            position = torch.zeros_like(sentence)
+        per = 1 if token_rows else lengths.clamp(min=1)
+
+        def mean(values: Tensor) -> Tensor:
+            return self.rows(values, real) / per
+
+        loss, nll, log_best = (x.detach() for x in (tokens.loss, tokens.nll, tokens.log_best))
+        if self.sentence_avg:
+            sizes = torch.ones_like(lengths, dtype=loss.dtype)
+            sizes = sizes[sentence] / lengths[sentence] if token_rows else sizes
+        else:
+            sizes = self.rows(real.to(loss), real)
+        row_loss, target = mean(loss), lengths[sentence].to(loss).log()
+        source = source_real.sum(1)[sentence].to(loss).log()
+        constant = torch.ones_like(row_loss)
+        columns = {
+            "loss": row_loss,
+            "log_probability": -mean(nll),
+            "margin": -mean(nll + log_best),
+            "loss_rank": self.history.rank(row_loss),
+            "log_source_length": source,
+            "log_target_length": target,
+            "log_length_ratio": target - source,
+            "progress": constant * moment.progress,
+            "train_accuracy": constant * self.history.accuracy(),
+            "dev_loss": constant * moment.dev_loss,
+        }
+        return Observation(
+            loss=row_loss,
+            sizes=sizes,
+            p_reference=mean(torch.exp(-nll) * real),
+            p_best=mean(torch.exp(log_best) * real),
+            correct=mean((-nll >= log_best) * real.to(loss)),
+            surface=torch.stack([columns[name] for name in SURFACE], dim=1),
+            ids=sample["id"][sentence.to(sample["id"].device)].to(sentence.device),
+            positions=position,
+            update=moment.update,
+            states=None if states is None else self._states(states, source_real, real),
+        )
+
+    def _states(self, states: States, source_real: Tensor, target_real: Tensor) -> Tensor:
+        gather = states.per_token if self.unit == "token" else states.pool
+        return gather(source_real, target_real)

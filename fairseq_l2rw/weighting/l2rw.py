@@ -1,0 +1,28 @@
+"""Learning to Reweight Examples for Robust Deep Learning (Ren et al., arXiv 1803.09050)."""
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.observation import Observation
+from fairseq_l2rw.weighting.base import Weighting, register
+
+
+@register("l2rw")
+class L2RW(Weighting):
+    """The positive part of the alignment of a sentence's gradient with the dev gradient.
+
+    The published algorithm perturbs every weight by epsilon, looks one step ahead, and takes
+    w_i = max(0, -dL_dev/d epsilon_i) at epsilon = 0. There the look-ahead *is* the student, so
+    w_i is proportional to max(0, <grad L_dev, grad l_i>) with l_i per token. Normalising over the
+    update is the criterion's. ``--meta-interval 1 --meta-average 0 --meta-params .`` is the paper
+    to the letter.
+    """
+
+    units = ("sentence", "token")
+    reads_alignment = True
+
+    def forward(self, seen: Observation) -> Tensor:
+        """Weights, shape (N,); 1 until there is a dev gradient."""
+        if seen.alignment is None:
+            return torch.ones_like(seen.loss)
+        return (seen.alignment / seen.sizes.clamp(min=1e-9)).clamp(min=0)

@@ -1,0 +1,21 @@
+"""Gradient-guided loss masking (arXiv 2102.13549)."""
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.observation import Observation
+from fairseq_l2rw.weighting.base import Weighting, register
+
+
+@register("mask")
+class Mask(Weighting):
+    """Weight 1 where a sentence's gradient points the way of the dev gradient, else 0."""
+
+    units = ("sentence", "token")
+    reads_alignment = True
+
+    def forward(self, seen: Observation) -> Tensor:
+        """Weights 0 or 1, shape (N,); 1 until there is a dev gradient."""
+        if seen.alignment is None:
+            return torch.ones_like(seen.loss)
+        return (seen.alignment > 0).to(seen.loss)

@@ -1,0 +1,52 @@
+"""Meta-Weight-Net (Shu et al., arXiv 1902.07379)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from fairseq_l2rw.observation import Observation
+from fairseq_l2rw.weighting.base import Signal, Total, Weighting, option, register
+from fairseq_l2rw.weighting.descent import Descent, adam
+from fairseq_l2rw.weighting.seeded import seeded
+
+
+@register("mwnet")
+class MetaWeightNet(Weighting):
+    """A small network from a sentence's loss to its weight: 1 - hidden (ReLU) - 1 (sigmoid).
+
+    Trained by Adam on the meta-gradient, which here goes through the student's real optimizer
+    where the authors look ahead by plain SGD.
+    """
+
+    units = ("sentence", "token")
+    learns = True
+
+    @dataclass
+    class Options(Weighting.Options):
+        """Options of ``mwnet``."""
+
+        hidden: int = option(100, "hidden units")
+        rate: float = option(1e-3, "Adam's learning rate")
+        decay: float = option(1e-4, "weight decay of the network")
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        hidden = self.options.hidden
+        with seeded(cfg.seed):
+            layers = [nn.Linear(1, hidden), nn.ReLU(), nn.Linear(hidden, 1), nn.Sigmoid()]
+        self.net = nn.Sequential(*layers)
+        self.descent = Descent(
+            self.net,
+            partial(adam, rate=self.options.rate, decay=self.options.decay),
+        )
+
+    def forward(self, seen: Observation) -> Tensor:
+        """Weights in (0, 1), shape (N,)."""
+        return self.net(seen.loss.float().unsqueeze(1)).squeeze(1).to(seen.loss)
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """One Adam step along the meta-gradient."""
+        return {"teacher_gnorm": self.descent.along(self, signals, total)}

@@ -1,0 +1,29 @@
+"""What the teachers that read features have in common: a head that maps them to a weight."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from fairseq_l2rw.observation import Observation
+from fairseq_l2rw.weighting.base import Signal, Total, Weighting
+from fairseq_l2rw.weighting.heads import HEADS, Head
+
+
+class Teacher(Weighting):
+    """A head (``--teacher-head``) on whatever the subclass asks to read."""
+
+    units = ("sentence", "token")
+    learns = True
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        self.head: Head = HEADS[cfg.teacher_head](cfg)
+
+    def forward(self, seen: Observation) -> Tensor:
+        """Weights in (0, 2), shape (N,); all 1 until the teacher has learnt something."""
+        return self.head(seen.features())
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """One step of the head on the meta-gradient."""
+        return self.head.learn(signals, total)

@@ -1,0 +1,194 @@
+"""Promise: every meta-gradient is the derivative of the training run that really happened.
+
+Against float64 central differences of the whole run, on a small transformer with tied embeddings,
+label smoothing and padding, two sub-batches an update and a rate that always changes.
+"""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from commands import ENVIRONMENT
+from fairseq.optim.nag import NAG
+from students import student
+from trajectories import DECAY, OPTIMIZERS, DoubleNAG, Trajectory
+
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.meta import MetaGradient
+from fairseq_l2rw.metagradient.attention import differentiable_attention
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def error_of(found, expected):
+    return float((found - expected).norm() / expected.norm())
+
+
+def along(directions, gradient):
+    return (directions * gradient).sum((1, 2))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+@pytest.mark.parametrize("clip_norm", [0.0, 0.05])
+@pytest.mark.parametrize("steps", [1, 3, 10])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_meta_gradient_is_the_derivative_of_the_run(optimizer, steps, clip_norm, dropout):
+    run = Trajectory(optimizer, steps, clip_norm, dropout)
+    directions = run.directions()
+    expected = run.differences(directions)
+    assert bool(run.clipped) == (clip_norm > 0)
+    ways = [("forward", False), ("reverse", False)]
+    if optimizer == "momentum":
+        ways += [("forward", True), ("reverse", True)]
+    for method, rewind in ways:
+        gradient, meta = run.meta_gradient(method, rewind)
+        assert meta.reached == steps
+        assert error_of(along(directions, gradient), expected) <= 1e-6, (method, rewind)
+
+
+def test_with_layer_drop_too():
+    dropped = {"encoder_layerdrop": 0.5, "decoder_layerdrop": 0.5}
+    run = Trajectory("adam", 6, 0.05, 0.1, **dropped)
+    whole = Trajectory("adam", 6, 0.05, 0.1)
+    assert run.value(run.weights) != whole.value(whole.weights)
+    directions = run.directions()
+    gradient, _ = run.meta_gradient("forward")
+    assert error_of(along(directions, gradient), run.differences(directions)) <= 1e-6
+
+
+def test_differences_are_close_and_say_how_close():
+    run = Trajectory("momentum", 3, 0.05, 0.2)
+    exact, _ = run.meta_gradient("forward")
+    found, meta = run.meta_gradient("difference")
+    assert error_of(found, exact) <= 1e-4
+    assert 0 < meta.method.error < 1e-2
+
+
+def test_without_replay_the_meta_gradient_is_another():
+    """So that the table above would notice if dropout were not replayed."""
+    run = Trajectory("momentum", 1, 0.0, 0.2)
+    exact, _ = run.meta_gradient("forward")
+    run.replayed = lambda losses, random: losses
+    other, _ = run.meta_gradient("forward")
+    assert error_of(other, exact) > 1e-3
+
+
+@differentiable_attention()
+def literal_algorithm(run, printed):
+    """Algorithm 1 of arXiv 2007.04649, line by line, for momentum SGD with weight decay.
+
+    The paper's last line takes the rate of step t where the update before it used that of t - 1;
+    ``printed`` keeps it as it is printed.
+    """
+    mu, model, optimizer = 0.9, run.model, run.optimizer
+    run.run(run.weights)
+    names = [n for n, _ in model.named_parameters()]
+    theta = [p.detach().clone() for p in model.parameters()]
+    v = [optimizer.state[p]["momentum_buffer"].clone() for p in model.parameters()]
+    leaves = [p.clone().requires_grad_() for p in theta]
+    dev = run.dev_loss(dict(zip(names, leaves, strict=True)))
+    dtheta = list(torch.autograd.grad(dev, leaves))
+    dv = [-run.rate(run.steps - 1) * d for d in dtheta]
+    rows = []
+    for t in reversed(range(run.steps)):
+        theta = [x + run.rate(t) * y for x, y in zip(theta, v, strict=True)]
+        leaves = [x.clone().requires_grad_() for x in theta]
+        weights = run.weights[t].clone().requires_grad_()
+        torch.manual_seed(100 + t)
+        losses, sizes = run.losses(t, dict(zip(names, leaves, strict=True)))
+        loss = weights @ losses / (weights @ sizes)
+        loss = loss + DECAY / 2 * sum((x * x).sum() for x in leaves)
+        g = torch.autograd.grad(loss, leaves, create_graph=True)
+        v = [(y - x.detach()) / mu for y, x in zip(v, g, strict=True)]
+        inner = sum((x * y).sum() for x, y in zip(g, dv, strict=True))
+        row, *second = torch.autograd.grad(inner, [weights, *leaves])
+        rows.append(row)
+        dtheta = [x + y for x, y in zip(dtheta, second, strict=True)]
+        rate = run.rate(t) if printed else run.rate(t - 1)
+        dv = [mu * y - rate * x for x, y in zip(dtheta, dv, strict=True)]
+    return torch.stack(rows[::-1])
+
+
+def test_algorithm_1_is_exact_with_the_right_rate_and_not_as_it_is_printed():
+    run = Trajectory("momentum", 5)
+    directions = run.directions()
+    expected = run.differences(directions)
+    assert error_of(along(directions, literal_algorithm(run, printed=False)), expected) <= 1e-6
+    assert error_of(along(directions, literal_algorithm(run, printed=True)), expected) > 1e-2
+    for rewind in (False, True):
+        ours, _ = run.meta_gradient("reverse", rewind)
+        assert error_of(ours, literal_algorithm(run, printed=False)) <= 1e-8
+
+
+def test_rewinding_that_loses_precision_says_so_and_ends_the_window(caplog):
+    """With little momentum, rounding errors grow a hundredfold at every update."""
+    run = Trajectory("momentum", 10)
+    run.past["param_groups"][0]["momentum"] = 0.01
+    exact, _ = run.meta_gradient("reverse")
+    with caplog.at_level(logging.WARNING):
+        gradient, meta = run.meta_gradient("reverse", rewind=True)
+    assert "rewinding lost precision" in caplog.text and "--meta-trajectory stored" in caplog.text
+    assert 1 <= meta.reached == len(gradient) < 10
+    assert meta.rewind_error > meta.tolerance
+    assert error_of(gradient, exact[-meta.reached :]) < 0.1
+
+
+def test_the_error_of_rewinding_is_measured():
+    run = Trajectory("momentum", 10)
+    _, meta = run.meta_gradient("reverse", rewind=True)
+    assert 0 < meta.rewind_error < 1e-9 and meta.reached == 10
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "nesterov"])
+def test_only_momentum_sgd_can_be_rewound(optimizer):
+    meta = MetaGradient(student(), rewind=True)
+    with pytest.raises(InputError, match=r"needs SGD with momentum|no adjoint"):
+        meta.check(OPTIMIZERS[optimizer](list(meta.model.parameters())))
+
+
+def test_nag_of_these_tests_is_fairseqs():
+    models = [student().float() for _ in range(2)]
+    pair = [
+        cls(m.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+        for cls, m in zip((NAG, DoubleNAG), models, strict=True)
+    ]
+    for step in range(3):
+        for model, optimizer in zip(models, pair, strict=True):
+            optimizer.param_groups[0]["lr"] = 0.1 / (step + 1)
+            for p in model.parameters():
+                p.grad = torch.full_like(p, 0.3 + step)
+            optimizer.step()
+    for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def rise_of_memory(window, trajectory, method):
+    """How far a look back raises the peak above the student's own, in copies of the parameters."""
+    script = Path(__file__).with_name("window_memory.py")
+    # Freed memory goes back at once, so that the peak is what was in use.
+    environment = {**ENVIRONMENT, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(
+        [sys.executable, script, str(window), trajectory, method],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rise, parameters = map(float, done.stdout.split())
+    return rise / parameters
+
+
+def test_rewinding_needs_no_more_memory_for_a_longer_window():
+    one = rise_of_memory(1, "stored", "reverse")
+    three, ten = (rise_of_memory(b, "rewind", "reverse") for b in (3, 10))
+    assert abs(ten - three) < 0.5
+    assert ten < one + 2 + 0.5  # a copy of parameters and one of momentum
+    assert rise_of_memory(10, "stored", "reverse") > ten + 10
+
+
+def test_rewinding_in_forward_mode_holds_a_gradient_and_its_tangent_besides():
+    one, ten = rise_of_memory(1, "stored", "forward"), rise_of_memory(10, "rewind", "forward")
+    assert one + 2 < ten < one + 4.5

@@ -1,0 +1,354 @@
+"""Promise: every weighting of the field is the rule that was published."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from students import batch, pairs, sentence_losses, student
+from test_weighting import local, observation, options
+
+from fairseq_l2rw import weighting
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.history import History
+from fairseq_l2rw.meta import MetaGradient
+from fairseq_l2rw.metagradient import weight_gradient
+from fairseq_l2rw.metagradient.attention import differentiable_attention
+from fairseq_l2rw.observation import SURFACE
+from fairseq_l2rw.weighting import Signal
+
+
+def rule(name, text="", **changes):
+    return weighting.build(options(weighting=name, weighting_options=text, **changes))
+
+
+def rows(n, **columns):
+    """What is seen of n rows, of which only some quantities matter."""
+    surface = torch.zeros(n, len(SURFACE))
+    for name, value in columns.pop("surface", {}).items():
+        surface[:, SURFACE.index(name)] = torch.tensor(value)
+    return observation(torch.zeros(n, 3), surface=surface, states=None, **columns)
+
+
+# -- l2rw ------------------------------------------------------------------------------------------
+
+
+@differentiable_attention()
+def ren_et_al(model, sample, dev, rate):
+    """Algorithm 1 of arXiv 1803.09050, literally: lines 4 to 11, on losses per token."""
+    names = [n for n, _ in model.named_parameters()]
+    theta = [p.detach().clone().requires_grad_() for p in model.parameters()]
+    lengths = sample["target"].ne(1).sum(1)
+    epsilon = torch.zeros(len(lengths), dtype=torch.float64, requires_grad=True)
+    losses = sentence_losses(model, sample)(dict(zip(names, theta, strict=True))) / lengths
+    gradient = torch.autograd.grad((epsilon * losses).sum(), theta, create_graph=True)
+    ahead = [p - rate * g for p, g in zip(theta, gradient, strict=True)]
+    dev_loss = sentence_losses(model, dev)(dict(zip(names, ahead, strict=True))).sum()
+    (by_epsilon,) = torch.autograd.grad(dev_loss / dev["ntokens"], epsilon)
+    weights = (-by_epsilon).clamp(min=0)
+    return weights / weights.sum()
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("rate", [1e-3, 0.5])
+def test_l2rw_is_the_literal_algorithm_of_ren_et_al(rate):
+    model, sample, dev = student(), batch(pairs(8)), batch(pairs(1, seed=4))
+    with torch.no_grad():  # surer predictions, so that some gradients are at odds
+        for p in model.parameters():
+            p.mul_(6)
+    expected = ren_et_al(model, sample, dev, rate)
+    assert 0 < int((expected > 0).sum()) < 8
+    meta = MetaGradient(model)
+    meta.dev_gradient(lambda p: sentence_losses(model, dev)(p).sum() / dev["ntokens"])
+    seen = rows(
+        8,
+        alignment=meta.alignments(sentence_losses(model, sample)),
+        sizes=sample["target"].ne(1).sum(1).double(),
+        loss=torch.zeros(8).double(),
+    )
+    found = rule("l2rw")(seen)
+    torch.testing.assert_close(found / found.sum(), expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["l2rw", "mask"])
+def test_before_there_is_a_dev_gradient_every_weight_is_one(name):
+    assert torch.equal(rule(name)(rows(3)), torch.ones(3))
+
+
+def test_mask_keeps_what_points_the_way_of_the_dev_gradient():
+    seen = rows(4, alignment=torch.tensor([0.3, -0.1, 0.0, 2.0]))
+    assert rule("mask")(seen).tolist() == [1, 0, 0, 1]
+
+
+# -- lilaw -----------------------------------------------------------------------------------------
+
+
+def test_lilaw_is_its_published_formula_on_numbers_worked_out_by_hand():
+    """sigmoid(10 s - m) + sigmoid(-(2 s - m)) + exp(-(6 s - m)^2 / 2)."""
+    seen = rows(3, p_reference=torch.tensor([0.5, 0.1, 0.0]), p_best=torch.tensor([0.5, 0.6, 0.9]))
+    expected = [
+        0.989013057369407 + 0.377540668798145 + math.exp(-3.125),  # s 0.5, m 0.5
+        0.598687660112452 + 0.598687660112452 + 1.0,  # s 0.1, m 0.6
+        0.289050497374996 + 0.710949502625004 + math.exp(-0.405),  # s 0, m 0.9
+    ]
+    torch.testing.assert_close(rule("lilaw")(seen), torch.tensor(expected))
+
+
+def test_lilaw_takes_the_authors_first_order_step_on_the_weighted_dev_loss():
+    """One SGD step of rate 5e-3 and decay 1e-4, the student frozen, differentiated by hand."""
+    lilaw = rule("lilaw")
+    s, m, loss = 0.3, 0.4, 1.7
+    dev = rows(
+        1, p_reference=torch.tensor([s]), p_best=torch.tensor([m]), loss=torch.tensor([loss])
+    )
+    sigmoid = [1 / (1 + math.exp(-x)) for x in (10 * s - m, -(2 * s - m))]
+    by_alpha = loss * s * sigmoid[0] * (1 - sigmoid[0])
+    by_beta = -loss * s * sigmoid[1] * (1 - sigmoid[1])
+    by_delta = -loss * s * (6 * s - m) * math.exp(-((6 * s - m) ** 2) / 2)
+    lilaw.learn_from_dev(dev)
+    for name, start, slope in (
+        ("alpha", 10.0, by_alpha),
+        ("beta", 2.0, by_beta),
+        ("delta", 6.0, by_delta),
+    ):
+        expected = start - 5e-3 * (slope + 1e-4 * start)
+        assert float(getattr(lilaw, name)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_lilaw_keeps_its_scalars_in_order():
+    lilaw = rule("lilaw", "alpha=1.0,beta=3.0,delta=3.0")
+    for p in (0.1, 0.9):
+        lilaw.learn_from_dev(rows(1, p_reference=torch.tensor([p]), loss=torch.tensor([50.0])))
+    assert float(lilaw.alpha) >= 1 and float(lilaw.delta) >= float(lilaw.beta)
+
+
+def test_lilaw_follows_the_true_meta_gradient_by_option():
+    lilaw = rule("lilaw", "meta_gradient=true rate=0.1")
+    assert lilaw.learns and not lilaw.learns_from_dev
+    seen = rows(2, p_reference=torch.tensor([0.05, 0.9]), p_best=torch.tensor([0.9, 0.9]))
+    before = lilaw(seen).detach()
+    for _ in range(20):  # more weight to the first would lower the dev loss, to the second raise it
+        lilaw.learn([Signal(seen, torch.tensor([-1.0, 1.0]))], local)
+    after = lilaw(seen).detach()
+    assert after[0] / after[1] > before[0] / before[1]
+
+
+# -- mwnet -----------------------------------------------------------------------------------------
+
+
+def test_mwnet_is_a_network_of_the_loss_with_one_hidden_layer_of_a_hundred():
+    net = rule("mwnet")
+    assert [tuple(p.shape) for p in net.net.parameters()] == [(100, 1), (100,), (1, 100), (1,)]
+    loss = torch.tensor([0.5, 2.0, 7.0])
+    weights = net(rows(3, loss=loss))
+    w1, b1, w2, b2 = net.net.parameters()
+    hidden = (loss.unsqueeze(1) * w1.T + b1).clamp(min=0)
+    torch.testing.assert_close(weights, torch.sigmoid(hidden @ w2.T + b2).squeeze(1))
+
+
+def test_mwnet_learns_which_losses_to_trust():
+    net = rule("mwnet", "rate=0.01")
+    loss = torch.tensor([1.0, 6.0])
+    for _ in range(100):
+        net.learn([Signal(rows(2, loss=loss), torch.tensor([-1e-7, 1e-7]))], local)
+    low, high = net(rows(2, loss=loss)).tolist()
+    assert low > 0.7 and high < 0.3
+
+
+# -- trim ------------------------------------------------------------------------------------------
+
+
+def test_trim_drops_the_largest_losses():
+    seen = rows(5, surface={"loss_rank": [0.0, 0.69, 0.71, 0.9, 0.3]})
+    assert rule("trim")(seen).tolist() == [1, 1, 0, 0, 1]
+    assert rule("trim", "drop=0.2")(seen).tolist() == [1, 1, 1, 0, 1]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 1000), st.floats(0.0, 0.9))
+def test_trim_drops_the_fraction_it_is_told(seed, drop):
+    """Ranks come from the history; losses of one distribution are dropped in that proportion."""
+    generator = torch.Generator().manual_seed(seed)
+    loss = torch.rand(4000, generator=generator) * 6
+    history = History()
+    history.add([rows(4000, loss=loss, correct=torch.zeros(4000))], local)
+    surface = torch.zeros(4000, len(SURFACE))
+    surface[:, SURFACE.index("loss_rank")] = history.rank(loss)
+    weights = rule("trim", f"drop={drop}")(observation(torch.zeros(4000, 3), surface=surface))
+    assert float(1 - weights.mean()) == pytest.approx(drop, abs=0.01)
+
+
+# -- random ----------------------------------------------------------------------------------------
+
+
+def test_random_weights_are_rectified_gaussians():
+    seen = rows(100_000, ids=torch.arange(100_000), update=7)
+    w = rule("random")(seen).double()
+    assert float((w == 0).double().mean()) == pytest.approx(0.5, abs=0.01)
+    positive = w[w > 0]
+    assert float(positive.square().mean()) == pytest.approx(1.0, abs=0.02)
+    assert float(positive.mean()) == pytest.approx(math.sqrt(2 / math.pi), abs=0.01)
+
+
+def test_random_weights_change_with_update_seed_sentence_and_position():
+    ids = torch.arange(64)
+
+    def draw(seed=1, **changes):
+        return rule("random", seed=seed)(rows(64, **{"ids": ids, "update": 3, **changes}))
+
+    base = draw()
+    for other in (draw(seed=2), draw(update=4), draw(ids=ids + 64), draw(positions=ids * 0 + 1)):
+        assert int((base != other).sum()) > 20
+        both = torch.stack([base - base.mean(), other - other.mean()])
+        assert abs(float(torch.corrcoef(both)[0, 1])) < 0.5
+    assert torch.equal(base, draw())
+
+
+def test_random_weights_leave_the_students_random_numbers_alone():
+    before = torch.get_rng_state()
+    rule("random")(rows(5))
+    rule("mwnet"), rule("deep", teacher_head="mlp")
+    assert torch.equal(before, torch.get_rng_state())
+
+
+# -- all of them -----------------------------------------------------------------------------------
+
+ALL = ["deep", "l2rw", "lilaw", "mask", "mwnet", "random", "surface", "trim", "uniform"]
+
+
+def test_the_nine_are_there():
+    assert set(ALL) <= set(weighting.names())
+
+
+def anything(n, seed):
+    """Some plausible rows."""
+    generator = torch.Generator().manual_seed(seed)
+    loss, p, q, a = torch.rand(4, n, generator=generator)
+    return rows(
+        n,
+        loss=loss * 6,
+        p_reference=torch.minimum(p, q),
+        p_best=torch.maximum(p, q),
+        alignment=a - 0.5,
+        surface={name: torch.rand(n, generator=generator).tolist() for name in SURFACE},
+    )
+
+
+def take(seen, index):
+    return SimpleNamespace(
+        **{k: v[index] if torch.is_tensor(v) else v for k, v in vars(seen).items()},
+        features=lambda: seen.features()[index],
+        column=lambda name: seen.column(name)[index],
+    )
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.sampled_from(ALL), st.permutations(range(6)), st.integers(1, 5), st.integers(0, 99))
+def test_order_and_bucketing_change_no_weight(name, order, cut, seed):
+    built = rule(name)
+    for step in range(3):  # so that there is something learnt
+        signal = Signal(anything(6, seed + step), torch.randn(6))
+        if built.learns:
+            built.learn([signal], local)
+        if built.learns_from_dev:
+            built.learn_from_dev(signal.seen)
+    seen = anything(6, seed)
+    together, index = built(seen), torch.tensor(order)
+    torch.testing.assert_close(built(take(seen, index)), together[index])
+    apart = torch.cat([built(take(seen, index[:cut])), built(take(seen, index[cut:]))])
+    torch.testing.assert_close(apart, together[index])
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if n != "uniform"])
+def test_state_survives_the_safe_loader_and_learning_goes_on_bit_for_bit(name, tmp_path):
+    built, twin = rule(name), rule(name)
+
+    def learn(one, seed):
+        signal = Signal(anything(6, seed), torch.linspace(-1, 1, 6))
+        if one.learns:
+            one.learn([signal], local)
+        if one.learns_from_dev:
+            one.learn_from_dev(signal.seen)
+
+    for seed in (1, 2):
+        learn(built, seed)
+    torch.save(built.state_dict(), tmp_path / "state.pt")
+    twin.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    for one in (built, twin):
+        learn(one, 3)
+    assert torch.equal(built(anything(9, 5)), twin(anything(9, 5)))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("trim", "dorp=0.1", r"Key 'dorp' not in.*the options of trim and their defaults: drop"),
+        ("trim", "drop=much", "could not be converted to Float"),
+        ("trim", "drop", "not of the form NAME=VALUE"),
+        ("trim", "drop=1.0", r"drop must be in \[0, 1\), got 1.0"),
+        ("uniform", "drop=0.1", "the options of uniform and their defaults: none"),
+    ],
+)
+def test_an_option_that_a_weighting_does_not_have_is_refused_in_one_line(name, text, says):
+    with pytest.raises(InputError, match=says) as caught:
+        rule(name, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_have_the_type_of_their_default():
+    built = rule("mwnet", "hidden=7, rate=0.5")
+    assert built.options.hidden == 7 and built.options.rate == 0.5
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_networks_meta_gradient_is_the_derivative_through_the_students_step():
+    """dL_dev/dphi of mwnet by central differences of a real step of the student."""
+    model, sample, dev = student(activation_fn="tanh"), batch(pairs(6)), batch(pairs(4, seed=9))
+    net = rule("mwnet", "hidden=4").double()
+    sizes = sample["target"].ne(1).sum(1).double()
+    values = {n: p.detach().clone() for n, p in model.named_parameters()}
+    loss = (sentence_losses(model, sample)(values) / sizes).detach()
+    net.forward = lambda seen: net.net(seen.loss.unsqueeze(1)).squeeze(1)  # not through float32
+    seen = rows(6, loss=loss, sizes=sizes)
+
+    def gradient(weights):
+        leaves = {n: v.clone().requires_grad_() for n, v in values.items()}
+        value = weights @ sentence_losses(model, sample)(leaves) / (weights @ sizes)
+        found = torch.autograd.grad(value, list(leaves.values()))
+        return dict(zip(leaves, found, strict=True))
+
+    def after_step():
+        step = gradient(net(seen).detach())
+        moved = {n: v - 0.1 * step[n] for n, v in values.items()}
+        return float(sentence_losses(model, dev)(moved).sum() / dev["ntokens"])
+
+    weights = net(seen).detach()
+    moved = {n: (v - 0.1 * gradient(weights)[n]) for n, v in values.items()}
+    leaves = {n: v.requires_grad_() for n, v in moved.items()}
+    dev_loss = sentence_losses(model, dev)(leaves).sum() / dev["ntokens"]
+    r = torch.autograd.grad(dev_loss, list(leaves.values()))
+    direction = {n: -0.1 * g for n, g in zip(leaves, r, strict=True)}
+    from fairseq_l2rw.metagradient import METHODS
+
+    products = METHODS["forward"].products(sentence_losses(model, sample), values, direction)
+    signal = Signal(seen, weight_gradient(products, sizes, weights))
+    taken = {}
+
+    class Recorder(torch.optim.SGD):
+        def step(self, closure=None):
+            taken.update({id(p): p.grad.clone() for p in self.param_groups[0]["params"]})
+
+    net.descent.optimizer = Recorder(net.net.parameters(), lr=0.0)
+    net.learn([signal], local)
+    for p in net.net.parameters():
+        for k in range(p.numel()):
+            flat, h = p.data.view(-1), 1e-4
+            flat[k] += h
+            up = after_step()
+            flat[k] -= 2 * h
+            down = after_step()
+            flat[k] += h
+            found = float(taken[id(p)].view(-1)[k])
+            assert found == pytest.approx((up - down) / (2 * h), rel=1e-5, abs=1e-11)
