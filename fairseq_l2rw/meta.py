@@ -24,7 +24,6 @@ from fairseq_l2rw.metagradient import (
     Clipping,
     Curvature,
     Losses,
-    Method,
     Parameters,
     Rewound,
     Step,
@@ -66,16 +65,20 @@ class RandomState:
 
 
 class Chosen:
-    """The method of ``--meta-method``; ``auto`` is forward where the model allows it, else reverse.
+    """The method of ``--meta-method``.
+
+    ``auto`` takes products in forward mode where the model allows it, else in reverse, and
+    Hessian-vector products in reverse, which holds no gradients beside their tangents.
 
     Attributes:
-        name: the method in use; ``auto`` until the first pass has decided.
+        name: the method of products in use; ``auto`` until the first pass has decided.
         error: relative error that ``difference`` found at its last products, 0 for the exact ones.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.error = 0.0
+        self._curvature = METHODS["reverse" if name == "auto" else name]
 
     def products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
         """See :class:`fairseq_l2rw.metagradient.Method`."""
@@ -83,26 +86,28 @@ class Chosen:
             found, error = difference.estimate(losses, parameters, direction)
             self.error = float(error.norm() / found.norm().clamp(min=1e-300))
             return found
-        return self._run(lambda m: m.products(losses, parameters, direction))
+        if self.name == "auto":
+            return self._first_products(losses, parameters, direction)
+        return METHODS[self.name].products(losses, parameters, direction)
 
     def curvature(
         self, losses: Losses, parameters: Parameters, direction: Parameters, weights: Tensor
     ) -> Curvature:
         """See :class:`fairseq_l2rw.metagradient.Method`."""
-        return self._run(lambda m: m.curvature(losses, parameters, direction, weights))
+        return self._curvature.curvature(losses, parameters, direction, weights)
 
-    def _run(self, call: Callable[[Method], Any]) -> Any:
-        if self.name != "auto":
-            return call(METHODS[self.name])
+    def _first_products(
+        self, losses: Losses, parameters: Parameters, direction: Parameters
+    ) -> Tensor:
         try:
-            result = call(METHODS["forward"])
+            result = METHODS["forward"].products(losses, parameters, direction)
         except (RuntimeError, NotImplementedError) as error:
             if "out of memory" in str(error):
                 raise
             reason = str(error).splitlines()[0]
             logger.info(f"meta-gradient method: reverse (no forward mode for this model: {reason})")
             self.name = "reverse"
-            return call(METHODS["reverse"])
+            return METHODS["reverse"].products(losses, parameters, direction)
         logger.info("meta-gradient method: forward")
         self.name = "forward"
         return result
@@ -204,6 +209,9 @@ class MetaGradient:
     ) -> None:
         """Put the step that was just taken at the end of the trajectory.
 
+        A step that will be rewound lets go of the gradients, which are computed again then: they
+        are a copy of the parameters.
+
         Args:
             optimizer: torch's optimizer, after its step and with the gradients still in place.
             batches: the update's sub-batches, of this worker.
@@ -213,6 +221,8 @@ class MetaGradient:
         before, self._before = self._before, None
         if self.rewind:
             self.steps.append(Trace(batches, before.groups, clipping, before.sample))
+            for p in self.model.parameters():
+                p.grad = None
             return
         # The next update overwrites states and gradients; a window of one is done by then.
         keep = _copied if (self.steps.maxlen or 1) > 1 else _as_it_is
@@ -244,7 +254,7 @@ class MetaGradient:
         leaves = {n: values[n].requires_grad_() for n in self.parameters}
         with torch.enable_grad(), differentiable_attention():
             value = loss(values)
-            found = gradients(value, list(leaves.values()))
+            found = gradients([value], list(leaves.values()))
         if not all(bool(torch.isfinite(g).all()) for g in found if g is not None):
             return value.detach()  # one bad batch must not spoil the running mean for good
         self.count += 1

@@ -181,14 +181,10 @@ def rise_of_memory(window, trajectory, method):
     return rise / parameters
 
 
-def test_rewinding_needs_no_more_memory_for_a_longer_window():
-    one = rise_of_memory(1, "stored", "reverse")
-    three, ten = (rise_of_memory(b, "rewind", "reverse") for b in (3, 10))
-    assert abs(ten - three) < 0.5
-    assert ten < one + 2 + 0.5  # a copy of parameters and one of momentum
-    assert rise_of_memory(10, "stored", "reverse") > ten + 10
-
-
-def test_rewinding_in_forward_mode_holds_a_gradient_and_its_tangent_besides():
-    one, ten = rise_of_memory(1, "stored", "forward"), rise_of_memory(10, "rewind", "forward")
-    assert one + 2 < ten < one + 4.5
+@pytest.mark.parametrize("method", ["auto", "reverse"])
+def test_rewinding_needs_a_copy_of_parameters_and_momentum_for_any_window(method):
+    one = rise_of_memory(1, "stored", method)
+    three, ten = (rise_of_memory(b, "rewind", method) for b in (3, 10))
+    assert abs(ten - three) < 0.1
+    assert ten <= one + 2
+    assert rise_of_memory(10, "stored", method) > ten + 10

@@ -23,7 +23,7 @@ def main(window: int, rewind: bool, method: str) -> None:
     layers = [m for _ in range(DEPTH) for m in (nn.Linear(WIDTH, WIDTH), nn.Tanh())]
     model = nn.Sequential(*layers)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    meta = MetaGradient(model, method=method, window=window, rewind=rewind)
+    meta = MetaGradient(model, method=method, average=0.9, window=window, rewind=rewind)
     x = torch.randn(4, WIDTH)
 
     def losses(parameters):

@@ -60,7 +60,7 @@ def curvature(
         moved = _moved(parameters, direction, h)
         leaves = [moved[n].requires_grad_() for n in names]
         with torch.enable_grad():
-            found = gradients((weights * losses(moved)).sum(), leaves)
+            found = gradients([(weights * losses(moved)).sum()], leaves)
         zeros = (torch.zeros_like(x) for x in leaves)
         return tuple(z if g is None else g for g, z in zip(found, zeros, strict=True))
 

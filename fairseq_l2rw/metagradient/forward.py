@@ -47,7 +47,7 @@ def curvature(
             for name, value in _detached(parameters).items()
         }
         values = losses(_duals(leaves, direction))
-        found = gradients((weights * values).sum(), [leaves[n] for n in names])
+        found = gradients([(weights * values).sum()], [leaves[n] for n in names])
         hessian = [None if g is None else forward_ad.unpack_dual(g).tangent for g in found]
         tangents = forward_ad.unpack_dual(values).tangent
     pairs = zip(names, hessian, strict=True)

@@ -1,20 +1,32 @@
 """Reverse mode that takes "depends on none of them" for an answer."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def gradients(value: Tensor, leaves: Sequence[Tensor], **options: Any) -> list[Tensor | None]:
-    """``torch.autograd.grad``, with None for every leaf that ``value`` does not depend on.
+def gradients(
+    values: Sequence[Tensor],
+    leaves: Sequence[Tensor],
+    cotangents: Sequence[Tensor] | None = None,
+    create_graph: bool = False,
+) -> list[Tensor | None]:
+    """``torch.autograd.grad``, with None for every leaf that no value depends on.
 
     Args:
-        value: what is differentiated.
+        values: what is differentiated; scalars where there are no ``cotangents``.
         leaves: by what.
-        options: of ``torch.autograd.grad``.
+        cotangents: a factor for every value, of its shape.
+        create_graph: whether the result is to be differentiated again.
     """
-    if not value.requires_grad:
+    given = list(cotangents) if cotangents is not None else [None] * len(values)
+    pairs = [(v, c) for v, c in zip(values, given, strict=True) if v.requires_grad]
+    if not pairs:
         return [None] * len(leaves)
-    return list(torch.autograd.grad(value, list(leaves), allow_unused=True, **options))
+    outputs, factors = zip(*pairs, strict=True)
+    return list(
+        torch.autograd.grad(
+            outputs, list(leaves), factors, create_graph=create_graph, allow_unused=True
+        )
+    )

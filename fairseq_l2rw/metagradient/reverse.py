@@ -41,11 +41,11 @@ def _twice(
         start = torch.ones_like(values) if weights is None else weights.detach().to(values)
         dummy = start.clone().requires_grad_()
         names = list(direction)
-        first = gradients(values, [leaves[n] for n in names], grad_outputs=dummy, create_graph=True)
+        first = gradients([values], [leaves[n] for n in names], [dummy], create_graph=True)
+        # Cotangents instead of the inner product itself, which would hold a copy of them.
         pairs = [(g, direction[n]) for g, n in zip(first, names, strict=True) if g is not None]
-        inner = sum((torch.sum(g * p) for g, p in pairs), start=values.new_zeros(()))
         wanted = [dummy] if weights is None else [dummy, *(leaves[n] for n in names)]
-        by_dummy, *by_parameters = gradients(inner, wanted)
+        by_dummy, *by_parameters = gradients([g for g, _ in pairs], wanted, [p for _, p in pairs])
     hessian = {
         n: torch.zeros_like(direction[n]) if h is None else h
         for n, h in zip(names, by_parameters, strict=False)

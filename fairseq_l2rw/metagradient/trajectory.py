@@ -146,7 +146,7 @@ def update_gradient(
     sums: list[Tensor | None] = [None] * len(wanted)
     for batch in batches:
         with torch.enable_grad(), differentiable_attention():
-            found = gradients((batch.weights * batch.losses(leaves)).sum(), wanted)
+            found = gradients([(batch.weights * batch.losses(leaves)).sum()], wanted)
         sums = [s if g is None else g if s is None else s.add_(g) for s, g in zip(sums, found)]  # noqa: B905
     size = normaliser(batches, total)
     given = (torch.zeros_like(p) if s is None else s for s, p in zip(sums, wanted, strict=True))

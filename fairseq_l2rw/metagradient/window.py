@@ -53,6 +53,7 @@ def products(
         :func:`.weights.weight_gradient` takes.
     """
     bars: dict[str, Tensor] = dict(gradient)
+    del gradient  # and with it, step by step, what is no longer needed of it
     states: dict[str, Mapping[str, Tensor]] = {}
     result: list[tuple[Sequence[Batch], list[Tensor]]] = []
     left = len(steps)
