@@ -7,8 +7,7 @@ same class.
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +17,16 @@ from torch import Tensor, nn
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import (
     ADJOINTS,
-    METHODS,
     Adjoint,
     Batch,
+    Chosen,
     Clipping,
-    Curvature,
     Losses,
-    Parameters,
     Rewound,
     Step,
     Trace,
     Update,
     adjoint_of,
-    difference,
     window,
 )
 from fairseq_l2rw.metagradient.attention import differentiable_attention
@@ -38,79 +34,6 @@ from fairseq_l2rw.metagradient.gradients import gradients
 from fairseq_l2rw.metagradient.trajectory import Total, sampled
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class RandomState:
-    """Random number generators as they were before the student's pass, to replay its dropout."""
-
-    cpu: Tensor
-    device: Tensor | None
-
-    @classmethod
-    def now(cls, device: torch.device) -> "RandomState":
-        """The state of the CPU's generator and, where there is one, of the device's."""
-        on_gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-        return cls(torch.get_rng_state(), on_gpu)
-
-    @contextmanager
-    def replayed(self) -> Iterator[None]:
-        """Run a block with these states, and put back what was there before."""
-        devices = [] if self.device is None else [torch.cuda.current_device()]
-        with torch.random.fork_rng(devices=devices):
-            torch.set_rng_state(self.cpu)
-            if self.device is not None:
-                torch.cuda.set_rng_state(self.device)
-            yield
-
-
-class Chosen:
-    """The method of ``--meta-method``.
-
-    ``auto`` takes products in forward mode where the model allows it, else in reverse, and
-    Hessian-vector products in reverse, which holds no gradients beside their tangents.
-
-    Attributes:
-        name: the method of products in use; ``auto`` until the first pass has decided.
-        error: relative error that ``difference`` found at its last products, 0 for the exact ones.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.error = 0.0
-        self._curvature = METHODS["reverse" if name == "auto" else name]
-
-    def products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
-        """See :class:`fairseq_l2rw.metagradient.Method`."""
-        if self.name == "difference":
-            found, error = difference.estimate(losses, parameters, direction)
-            self.error = float(error.norm() / found.norm().clamp(min=1e-300))
-            return found
-        if self.name == "auto":
-            return self._first_products(losses, parameters, direction)
-        return METHODS[self.name].products(losses, parameters, direction)
-
-    def curvature(
-        self, losses: Losses, parameters: Parameters, direction: Parameters, weights: Tensor
-    ) -> Curvature:
-        """See :class:`fairseq_l2rw.metagradient.Method`."""
-        return self._curvature.curvature(losses, parameters, direction, weights)
-
-    def _first_products(
-        self, losses: Losses, parameters: Parameters, direction: Parameters
-    ) -> Tensor:
-        try:
-            result = METHODS["forward"].products(losses, parameters, direction)
-        except (RuntimeError, NotImplementedError) as error:
-            if "out of memory" in str(error):
-                raise
-            reason = str(error).splitlines()[0]
-            logger.info(f"meta-gradient method: reverse (no forward mode for this model: {reason})")
-            self.name = "reverse"
-            return METHODS["reverse"].products(losses, parameters, direction)
-        logger.info("meta-gradient method: forward")
-        self.name = "forward"
-        return result
 
 
 @dataclass(frozen=True)

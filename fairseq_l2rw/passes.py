@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fairseq_l2rw.meta import RandomState
 from fairseq_l2rw.metagradient import Losses, functional
+from fairseq_l2rw.randomness import RandomState
 
 
 @contextmanager

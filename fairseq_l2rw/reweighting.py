@@ -20,17 +20,18 @@ from torch import Tensor, nn
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.history import History
-from fairseq_l2rw.meta import MetaGradient, RandomState
+from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import Batch, weight_gradient
 from fairseq_l2rw.observation import Moment, Observation, Observer
 from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, ClipWatch
 from fairseq_l2rw.passes import Passes, evaluating
-from fairseq_l2rw.record import WeightRecord
+from fairseq_l2rw.randomness import RandomState
+from fairseq_l2rw.recording import Recording
 from fairseq_l2rw.states import Reader, States
 from fairseq_l2rw.statistics import log_weights
 from fairseq_l2rw.update import SubBatch, Update, packed, unpacked
 from fairseq_l2rw.weighting import Signal, Weighting, safe
-from fairseq_l2rw.workers import gathered, rank, total
+from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,11 @@ class Reweighting:
         self._next: tuple[RandomState, bool] | None = None
         if state:
             self.load_state_dict(state)
-        self.record = self._open_record()
+        self.recording = (
+            None
+            if cfg.weights_dir is None
+            else Recording(cfg.weights_dir, cfg.weight_unit, criterion.padding_idx, self.updates)
+        )
 
     def _build_meta(self) -> MetaGradient:
         return MetaGradient(
@@ -183,8 +188,8 @@ class Reweighting:
         self.history.add([b.seen for b in real], total)
         given = [b.given for b in real] or [update.batches[0].given[:0]]
         log_weights(torch.cat(given), torch.stack([b.fallback for b in update.batches]).sum())
-        if self.cfg.weights_dir is not None:
-            self._write(update, real)
+        if self.recording is not None:
+            self.recording.write(update.number, self.epoch, real)
         self.updates = update.number + 1
         self._update = Update(self.updates)
 
@@ -256,39 +261,10 @@ class Reweighting:
 
     # -- what lasts ----------------------------------------------------------------------------
 
-    def _open_record(self) -> WeightRecord | None:
-        if self.cfg.weights_dir is None or rank() > 0:
-            return None
-        record = WeightRecord(self.cfg.weights_dir, start=self.updates)
-        if record.removed:
-            logger.warning(
-                f"removed {len(record.removed)} parts of {self.cfg.weights_dir}: they are of "
-                f"updates from {self.updates} on, which this run does again"
-            )
-        return record
-
-    def _write(self, update: Update, batches: list[SubBatch]) -> None:
-        # One worker writes for all: only the first takes part in saving a checkpoint, which is
-        # when a part of the record has to end.
-        rows = [row for b in batches for row in self._rows(update.number, b)]
-        everywhere = gathered(rows)
-        if self.record is not None:
-            self.record.add(row for of_worker in everywhere for row in of_worker)
-
-    def _rows(self, number: int, batch: SubBatch) -> Iterator[tuple[Any, ...]]:
-        """A row a sentence; one of tokens gets their mean weight and the list of them."""
-        ids = batch.sample["id"].tolist()
-        lengths = batch.sample["target"].ne(self.criterion.padding_idx).sum(1).tolist()
-        parts = [1] * len(ids) if self.cfg.weight_unit == "sentence" else lengths
-        weights, losses = batch.given.split(parts), batch.seen.loss.split(parts)
-        for i, w, loss, length in zip(ids, weights, losses, lengths, strict=True):
-            tokens = w.tolist() if self.cfg.weight_unit == "token" else None
-            yield number, self.epoch, i, float(w.mean()), float(loss.mean()), length, tokens
-
     def state_dict(self) -> dict[str, Any]:
         """All that lasts, in types that torch's safe loader takes; closes a part of the record."""
-        if self.record is not None:
-            self.record.flush()
+        if self.recording is not None:
+            self.recording.flush()
         state = {
             "version": STATE_VERSION,
             "name": self.cfg.weighting,

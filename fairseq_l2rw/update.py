@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import Tensor
 
-from fairseq_l2rw.meta import RandomState
 from fairseq_l2rw.metagradient import Batch, Clipping, Step, Trace
 from fairseq_l2rw.metagradient import Update as ParameterUpdate
 from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.passes import Passes
+from fairseq_l2rw.randomness import RandomState
 
 
 @dataclass

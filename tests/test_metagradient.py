@@ -11,11 +11,12 @@ from students import ARCHITECTURES, batch, criterion, pairs, sentence_losses, st
 from trajectories import Trajectory
 
 from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import Chosen, MetaGradient, RandomState
-from fairseq_l2rw.metagradient import METHODS, Clipping, Update, difference, updates
+from fairseq_l2rw.meta import MetaGradient
+from fairseq_l2rw.metagradient import METHODS, Chosen, Clipping, Update, difference, updates
 from fairseq_l2rw.metagradient.weights import weight_gradient
 from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, check_optimizer
 from fairseq_l2rw.passes import Passes
+from fairseq_l2rw.randomness import RandomState
 
 pytestmark = pytest.mark.usefixtures("float64")
 NO_FORWARD_MODE = ["lstm", "fconv"]

@@ -12,20 +12,19 @@ the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathe
 5. from inner products to the derivative by every weight: :mod:`.weights`.
 """
 
-from fairseq_l2rw.metagradient import difference, forward, reverse
+from fairseq_l2rw.metagradient.chosen import METHODS, Chosen
 from fairseq_l2rw.metagradient.clipping import Clipping
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Rewound, Step, Trace
 from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, Update, adjoint_of
 from fairseq_l2rw.metagradient.weights import weight_gradient
 
-METHODS: dict[str, Method] = {"forward": forward, "reverse": reverse, "difference": difference}
-
 __all__ = [
     "ADJOINTS",
     "METHODS",
     "Adjoint",
     "Batch",
+    "Chosen",
     "Clipping",
     "Curvature",
     "Losses",
