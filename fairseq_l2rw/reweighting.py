@@ -204,10 +204,13 @@ class Reweighting:
         if self.meta is not None:
             losses = self.passes.evaluation(batch)
             loss = self.meta.dev_gradient(lambda values: losses(values).sum() / batch["ntokens"])
-            log["meta_skipped"] = 0.0
-            if bool(torch.isfinite(loss)):
+            usable = bool(torch.isfinite(loss)) and self.meta.count > 0
+            if usable:
                 self.dev_loss = float(loss)
-            if self.weighting.learns:
+            else:
+                logger.warning(f"update {update.number}: dev loss not finite, nothing learnt")
+            log["meta_skipped"] = float(not usable)
+            if self.weighting.learns and usable:
                 log |= self._learn(update, optimizer)
         # In bits, as all losses in fairseq's log.
         log["dev_loss"] = self.dev_loss / math.log(2)
@@ -223,12 +226,9 @@ class Reweighting:
     def _learn(self, update: Update, optimizer: Any) -> dict[str, float]:
         """Look back through the window, and the weighting's step along what was found."""
         assert self.meta is not None
-        signals = None
-        if self.meta.count:  # a dev gradient was finite
-            looked = self.meta.look_back(optimizer.optimizer, total)
-            if self.cfg.meta_window <= self.cfg.meta_interval:
-                self.meta.steps.clear()  # no later window reaches these
-            signals = self._signals(looked)
+        signals = self._signals(self.meta.look_back(optimizer.optimizer, total))
+        if self.cfg.meta_window <= self.cfg.meta_interval:
+            self.meta.steps.clear()  # no later window reaches these
         if signals is None:
             logger.warning(f"update {update.number}: meta-gradient not finite, nothing learnt")
             return {"meta_skipped": 1.0}
