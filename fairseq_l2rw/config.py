@@ -4,7 +4,7 @@
 # (fairseq's parser of flags knows Optional[X], not X | None, and its II() is a string)
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from fairseq.dataclass import FairseqDataclass
@@ -13,19 +13,15 @@ from omegaconf import II
 
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import METHODS
-from fairseq_l2rw.weighting import find, names, parsed
+from fairseq_l2rw.weighting import find, names, option, parsed
 from fairseq_l2rw.weighting.heads import HEADS
-
-
-def _option(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
 
 
 @dataclass
 class WeightingConfig(FairseqDataclass):
     """Which rule turns a batch into weights."""
 
-    weighting: str = _option(
+    weighting: str = option(
         "deep",
         "how sentences are weighted: 'uniform' (plain training), 'random' (control), 'trim' (drop "
         "the largest losses), 'l2rw' and 'mask' (alignment of a sentence's gradient with the dev "
@@ -33,20 +29,20 @@ class WeightingConfig(FairseqDataclass):
         "losses, margins, lengths), 'deep' (teacher on internal states too), or a name registered "
         "by your own --user-dir",
     )
-    weighting_options: str = _option(
+    weighting_options: str = option(
         "",
         "options of the weighting itself, NAME=VALUE separated by commas or spaces, such as "
         "'drop=0.2' for trim; `python -m fairseq_l2rw --help` lists those of every weighting",
     )
-    weight_unit: str = _option(
+    weight_unit: str = option(
         "sentence", "what gets a weight of its own: 'sentence' or 'token' (of the target)"
     )
-    weighting_warmup: int = _option(
+    weighting_warmup: int = option(
         200,
         "updates during which every weight is 1 while the teacher already learns; the student's "
         "states carry little before it can translate at all",
     )
-    weights_dir: Optional[str] = _option(
+    weights_dir: Optional[str] = option(
         None,
         "folder for the record of weights: Parquet files with a row a sentence and update "
         "(update, epoch, id, weight, loss, length, token_weights); a run "
@@ -58,47 +54,47 @@ class WeightingConfig(FairseqDataclass):
 class MetaConfig(FairseqDataclass):
     """Where the meta-gradient comes from and how it is computed."""
 
-    meta_subset: str = _option(
+    meta_subset: str = option(
         "valid", "split of DATA that holds the trusted pairs which drive the teacher"
     )
-    meta_interval: int = _option(4, "student updates from one meta-gradient to the next")
-    meta_window: int = _option(
+    meta_interval: int = option(4, "student updates from one meta-gradient to the next")
+    meta_window: int = option(
         1,
         "B, student updates that a meta-gradient looks back through; above 1 it needs "
         "Hessian-vector products, and every one costs about as much as the update did",
     )
-    meta_trajectory: str = _option(
+    meta_trajectory: str = option(
         "stored",
         "how the updates of a window above 1 are got back: 'stored' (a copy of parameters and "
         "optimizer state for each, any optimizer) or 'rewind' (run backwards, one copy however "
         "long the window; --optimizer sgd with --momentum only)",
     )
-    meta_rewind_tolerance: float = _option(
+    meta_rewind_tolerance: float = option(
         0.01,
         "with --meta-trajectory rewind: largest rounding error to accept, as a fraction of the "
         "distance that the parameters covered; beyond it the window ends early, with a warning",
     )
-    meta_method: str = _option(
+    meta_method: str = option(
         "auto",
         "how inner products of gradients are computed: 'forward' (forward mode, cheapest), "
         "'reverse' (double backward), 'difference' (finite differences, not exact; the log has "
         "its error as meta_error), or 'auto': forward where the model allows it, else reverse",
     )
-    meta_dropout: str = _option(
+    meta_dropout: str = option(
         "replay",
         "dropout in the meta pass over the training batch: 'replay' the student's own masks (the "
         "exact derivative) or 'off'",
     )
-    meta_params: str = _option(
+    meta_params: str = option(
         r"encoder_attn|decoder\.attention",
         "regular expression searched in parameter names: the parameters looked back through "
         "('.' for all); the default is the attention from decoder to encoder, which carries "
         "the clearest signal",
     )
-    meta_max_tokens: Optional[int] = _option(
+    meta_max_tokens: Optional[int] = option(
         None, "target tokens in a dev batch at most (default: --max-tokens)"
     )
-    meta_average: float = _option(
+    meta_average: float = option(
         0.9,
         "decay of the running mean of dev gradients over meta-gradients; it lowers their noise "
         "(0: this dev batch only, the exact meta-gradient of one dev batch)",
@@ -109,26 +105,26 @@ class MetaConfig(FairseqDataclass):
 class TeacherConfig(FairseqDataclass):
     """What the teacher reads, its size and how it learns."""
 
-    teacher_head: str = _option(
+    teacher_head: str = option(
         "least-squares",
         "how the teacher maps features to a score: 'least-squares' (linear, solved against the "
         "meta-gradient in closed form) or 'mlp' (one hidden layer, Adam on the meta-gradient)",
     )
-    teacher_hidden_size: int = _option(64, "hidden units of --teacher-head mlp")
-    teacher_lr: float = _option(1e-3, "Adam's learning rate for --teacher-head mlp")
-    teacher_memory: int = _option(
+    teacher_hidden_size: int = option(64, "hidden units of --teacher-head mlp")
+    teacher_lr: float = option(1e-3, "Adam's learning rate for --teacher-head mlp")
+    teacher_memory: int = option(
         500,
         "meta-gradients that the teacher's moments of features remember (exponential forgetting)",
     )
-    teacher_ridge: float = _option(
+    teacher_ridge: float = option(
         0.3, "ridge penalty of --teacher-head least-squares, in units of a feature's variance"
     )
-    teacher_sharpness: float = _option(
+    teacher_sharpness: float = option(
         3.0,
         "weight = 2 * sigmoid(sharpness * score / its standard deviation) for least-squares; "
         "larger values separate more, 0 gives every sentence the same weight",
     )
-    teacher_depth: int = _option(
+    teacher_depth: int = option(
         1,
         "layers read from the top of encoder and decoder: 1 is the encoder output and the states "
         "before the output projection, 2 adds the layer below on each side, ...",

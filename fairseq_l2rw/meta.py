@@ -41,7 +41,7 @@ class _Before:
     """What is kept from before the student's step."""
 
     parameters: dict[str, Tensor]  # a copy, or nothing where the step will be rewound
-    sample: Tensor
+    sample: Tensor  # coordinates to measure the error of rewinding by, or nothing
     groups: dict[str, dict[str, Any]]  # the optimizer's options, by parameter name
 
 
@@ -120,7 +120,7 @@ class MetaGradient:
         named = {n: p for n, p in self.model.named_parameters() if p.grad is not None}
         self._before = _Before(
             parameters={} if self.rewind else self.snapshot(),
-            sample=sampled(dict(self.model.named_parameters())),
+            sample=sampled(dict(self.model.named_parameters()) if self.rewind else {}),
             groups={n: options[id(p)] for n, p in named.items() if id(p) in options},
         )
 

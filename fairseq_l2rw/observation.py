@@ -68,6 +68,11 @@ class Observation:
         return self.surface[:, SURFACE.index(name)]
 
 
+def rows(values: Tensor, real: Tensor, unit: str) -> Tensor:
+    """Sums over sentences, or the real tokens one by one: (N, T) to one number a row."""
+    return values[real] if unit == "token" else values.sum(1)
+
+
 @dataclass(frozen=True)
 class Moment:
     """When something is seen, and how training was going.
@@ -99,10 +104,6 @@ class Observer:
     sentence_avg: bool
     history: History
 
-    def rows(self, values: Tensor, real: Tensor) -> Tensor:
-        """Sums over sentences, or the real tokens one by one: (N, T) to one number a row."""
-        return values[real] if self.unit == "token" else values.sum(1)
-
     @torch.no_grad()
     def observe(
         self, sample: dict[str, Any], states: States | None, tokens: Any, moment: Moment
@@ -119,14 +120,14 @@ class Observer:
         per = 1 if token_rows else lengths.clamp(min=1)
 
         def mean(values: Tensor) -> Tensor:
-            return self.rows(values, real) / per
+            return rows(values, real, self.unit) / per
 
         loss, nll, log_best = (x.detach() for x in (tokens.loss, tokens.nll, tokens.log_best))
         if self.sentence_avg:
             sizes = torch.ones_like(lengths, dtype=loss.dtype)
             sizes = sizes[sentence] / lengths[sentence] if token_rows else sizes
         else:
-            sizes = self.rows(real.to(loss), real)
+            sizes = rows(real.to(loss), real, self.unit)
         row_loss, target = mean(loss), lengths[sentence].to(loss).log()
         source = source_real.sum(1)[sentence].to(loss).log()
         constant = torch.ones_like(row_loss)

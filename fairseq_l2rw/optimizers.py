@@ -17,7 +17,7 @@ FAIRSEQ_ADJOINTS: dict[type[torch.optim.Optimizer], Adjoint] = {
     FairseqAdam: fairseq_adam,
     NAG: nag,
 }
-_NAMES = {"adam": FairseqAdam, "nag": NAG, "sgd": torch.optim.SGD}
+_NAMES = ("adam", "nag", "sgd")
 
 
 def check_optimizer(cfg: Any, looks_back: bool) -> None:

@@ -12,6 +12,7 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
 from torch import Tensor
 
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.observation import rows
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             net_output = model(**sample["net_input"])
         tokens = self.token_losses(model, net_output, sample)
         weights = self.task.reweighting.weigh(sample, states, tokens)
-        loss = (weights.values * self._rows(tokens.loss, tokens.real)).sum()
+        loss = (weights.values * rows(tokens.loss, tokens.real, self.unit)).sum()
         logging_output = {
             "loss": loss.detach(),
             "nll_loss": tokens.nll.detach().sum(),
@@ -98,10 +99,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
         loss, _ = self._smoothed(lprobs, target)
         n = len(sample["target"])
-        return self._rows(loss.view(n, -1), target.view(n, -1).ne(self.padding_idx))
-
-    def _rows(self, losses: Tensor, real: Tensor) -> Tensor:
-        return losses[real] if self.unit == "token" else losses.sum(1)
+        return rows(loss.view(n, -1), target.view(n, -1).ne(self.padding_idx), self.unit)
 
     def _smoothed(self, lprobs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return label_smoothed_nll_loss(

@@ -161,7 +161,8 @@ def normaliser(batches: Sequence[Batch], total: Total) -> Tensor:
 def sampled(parameters: Parameters, each: int = 64) -> Tensor:
     """Up to ``each`` evenly spaced coordinates of every parameter, as one vector."""
     flat = (p.detach().flatten() for p in parameters.values())
-    return torch.cat([p[:: max(1, len(p) // each)][:each].clone() for p in flat])
+    parts = [p[:: max(1, len(p) // each)][:each].clone() for p in flat]
+    return torch.cat(parts) if parts else torch.zeros(0)
 
 
 def _distance(there: Tensor, found: Tensor, end: Tensor) -> float:

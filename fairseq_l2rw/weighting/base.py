@@ -33,7 +33,7 @@ class Weighting(nn.Module):
 
     A weighting is a module so that all that it knows (parameters and buffers) is its
     ``state_dict``. It is built with the task's options and changes only in the ``learn`` methods.
-    What it wants is said by five attributes, of the class or set by ``__init__``.
+    What it wants is said by the attributes below, of the class or set by ``__init__``.
     """
 
     #: What it can weigh; anything that only makes sense of whole sentences leaves it at this.
