@@ -81,9 +81,9 @@ class MetaConfig(FairseqDataclass):
         "its error as meta_error), or 'auto': forward where the model allows it, else reverse",
     )
     meta_dropout: str = option(
-        "replay",
-        "dropout in the meta pass over the training batch: 'replay' the student's own masks (the "
-        "exact derivative) or 'off'",
+        "off",
+        "dropout in the meta pass over the training batch: 'off' (less noise; it measured better) "
+        "or 'replay' the student's own masks (the exact derivative of the update that was made)",
     )
     meta_params: str = option(
         r"encoder_attn|decoder\.attention",
@@ -160,6 +160,11 @@ def check(cfg: L2RWTranslationConfig) -> None:
         )
     _one_of("--meta-trajectory", cfg.meta_trajectory, ["stored", "rewind"])
     _one_of("--meta-dropout", cfg.meta_dropout, ["replay", "off"])
+    if cfg.meta_trajectory == "rewind" and cfg.meta_dropout != "replay":
+        raise InputError(
+            "--meta-trajectory rewind makes the student's gradients again and so needs its "
+            "dropout: add --meta-dropout replay"
+        )
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):

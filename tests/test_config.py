@@ -20,6 +20,7 @@ def test_defaults_are_accepted():
         ("meta_window", 0, "--meta-window must be at least 1, got 0"),
         ("meta_trajectory", "kept", "unknown --meta-trajectory 'kept'; known: stored, rewind"),
         ("meta_dropout", "on", "unknown --meta-dropout 'on'; known: replay, off"),
+        ("meta_trajectory", "rewind", "needs its dropout: add --meta-dropout replay"),
         ("meta_rewind_tolerance", -1.0, "--meta-rewind-tolerance must be at least 0"),
         ("meta_method", "magic", "unknown --meta-method"),
         ("meta_params", "(", "--meta-params '\\(' is not a regular expression"),

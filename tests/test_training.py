@@ -132,6 +132,7 @@ def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_bits(data, deep, 
     assert rows(deep[0]).equals(rows(tmp_path))
 
 
+REWIND = ["--meta-trajectory", "rewind", "--meta-dropout", "replay"]
 SGD = ["--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.1"]
 KINDS = {
     "random": ["--weighting", "random"],
@@ -147,9 +148,10 @@ KINDS = {
     "window": ["--weighting", "deep", "--meta-window", "3", "--meta-interval", "2"],
     "rewound": [
         *("--weighting", "mwnet", "--meta-window", "5", "--meta-interval", "3"),
-        *("--meta-trajectory", "rewind", *SGD),
+        *REWIND,
+        *SGD,
     ],
-    "no replay": ["--weighting", "mwnet", "--meta-dropout", "off"],
+    "replay": ["--weighting", "mwnet", "--meta-dropout", "replay"],
     "differences": ["--weighting", "mwnet", "--meta-method", "difference"],
 }
 
@@ -244,7 +246,7 @@ def test_fairseq_generate_translates_with_the_task(data, deep):
         ([*OURS[:2], *PLAIN[2:]], "needs --criterion l2rw_label_smoothed_cross_entropy"),
         ([*PLAIN[:2], *OURS[2:4]], "needs --task l2rw_translation"),
         ([*OURS, "--optimizer", "adagrad"], "no adjoint of --optimizer adagrad"),
-        ([*OURS, "--meta-trajectory", "rewind"], "cannot run --optimizer adam backwards"),
+        ([*OURS, *REWIND], "cannot run --optimizer adam backwards"),
         ([*OURS, "--weighting", "trim", "--weighting-options", "drop=2"], "drop must be in [0, 1)"),
         ([*OURS, "--weighting", "uniform", "--weight-unit", "token"], "does not weigh a token"),
         ([*OURS, "--adaptive-softmax-cutoff", "5"], "cannot read the decoder states"),
@@ -295,7 +297,7 @@ def free_port():
         ["--weighting", "lilaw"],
         ["--weighting", "random", "--weight-unit", "token"],
         ["--weighting", "mwnet", "--meta-window", "3"],
-        ["--weighting", "mwnet", "--meta-window", "4", "--meta-trajectory", "rewind", *SGD],
+        ["--weighting", "mwnet", "--meta-window", "4", *REWIND, *SGD],
     ],
     ids=["deep", "l2rw", "lilaw", "tokens", "window", "rewound"],
 )
