@@ -19,7 +19,7 @@ def version() -> str:
     return found[1]
 
 
-EXAMPLES = ["matplotlib", "scikit-learn", "scipy", "tqdm"]
+EXAMPLES = ["matplotlib", "py3langid", "scikit-learn", "scipy", "tqdm"]
 
 setup(
     name="fairseq-l2rw",

@@ -117,12 +117,23 @@ class TeacherConfig(FairseqDataclass):
         "meta-gradients that the teacher's moments of features remember (exponential forgetting)",
     )
     teacher_ridge: float = option(
-        0.3, "ridge penalty of --teacher-head least-squares, in units of a feature's variance"
+        1.0, "ridge penalty of --teacher-head least-squares, in units of a feature's variance"
+    )
+    teacher_likeness: float = option(
+        0.5,
+        "what --teacher-head least-squares learns from, 0 to 1: 0 is the meta-gradient alone (what "
+        "the trusted pairs say by their gradient), 1 the density ratio alone (how much a training "
+        "pair looks like a trusted one to the student), between them a mixture",
     )
     teacher_sharpness: float = option(
         3.0,
-        "weight = 2 * sigmoid(sharpness * score / its standard deviation) for least-squares; "
-        "larger values separate more, 0 gives every sentence the same weight",
+        "with --teacher-head least-squares: how steeply a weight falls with a pair's distance "
+        "from the trusted pairs, per standard deviation of theirs; 0 gives every pair the same",
+    )
+    teacher_tolerance: float = option(
+        1.5,
+        "with --teacher-head least-squares: how far below the mean of the trusted pairs, in their "
+        "standard deviations, a pair has about half the weight of an average trusted pair",
     )
     teacher_depth: int = option(
         1,
@@ -171,6 +182,9 @@ def check(cfg: L2RWTranslationConfig) -> None:
         _at_least(1, flag, getattr(cfg, flag))
     for flag in ("weighting_warmup", "teacher_ridge", "teacher_sharpness", "teacher_lr"):
         _at_least(0, flag, getattr(cfg, flag))
+    _at_least(0, "teacher_tolerance", cfg.teacher_tolerance)
+    if not 0 <= cfg.teacher_likeness <= 1:
+        raise InputError(f"--teacher-likeness must be in [0, 1], got {cfg.teacher_likeness}")
     _at_least(2, "teacher_memory", cfg.teacher_memory)
     if cfg.meta_max_tokens is not None:
         _at_least(1, "meta_max_tokens", cfg.meta_max_tokens)

@@ -7,13 +7,17 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.history import History
-from fairseq_l2rw.states import States
+from fairseq_l2rw.states import States, pooled
 
 #: Columns of the surface information, in order. Lengths are in tokens, losses in nats.
 SURFACE = (
     "loss",  # per target token, label smoothing included
     "log_probability",  # of the reference, per token
     "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
+    "accuracy",  # fraction of tokens whose reference is the likeliest
+    "spread",  # standard deviation of the log-probability over the sentence's tokens
+    "first_log_probability",  # of the sentence's first token, which decides on copying
+    "last_log_probability",  # of its end: low where a translation stops too early
     "loss_rank",  # the fraction of recent training sentences whose loss per token is smaller
     "log_source_length",
     "log_target_length",
@@ -73,6 +77,21 @@ def rows(values: Tensor, real: Tensor, unit: str) -> Tensor:
     return values[real] if unit == "token" else values.sum(1)
 
 
+def _spread(values: Tensor, real: Tensor) -> Tensor:
+    """Standard deviation over the real tokens of each sentence: (N, T) to (N,)."""
+    mean = pooled(values.unsqueeze(2), real)
+    return pooled((values - mean).square().unsqueeze(2), real).squeeze(1).sqrt()
+
+
+def _at(values: Tensor, real: Tensor, *, first: bool) -> Tensor:
+    """The value of each sentence's first or last real token: (N, T) to (N,)."""
+    place = torch.arange(real.shape[1], device=real.device)
+    place = torch.where(real, place, real.shape[1] if first else -1)
+    found = place.amin(1) if first else place.amax(1)
+    found = found.clamp(0, real.shape[1] - 1)  # a dummy sentence may have none
+    return values.gather(1, found.unsqueeze(1)).squeeze(1)
+
+
 @dataclass(frozen=True)
 class Moment:
     """When something is seen, and how training was going.
@@ -128,6 +147,7 @@ class Observer:
             sizes = sizes[sentence] / lengths[sentence] if token_rows else sizes
         else:
             sizes = rows(real.to(loss), real, self.unit)
+        correct = mean((-nll >= log_best) * real.to(loss))
         row_loss, target = mean(loss), lengths[sentence].to(loss).log()
         source = source_real.sum(1)[sentence].to(loss).log()
         constant = torch.ones_like(row_loss)
@@ -135,6 +155,10 @@ class Observer:
             "loss": row_loss,
             "log_probability": -mean(nll),
             "margin": -mean(nll + log_best),
+            "accuracy": correct,
+            "spread": _spread(nll, real)[sentence],
+            "first_log_probability": -_at(nll, real, first=True)[sentence],
+            "last_log_probability": -_at(nll, real, first=False)[sentence],
             "loss_rank": self.history.rank(row_loss),
             "log_source_length": source,
             "log_target_length": target,
@@ -148,7 +172,7 @@ class Observer:
             sizes=sizes,
             p_reference=mean(torch.exp(-nll) * real),
             p_best=mean(torch.exp(log_best) * real),
-            correct=mean((-nll >= log_best) * real.to(loss)),
+            correct=correct,
             surface=torch.stack([columns[name] for name in SURFACE], dim=1),
             ids=sample["id"][sentence.to(sample["id"].device)].to(sentence.device),
             positions=position,

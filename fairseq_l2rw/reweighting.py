@@ -24,13 +24,14 @@ from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import Batch, weight_gradient
 from fairseq_l2rw.observation import Moment, Observation, Observer
 from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, ClipWatch
-from fairseq_l2rw.passes import Passes, evaluating
+from fairseq_l2rw.passes import Passes
 from fairseq_l2rw.randomness import RandomState
 from fairseq_l2rw.recording import Recording
 from fairseq_l2rw.states import Reader, States
 from fairseq_l2rw.statistics import log_weights
 from fairseq_l2rw.update import SubBatch, Update, packed, unpacked
 from fairseq_l2rw.weighting import Signal, Weighting, safe
+from fairseq_l2rw.weighting.seeded import seeded
 from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
@@ -218,7 +219,8 @@ class Reweighting:
             metrics.log_scalar(name, value, priority=620, round=6)
 
     def _observe_dev(self, batch: dict[str, Any], number: int) -> Observation:
-        with torch.no_grad(), evaluating(self.model), self.reading() as states:
+        """See trusted pairs as training pairs are seen: with dropout, the same on every worker."""
+        with torch.no_grad(), seeded(self.cfg.seed + number), self.reading() as states:
             output = self.model(**batch["net_input"])
             tokens = self.criterion.token_losses(self.model, output, batch)
         return self.observer.observe(batch, states, tokens, self._moment(number))

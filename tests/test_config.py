@@ -31,6 +31,7 @@ def test_defaults_are_accepted():
         ("teacher_head", "guess", "unknown --teacher-head"),
         ("teacher_hidden_size", 0, "--teacher-hidden-size must be at least 1"),
         ("teacher_depth", 0, "--teacher-depth must be at least 1"),
+        ("teacher_likeness", 1.5, "--teacher-likeness must be in"),
         ("teacher_memory", 1, "--teacher-memory must be at least 2"),
         ("teacher_lr", float("nan"), "--teacher-lr must be at least 0"),
     ],

@@ -40,6 +40,11 @@ def test_a_sentence_is_seen_as_the_mean_of_its_tokens():
         assert float(seen.correct[i]) == pytest.approx(float((nll == -best).double().mean()))
         assert float(seen.column("log_probability")[i]) == pytest.approx(-float(nll.mean()))
         assert float(seen.column("margin")[i]) == pytest.approx(-float((nll + best).mean()))
+        assert seen.column("accuracy")[i] == seen.correct[i]
+        spread = float(nll.std(correction=0))
+        assert float(seen.column("spread")[i]) == pytest.approx(spread)
+        assert seen.column("first_log_probability")[i] == -nll[0]
+        assert seen.column("last_log_probability")[i] == -nll[-1]
     assert torch.equal(seen.sizes, lengths.double()) and torch.equal(seen.ids, sample["id"])
 
 

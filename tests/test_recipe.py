@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,13 @@ import weights
 
 
 def write_weights(folder: Path, rows: list[tuple[int, int, float]]) -> None:
-    """Write (epoch, id, weight) rows as the plugin does, in two files."""
+    """Write (epoch, id, weight) rows as the plugin does, an update an epoch, in two files."""
     folder.mkdir(parents=True)
     for part, half in enumerate((rows[::2], rows[1::2])):
         epoch, number, weight = zip(*half, strict=True)
         table = pa.table(
             {
-                "update": pa.array([1] * len(half), pa.int64()),
+                "update": pa.array(epoch, pa.int64()),
                 "epoch": pa.array(epoch, pa.int32()),
                 "id": pa.array(number, pa.int64()),
                 "weight": pa.array(weight, pa.float32()),
@@ -154,6 +155,14 @@ def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None
     german = lines.read_lines(raw / "train.de")
     assert decoded(out, "train.de-en.de") == [row for n, row in enumerate(german) if n % 3]
     assert lines.read_lines(out / "train.labels") == ["clean"] * 40
+    kept = corpus / "kept.txt"
+    lines.write_lines(kept, ["0", "2", "4", "57"])  # 0 and 57 are labelled short
+    some = binarize.Settings(raw, corpus / "some", vocab=80, keep=("clean",), lines=kept)
+    binarize.binarize(some)
+    assert decoded(corpus / "some", "train.de-en.de") == [german[2], german[4]]
+    lines.write_lines(kept, ["60"])
+    with pytest.raises(SystemExit, match="'60' is no number of one of the 60 train lines"):
+        binarize.read_numbers(kept, 60)
     with pytest.raises(SystemExit, match="no line is labelled dirty; labels are clean, short"):
         binarize.kept_lines(["clean", "short"], ["dirty"])
 
@@ -196,10 +205,10 @@ def test_progress_is_read_from_the_log() -> None:
     )
     record = progress.parse_record(line)
     assert record is not None
-    expected = "epoch 2/4 update 300/800 loss 4.1 weight_ess 0.9"
-    assert progress.describe(record, epochs=4) == expected
+    expected = "epoch 2 update 300/800 loss 4.1 weight_ess 0.9"
+    assert progress.describe(record, updates=800) == expected
     assert progress.parse_record("2026-01-01 | INFO | fairseq | Namespace(x={})") is None
-    assert progress.describe({"valid_loss": "1"}, epochs=4) is None
+    assert progress.describe({"valid_loss": "1"}, updates=800) is None
 
 
 def test_a_training_that_fails_shows_the_end_of_its_log(
@@ -208,7 +217,36 @@ def test_a_training_that_fails_shows_the_end_of_its_log(
     monkeypatch.setattr(progress, "tool", lambda name: sys.executable)
     job = progress.Job("x", ["python", "-c", "print('out of luck'); exit(3)"], tmp_path / "log", 1)
     with pytest.raises(SystemExit, match=r"(?s)out of luck.*exit status 3"):
-        progress.follow([job], interval=0.02)
+        progress.follow([iter([job])], interval=0.02)
+
+
+def sleeper(log: Path, code: str = "") -> progress.Job:
+    return progress.Job(log.stem, ["python", "-c", f"import time; time.sleep(0.2); {code}"], log, 1)
+
+
+def test_chains_run_one_job_after_the_other_and_only_so_many_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "tool", lambda name: sys.executable)
+    running: set[str] = set()
+    most, order = [], []
+
+    def chain(name: str) -> Iterator[progress.Job]:
+        for part in ("a", "b"):
+            running.add(name)
+            most.append(len(running))
+            yield sleeper(tmp_path / f"{name}{part}.log")
+            order.append(name + part)
+        running.remove(name)
+
+    progress.follow([chain("x"), chain("y"), chain("z")], side_by_side=2, interval=0.01)
+    assert max(most) == 2
+    assert sorted(order) == ["xa", "xb", "ya", "yb", "za", "zb"]
+    assert order[-1] == "zb"  # the third waited for a place
+
+
+def test_a_chain_with_nothing_to_do_is_skipped() -> None:
+    progress.follow([iter([]), iter([])], side_by_side=1)
 
 
 def test_what_follows_two_dashes_goes_to_fairseq() -> None:
@@ -237,12 +275,13 @@ def test_a_perfect_translation_scores_100_and_says_how_it_was_scored() -> None:
         score.quality(text[:1], text)
 
 
-def test_auc_and_means_come_from_the_last_epoch(tmp_path: Path) -> None:
+def test_auc_and_means_come_from_the_last_weight_of_every_sentence(tmp_path: Path) -> None:
     labels = ["clean", "clean", "short", "short", "untranslated"]
-    first = [(1, number, 9.0) for number in (2, 3, 4)]  # an early mistake that must not count
-    last = [(2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75), (2, 3, 0.25), (2, 4, 0.0)]
+    # an early mistake must not count, but the last sentence is not met again
+    first = [(1, 2, 9.0), (1, 3, 9.0), (1, 4, 0.0)]
+    last = [(2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75), (2, 3, 0.25)]
     write_weights(tmp_path / "weights", first + last)
-    rows = score.last_epoch(weights.read_weights(tmp_path / "weights"))
+    rows = score.latest(weights.read_weights(tmp_path / "weights"))
     assert score.auc_per_kind(rows, labels) == {"short": 0.75, "untranslated": 1.0}
     assert score.mean_per_kind(rows, labels) == {"clean": 0.75, "short": 0.5, "untranslated": 0.0}
 
@@ -315,7 +354,9 @@ def test_a_run_without_weights_is_reported_by_its_scores_alone(tmp_path: Path) -
 
 def test_the_picture_shows_the_quartiles_of_each_epoch() -> None:
     epoch = np.repeat([1, 2], 5)
-    values = weights.Weights(epoch, np.arange(10), np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0]))
+    values = weights.Weights(
+        epoch, epoch, np.arange(10), np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0])
+    )
     panel = picture.Panel("x", values, np.array(["clean"] * 10))
     epochs, steps_found = picture.quartiles(panel, "clean")
     assert epochs.tolist() == [1, 2]

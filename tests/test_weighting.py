@@ -22,6 +22,8 @@ OPTIONS = {
     "teacher_memory": 50,
     "teacher_ridge": 0.1,
     "teacher_sharpness": 3.0,
+    "teacher_tolerance": 1.5,
+    "teacher_likeness": 0.0,
     "seed": 1,
     "weighting_options": "",
 }
@@ -45,11 +47,19 @@ def local(tensor):
 
 
 def taught(cfg, steps=40, noise=1.0, seed=0):
-    """A teacher that learnt from noisy signals that favour sentences with a large third feature."""
+    """A teacher that learnt from noisy signals that favour sentences with a large third feature.
+
+    Trusted sentences have one.
+    """
     generator = torch.Generator().manual_seed(seed)
     teacher = weighting.build(cfg)
+    scale = torch.tensor([1, 9, 1, 0.1, 3, 1])
     for _ in range(steps):
-        x = torch.randn(30, 6, generator=generator) * torch.tensor([1, 9, 1, 0.1, 3, 1]) + 2
+        x = torch.randn(30, 6, generator=generator) * scale + 2
+        if teacher.learns_from_dev:
+            trusted = torch.randn(10, 6, generator=generator) * scale + 2
+            trusted[:, 2] = 3 + 0.5 * torch.randn(10, generator=generator)
+            teacher.learn_from_dev(observation(trusted))
         usefulness = x[:, 2] - 2 + noise * torch.randn(30, generator=generator)
         seen = observation(x)
         teacher.learn([Signal(seen, -usefulness * seen.sizes / 150)], local)
@@ -137,22 +147,72 @@ def test_mlp_meta_gradient_agrees_with_central_differences():
 
 
 def test_least_squares_is_the_ridge_regression_written_out():
-    cfg = options(teacher_memory=1e12, teacher_ridge=0.2)
-    teacher = weighting.build(cfg)
+    """Both regressions, their mixture, and the comparison with the trusted pairs' scores."""
+    teacher = weighting.build(
+        options(teacher_memory=1e12, teacher_ridge=0.2, teacher_likeness=0.3, teacher_tolerance=2.0)
+    )
     torch.manual_seed(0)
     x, y = torch.randn(40, 6).double(), torch.randn(40).double()
-    n = torch.randint(1, 9, (40,)).double()
+    n, m = torch.randint(1, 9, (40,)).double(), torch.randint(1, 9, (12,)).double()
+    trusted = torch.randn(12, 6).double() + torch.tensor([0, 1, 0, 0, -1, 0])
     seen = observation(x, n)
+    teacher.learn_from_dev(observation(trusted, m))
     teacher.learn([Signal(seen, -y * n)], local)
     y = (y / ((n * y.square()).sum() / n.sum()).sqrt()).clamp(-3, 3)
     mean = (n @ x) / n.sum()
     deviation = ((n @ (x - mean).square()) / n.sum()).sqrt()
     z = (x - mean) / deviation
     normal = z.T @ (n.unsqueeze(1) * z) / n.sum() + 0.2 * torch.eye(6).double()
-    solution = torch.linalg.solve(normal, z.T @ (n * (y - (n @ y) / n.sum())) / n.sum())
-    score = z @ solution
-    score = score / ((n @ score.square()) / n.sum()).sqrt()
-    torch.testing.assert_close(teacher(seen), 2 * torch.sigmoid(3 * score), rtol=1e-5, atol=1e-6)
+    gradient = z.T @ (n * (y - (n @ y) / n.sum())) / n.sum()
+    theirs = (trusted - mean) / deviation
+    looks = (m @ theirs) / m.sum()
+
+    def scaled(goal):
+        solution = torch.linalg.solve(normal, goal)
+        return solution / ((n @ (z @ solution).square()) / n.sum()).sqrt()
+
+    solution = 0.7 * scaled(gradient) + 0.3 * scaled(looks)
+    score, anchor = z @ solution, theirs @ solution
+    middle = (m @ anchor) / m.sum()
+    distance = (score - middle) / ((m @ (anchor - middle).square()) / m.sum()).sqrt()
+    expected = torch.sigmoid(3 * (distance + 2)) / torch.sigmoid(torch.tensor(6.0))
+    torch.testing.assert_close(teacher(seen), expected.double(), rtol=1e-5, atol=1e-6)
+
+
+def lookalikes(generator, share, pairs=400):
+    """Training pairs of which a share is spoilt, seen by one feature, and trusted pairs."""
+    train, trusted = (torch.randn(pairs, 6, generator=generator) for _ in range(2))
+    spoilt = torch.rand(pairs, generator=generator) < share
+    train[spoilt, 3] -= 4
+    return train, spoilt, trusted
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_looks_alone_tell_any_share_of_spoilt_pairs_while_the_gradient_says_nothing(share):
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options(teacher_likeness=1.0))
+    for _ in range(20):
+        train, _, trusted = lookalikes(generator, share)
+        teacher.learn_from_dev(observation(trusted))
+        noise = torch.randn(len(train), generator=generator)
+        teacher.learn([Signal(observation(train), noise)], local)
+    train, spoilt, _ = lookalikes(generator, share)
+    weights = teacher(observation(train))
+    assert weights[~spoilt].mean() > 0.85
+    assert weights[spoilt].mean() < 0.1
+
+
+def test_clean_pairs_keep_their_weights():
+    """Nothing tells training from trusted pairs: what is learnt is chance, and costs little."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options(teacher_likeness=1.0))
+    for _ in range(20):
+        train, _, trusted = lookalikes(generator, share=0.0)
+        teacher.learn_from_dev(observation(trusted))
+        teacher.learn([Signal(observation(train), torch.zeros(len(train)))], local)
+    weights = teacher(observation(train))
+    ess = weights.sum().square() / (len(weights) * weights.square().sum())
+    assert ess > 0.9
 
 
 def test_a_constant_feature_is_harmless():

@@ -29,6 +29,7 @@ class Settings:
     source: str = "de"
     target: str = "en"
     keep: tuple[str, ...] = ()
+    lines: Path | None = None
 
     @property
     def languages(self) -> tuple[str, str]:
@@ -113,22 +114,39 @@ def check_lines(settings: Settings, expected: Mapping[str, int]) -> None:
 
 def _input_files(settings: Settings) -> list[Path]:
     texts = [settings.data / f"{split}.{lang}" for split in SPLITS for lang in settings.languages]
-    labels = settings.data / LABELS
-    return [*texts, labels] if labels.exists() else texts
+    others = (settings.data / LABELS, settings.lines)
+    return [*texts, *(path for path in others if path is not None and path.exists())]
 
 
-def train_rows(settings: Settings) -> list[int] | None:
-    """Return the numbers of the train lines to keep; None (all) where there are no labels."""
+def read_labels(settings: Settings, lines: int) -> list[str] | None:
+    """Return the label of every train line; None where there are no labels."""
     file = settings.data / LABELS
     if not file.exists():
         if settings.keep:
             sys.exit(f"--keep needs {file}")
         return None
     labels = read_lines(file)
-    lines = len(read_lines(settings.data / f"train.{settings.source}"))
     if len(labels) != lines:
         sys.exit(f"{file} has {len(labels)} lines, the train text has {lines}")
-    return kept_lines(labels, settings.keep)
+    return labels
+
+
+def read_numbers(path: Path, lines: int) -> set[int]:
+    """Return the line numbers in a file, one a line, counted from 0."""
+    rows = read_lines(path)
+    wrong = [row for row in rows if not (row.isdecimal() and int(row) < lines)]
+    if wrong:
+        sys.exit(f"{path}: {wrong[0]!r} is no number of one of the {lines} train lines")
+    return {int(row) for row in rows}
+
+
+def train_rows(settings: Settings, labels: Sequence[str] | None, lines: int) -> list[int]:
+    """Return the numbers of the train lines to keep."""
+    rows = list(range(lines)) if labels is None else kept_lines(labels, settings.keep)
+    if settings.lines is None:
+        return rows
+    among = read_numbers(settings.lines, lines)
+    return [row for row in rows if row in among]
 
 
 def write_pieces(settings: Settings, split: str, pieces: Path, rows: Sequence[int] | None) -> int:
@@ -145,12 +163,19 @@ def write_pieces(settings: Settings, split: str, pieces: Path, rows: Sequence[in
 def binarize(settings: Settings) -> None:
     """Make `settings.out`: vocabulary, dictionaries, binary splits, and the labels of its lines."""
     files = _input_files(settings)
-    wanted = {"vocab": settings.vocab, "keep": list(settings.keep), "text": digest(files)}
+    wanted = {
+        "vocab": settings.vocab,
+        "keep": list(settings.keep),
+        "lines": settings.lines is not None,
+        "text": digest(files),
+    }
     stamp = Stamp(settings.out / "binarize.json", wanted)
     if stamp.done:
         say(f"binarize: {short(settings.out)} is already there")
         return
-    rows = train_rows(settings)
+    total = len(read_lines(settings.data / f"train.{settings.source}"))
+    labels = read_labels(settings, total)
+    rows = train_rows(settings, labels, total)
     stamp.begin(replace=False)
     for leftover in settings.out.glob("dict.*.txt"):  # fairseq-preprocess refuses to overwrite them
         leftover.unlink()
@@ -166,8 +191,7 @@ def binarize(settings: Settings) -> None:
     run(preprocess_command(settings, pieces), settings.out / "binarize.log")
     name_meta(settings.out)
     check_lines(settings, counts)
-    if rows is not None:
-        labels = read_lines(settings.data / LABELS)
+    if labels is not None:
         write_lines(settings.out / LABELS, (labels[row] for row in rows))
     shutil.rmtree(pieces)
     stamp.finish()

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,27 +34,24 @@ def parse_record(line: str) -> dict[str, Any] | None:
     return record if isinstance(record, dict) else None
 
 
-def describe(record: Mapping[str, Any], epochs: int) -> str | None:
-    """Return 'epoch 2/12 update 400/2400 loss 4.1 ...', or None for a record of another kind."""
+def describe(record: Mapping[str, Any], updates: int) -> str | None:
+    """Return 'epoch 2 update 400/2400 loss 4.1 ...', or None for a record of another kind."""
     if "update" not in record or "num_updates" not in record:
         return None
-    done = int(float(record["num_updates"]))
-    passes = float(record["update"])
-    total = round(done / passes * epochs) if passes > 0 else 0
-    parts = [f"epoch {record['epoch']}/{epochs}", f"update {done}/{max(total, done)}"]
+    parts = [f"epoch {record['epoch']}", f"update {record['num_updates']}/{updates}"]
     return " ".join([*parts, *(f"{key} {record[key]}" for key in WATCHED if key in record)])
 
 
 class Job:
     """A training process and its log, which is read as it grows."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, epochs: int) -> None:
+    def __init__(self, name: str, command: Sequence[str], log: Path, updates: int) -> None:
         """Start the process; its output is appended to `log`."""
         self.name = name
         self.log = log
         self.status = "starting"
         self._command = command[0]
-        self._epochs = epochs
+        self._updates = updates
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as file:
             try:
@@ -75,7 +73,7 @@ class Job:
         for line in self._growing.read().decode("utf-8", errors="replace").splitlines():
             record = parse_record(line)
             if record:
-                self.status = describe(record, self._epochs) or self.status
+                self.status = describe(record, self._updates) or self.status
 
     @property
     def running(self) -> bool:
@@ -96,49 +94,87 @@ class Job:
             self._process.wait()
 
 
-def status_line(jobs: Sequence[Job], seconds: float) -> str:
-    """Return one line about all jobs."""
-    states = [f"{job.name}: {job.status if job.running else 'done'}" for job in jobs]
+def status_line(jobs: Sequence[Job], done: int, total: int, seconds: float) -> str:
+    """Return one line: time, how many of all are done, and every job that is running."""
     minutes, rest = divmod(int(seconds), 60)
-    return " | ".join([f"{minutes}:{rest:02d}", *states])
+    states = [f"{job.name}: {job.status}" for job in jobs if job.running]
+    return " | ".join([f"{minutes}:{rest:02d}", f"{done}/{total} done", *states])
 
 
-def _draw(line: str) -> None:
-    width = shutil.get_terminal_size().columns - 1
-    sys.stdout.write("\r\x1b[K" + line[:width])
-    sys.stdout.flush()
+class _Screen:
+    """A line that is kept current on a terminal, and written now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._live = sys.stdout.isatty()
+        self._begin = time.monotonic()
+        # The first line comes early: something is happening.
+        self._shown = self._begin - QUIET_SECONDS + 5.0
+        self._drawn = False
+
+    def show(self, jobs: Sequence[Job], done: int, total: int) -> None:
+        """Read what the jobs have written and show it."""
+        for job in jobs:
+            job.update()
+        now = time.monotonic()
+        line = status_line(jobs, done, total, now - self._begin)
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stdout.write("\r\x1b[K" + line[:width])
+            sys.stdout.flush()
+            self._drawn = True
+        elif now - self._shown >= QUIET_SECONDS:
+            say(line)
+            self._shown = now
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._drawn:
+            say("")
 
 
 def _interrupt(signal_number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def follow(jobs: Sequence[Job], interval: float = 0.5) -> None:
-    """Wait for all jobs and show where they are; one that fails, or Ctrl-C, stops the others."""
-    live = sys.stdout.isatty()
-    begin = time.monotonic()
-    shown = begin - QUIET_SECONDS + 5.0  # the first line comes early: something is happening
+def follow(
+    chains: Iterable[Iterator[Job]], side_by_side: int | None = None, interval: float = 0.5
+) -> None:
+    """Run chains of jobs to their ends and show where they are.
+
+    A job that fails, or Ctrl-C, stops all.
+
+    Args:
+        chains: each starts its next job when the one before has ended.
+        side_by_side: how many chains may be under way at once; all, if not given.
+        interval: seconds between two looks.
+    """
+    waiting = deque(chains)
+    total = len(waiting)
+    active: dict[Iterator[Job], Job] = {}
+    screen = _Screen()
     before = signal.signal(signal.SIGTERM, _interrupt)
-    left = list(jobs)
     try:
-        while left:
+        while active or waiting:
+            while waiting and len(active) < (side_by_side or total):
+                _advance(waiting.popleft(), active)
             time.sleep(interval)
-            now = time.monotonic()
-            for job in left:
-                job.update()
-            if live:
-                _draw(status_line(jobs, now - begin))
-            elif now - shown >= QUIET_SECONDS:
-                say(status_line(jobs, now - begin))
-                shown = now
-            for job in [job for job in left if not job.running]:
-                left.remove(job)
-                job.close()
-        if jobs:
-            say(("\n" if live else "") + "train: done")
+            screen.show(list(active.values()), total - len(active) - len(waiting), total)
+            for chain, job in list(active.items()):
+                if not job.running:
+                    job.close()
+                    del active[chain]
+                    _advance(chain, active)
+        screen.end()
     except KeyboardInterrupt:
         sys.exit("\ninterrupted: the same command again goes on from the last checkpoint")
     finally:
         signal.signal(signal.SIGTERM, before)
-        for job in jobs:
+        for job in active.values():
             job.stop()
+
+
+def _advance(chain: Iterator[Job], active: dict[Iterator[Job], Job]) -> None:
+    """Let a chain go on to its next job, if it has one."""
+    job = next(chain, None)
+    if job is not None:
+        active[chain] = job

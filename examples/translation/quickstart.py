@@ -8,9 +8,7 @@ again after an interruption and it goes on.
 from __future__ import annotations
 
 import argparse
-import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +17,7 @@ from pathlib import Path
 from binarize import Settings, binarize
 from report import report
 from score import evaluate
-from steps import Stamp, digest, environment, say, short
+from steps import say, script, short
 from training import Run, train
 
 HERE = Path(__file__).resolve().parent
@@ -49,23 +47,7 @@ def noise_command(clean: Path, out: Path, seed: int) -> list[str]:
     ]
 
 
-def script(command: Sequence[str], out: Path, inputs: Sequence[Path]) -> None:
-    """Run one of the example's scripts, unless it has run with these arguments, code and inputs."""
-    name = Path(command[0]).stem
-    wanted = {"command": list(command[1:]), "inputs": digest([Path(command[0]), *inputs])}
-    stamp = Stamp(out / f"{name}.json", wanted)
-    if stamp.done:
-        say(f"{name}: {short(out)} is already there")
-        return
-    stamp.begin(replace=True)
-    say("$ python " + shlex.join(command))
-    done = subprocess.run([sys.executable, *command], env=environment(), check=False)
-    if done.returncode:
-        sys.exit(f"{name} failed (exit status {done.returncode})")
-    stamp.finish()
-
-
-def quickstart(out: Path, seed: int, epochs: int | None, weightings: Sequence[str]) -> None:
+def quickstart(out: Path, seed: int, updates: int | None, weightings: Sequence[str]) -> None:
     """Do everything, from the text to the picture."""
     begin = time.monotonic()
     clean, raw = out / "clean", out / "raw"
@@ -74,7 +56,7 @@ def quickstart(out: Path, seed: int, epochs: int | None, weightings: Sequence[st
     script(noise_command(clean, raw, seed), raw, text)
     binarize(Settings(data=raw, out=out / "bin", vocab=3000))
     runs = [
-        Run(out / "bin", out / name, name, config="quickstart", seed=seed, epochs=epochs)
+        Run(out / "bin", out / name, name, config="quickstart", seed=seed, updates=updates)
         for name in weightings
     ]
     train(runs)
@@ -95,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--fresh", action="store_true", help="delete that folder and start over")
     result.add_argument("--seed", type=int, default=1, help="seed of text, noise and training")
-    result.add_argument("--epochs", type=int, help="passes over the 12,000 training sentences")
+    result.add_argument("--updates", type=int, help="length of training, in updates")
     result.add_argument(
         "--weightings",
         nargs="+",
@@ -112,7 +94,7 @@ def main() -> None:
         if not (args.out / "clean").is_dir():
             sys.exit(f"--fresh would delete {args.out}, which the quickstart did not make")
         shutil.rmtree(args.out)
-    quickstart(args.out, args.seed, args.epochs, args.weightings)
+    quickstart(args.out, args.seed, args.updates, args.weightings)
 
 
 if __name__ == "__main__":

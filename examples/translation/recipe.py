@@ -37,6 +37,9 @@ def _add_binarize(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         metavar="LABEL",
         help="keep only train lines with these labels; `--keep clean` makes the oracle's data",
     )
+    sub.add_argument(
+        "--lines", type=Path, help="keep only train lines numbered in this file (filtering.py)"
+    )
 
 
 def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +60,7 @@ def _add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     sub.add_argument("--seed", type=int, default=1, help="seed of initialisation and order")
     sub.add_argument(
-        "--epochs", type=int, help="passes over the data (default: the configuration's)"
+        "--updates", type=int, help="length of training (default: the configuration's)"
     )
     sub.add_argument("--source", default="de", help="source language")
     sub.add_argument("--target", default="en", help="target language")

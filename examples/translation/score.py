@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sentencepiece
 
 from lines import read_lines, write_lines
@@ -55,9 +56,14 @@ def quality(translations: Sequence[str], references: Sequence[str]) -> Quality:
     )
 
 
-def last_epoch(weights: Weights) -> Weights:
-    """Return the rows of the last epoch: the weights a trained teacher gave."""
-    return weights.take(weights.epoch == weights.epoch.max())
+def latest(weights: Weights) -> Weights:
+    """Return the last weight that every sentence was given: those of a trained teacher.
+
+    Where training ends with an epoch, they are its weights.
+    """
+    newest_first = np.argsort(-weights.update, kind="stable")
+    _, place = np.unique(weights.id[newest_first], return_index=True)
+    return weights.take(newest_first[place])
 
 
 def auc_per_kind(weights: Weights, labels: Sequence[str]) -> dict[str, float]:
@@ -86,17 +92,39 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in names}
 
 
-def wall_seconds(log: Path) -> float:
-    """Return the seconds of training, resumed parts included, as fairseq counts them."""
-    seconds = 0.0
+def significance(
+    translations: Sequence[str], baseline: Sequence[str], references: Sequence[str]
+) -> dict[str, Any]:
+    """Return sacreBLEU's paired bootstrap test of BLEU against a baseline."""
+    from sacrebleu import BLEU
+    from sacrebleu.significance import PairedTest, Result
+
+    named: list[tuple[str, Sequence[str]]] = [("baseline", baseline), ("run", translations)]
+    test = PairedTest(named, {"BLEU": BLEU()}, [list(references)], test_type="bs")
+    signatures, scores = test()
+    before, after = (score for score in scores["BLEU"] if isinstance(score, Result))
+    return {
+        "difference": after.score - before.score,
+        "p": after.p_value,
+        "signature": str(signatures["BLEU"]),
+    }
+
+
+def training_log(log: Path) -> dict[str, float]:
+    """Return seconds of training, resumed parts included, and the last loss on the valid set.
+
+    Both as fairseq logs them; the loss in bits a token.
+    """
+    found = {"train_seconds": 0.0}
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         record = parse_record(line) or {}
-        if "train_num_updates" in record:  # the end of an epoch
-            seconds = float(record["train_wall"])
-    return seconds
+        for name, key in (("train_seconds", "train_wall"), ("valid_loss", "valid_nll_loss")):
+            if key in record:
+                found[name] = float(record[key])
+    return found
 
 
-def generate_command(job: Run, results: Path) -> list[str]:
+def generate_command(job: Run, results: Path, subset: str = "test") -> list[str]:
     """Return the `fairseq-generate` command: stock task, the last checkpoint, beam 5.
 
     The plugin is named only because importing it lets today's torch load fairseq's checkpoints.
@@ -104,11 +132,24 @@ def generate_command(job: Run, results: Path) -> list[str]:
     return [
         *("fairseq-generate", short(job.bin), "--user-dir", short(plugin())),
         *("--task", "translation", "--source-lang", job.source, "--target-lang", job.target),
-        *("--path", short(job.out / "checkpoint_last.pt"), "--gen-subset", "test"),
+        *("--path", short(job.out / "checkpoint_last.pt"), "--gen-subset", subset),
         *("--beam", "5", "--max-tokens", "4000", "--num-workers", "0", *EVERY_SENTENCE),
         *("--results-path", short(results)),
         *(["--cpu"] if use_cpu(CONFIGS[job.config]) else []),
     ]
+
+
+def score_references(job: Run) -> Path:
+    """Score the train references with the last checkpoint; return fairseq's output file."""
+    output = job.out / "generate-train.txt"
+    checkpoint = job.out / "checkpoint_last.pt"
+    stamp = Stamp(job.out / "score_references.json", {"files": digest([checkpoint])})
+    if not stamp.done:
+        stamp.begin(replace=True)
+        command = [*generate_command(job, job.out, "train"), "--score-reference"]
+        run(command, job.out / "score_references.log")
+        stamp.finish()
+    return output
 
 
 def translate(job: Run) -> list[str]:
@@ -127,7 +168,7 @@ def weight_scores(job: Run) -> dict[str, Any]:
     if job.weighting == STOCK or not job.weights.exists() or not labels.exists():
         return {"auc": {}, "mean_weight": {}}
     shutil.copyfile(labels, job.out / LABELS)  # the report then needs the run only
-    last, kinds = last_epoch(read_weights(job.weights)), read_lines(labels)
+    last, kinds = latest(read_weights(job.weights)), read_lines(labels)
     return {"auc": auc_per_kind(last, kinds), "mean_weight": mean_per_kind(last, kinds)}
 
 
@@ -141,7 +182,7 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         weighting=settings["weighting"],
         config=settings["config"],
         seed=settings["seed"],
-        epochs=settings["epochs"],
+        updates=settings["updates"],
         source=source,
         target=target,
         extra=tuple(settings["extra"]),
@@ -159,7 +200,7 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         **settings,
         **vars(scores),
         **weight_scores(job),
-        "train_seconds": wall_seconds(out / "train.log"),
+        **training_log(out / "train.log"),
         "commands": [train_command(job), generate_command(job, out)],
         "versions": versions(),
     }

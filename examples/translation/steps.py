@@ -124,6 +124,22 @@ def run(command: Sequence[str], log: Path) -> None:
         fail(command[0], code, log)
 
 
+def script(command: Sequence[str], out: Path, inputs: Sequence[Path]) -> None:
+    """Run one of the example's scripts, unless it has run with these arguments, code and inputs."""
+    name = Path(command[0]).stem
+    wanted = {"command": list(command[1:]), "inputs": digest([Path(command[0]), *inputs])}
+    stamp = Stamp(out / f"{name}.json", wanted)
+    if stamp.done:
+        say(f"{name}: {short(out)} is already there")
+        return
+    stamp.begin(replace=True)
+    say("$ python " + shlex.join(command))
+    done = subprocess.run([sys.executable, *command], env=environment(), check=False)
+    if done.returncode:
+        sys.exit(f"{name} failed (exit status {done.returncode})")
+    stamp.finish()
+
+
 def fail(name: str, code: int, log: Path, lines: int = 12) -> None:
     """Leave with the last lines of a log and where to read the rest."""
     tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]

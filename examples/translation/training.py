@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ EVERY_SENTENCE = ("--required-batch-size-multiple", "1")
 class Config:
     """A student that fits an example's data and the time one has for it."""
 
-    epochs: int
+    updates: int
     layers: int
     width: int
     inner: int
@@ -39,7 +39,7 @@ class Config:
 CONFIGS = {
     # 12,000 short sentences, minutes on one core.
     "quickstart": Config(
-        epochs=8,
+        updates=1264,
         layers=2,
         width=128,
         inner=256,
@@ -53,7 +53,7 @@ CONFIGS = {
     ),
     # 29,000 captions; a small student, so that several runs fit into an hour on two cores.
     "multi30k": Config(
-        epochs=10,
+        updates=1620,
         layers=2,
         width=128,
         inner=512,
@@ -77,15 +77,15 @@ class Run:
     weighting: str
     config: str = "multi30k"
     seed: int = 1
-    epochs: int | None = None
+    updates: int | None = None
     source: str = "de"
     target: str = "en"
     extra: tuple[str, ...] = field(default=())
 
     @property
-    def max_epoch(self) -> int:
-        """The number of passes over the data."""
-        return self.epochs or CONFIGS[self.config].epochs
+    def max_update(self) -> int:
+        """The length of training; in updates, so that less data does not mean less training."""
+        return self.updates or CONFIGS[self.config].updates
 
     @property
     def weights(self) -> Path:
@@ -157,7 +157,7 @@ def train_command(run: Run) -> list[str]:
         *("--label-smoothing", "0.1"),
         *model_flags(config),
         *optimizer_flags(config),
-        *("--max-epoch", str(run.max_epoch), "--seed", str(run.seed)),
+        *("--max-update", str(run.max_update), "--seed", str(run.seed)),
         *("--save-dir", short(run.out), "--no-epoch-checkpoints"),
         *EVERY_SENTENCE,
         # A loading process would take the core that computes.
@@ -173,28 +173,28 @@ def settings(run: Run) -> dict[str, Any]:
         "config": run.config,
         "weighting": run.weighting,
         "seed": run.seed,
-        "epochs": run.max_epoch,
+        "updates": run.max_update,
         "extra": list(run.extra),
         "languages": [run.source, run.target],
         "data": digest([run.bin / "binarize.json"]),
     }
 
 
+def training(run: Run) -> Iterator[Job]:
+    """The one job of a run, for :func:`follow`; none if it is there, the rest if it was cut off."""
+    stamp = Stamp(run.out / "train.json", settings(run))
+    if stamp.done:
+        say(f"train: {short(run.out)} is already there")
+        return
+    stamp.begin(replace=False)
+    command = train_command(run)
+    show(command)
+    yield Job(run.out.name, command, run.out / "train.log", run.max_update)
+    # Judged is the last checkpoint: "best" by a loss that cannot see copied sentences misleads.
+    (run.out / "checkpoint_best.pt").unlink(missing_ok=True)
+    stamp.finish()
+
+
 def train(runs: Sequence[Run]) -> None:
     """Train side by side, one core each; a run that is there is skipped, one cut off goes on."""
-    jobs, stamps = [], []
-    for run in runs:
-        stamp = Stamp(run.out / "train.json", settings(run))
-        if stamp.done:
-            say(f"train: {short(run.out)} is already there")
-            continue
-        stamp.begin(replace=False)
-        command = train_command(run)
-        show(command)
-        jobs.append(Job(run.out.name, command, run.out / "train.log", run.max_epoch))
-        stamps.append((stamp, run))
-    follow(jobs)
-    for stamp, run in stamps:
-        # Judged is the last checkpoint: "best" by a loss that cannot see copied sentences misleads.
-        (run.out / "checkpoint_best.pt").unlink(missing_ok=True)
-        stamp.finish()
+    follow([training(run) for run in runs])

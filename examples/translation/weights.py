@@ -18,6 +18,7 @@ Array = npt.NDArray[Any]
 class Weights:
     """One row for every time a sentence was trained on."""
 
+    update: Array
     epoch: Array
     id: Array
     weight: Array

@@ -1,7 +1,7 @@
 """Heads of a teacher: how features become a weight, and how that map learns.
 
-Both learn from the same exact signal, the derivative of the dev loss by each weight; they differ
-in how they descend along it.
+Both learn from the exact derivative of the dev loss by each weight; they differ in how they descend
+along it, and in what else they take from the trusted pairs.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,9 @@ from fairseq_l2rw.weighting.seeded import seeded
 
 
 class Head(nn.Module):
-    """The contract: features (N, F) to weights (N,), and a step along an update's signals."""
+    """The contract: features (N, F) to weights (N,), and steps along what the trusted pairs say."""
+
+    learns_from_dev = False  # wants learn_from_dev()
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights, shape (N,)."""
@@ -27,34 +29,61 @@ class Head(nn.Module):
         """See :meth:`fairseq_l2rw.weighting.Weighting.learn`."""
         raise NotImplementedError
 
+    def learn_from_dev(self, features: Tensor, sizes: Tensor) -> dict[str, float]:
+        """Learn from the features (N, F) of trusted pairs themselves, each of a size (N,)."""
+        raise NotImplementedError
+
 
 class LeastSquaresHead(Head):
-    """Linear head, solved in closed form.
+    """Linear head, solved in closed form from two things that the trusted pairs say.
 
-    The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
-    states are strongly correlated. Solving it against the features' covariance instead of stepping
-    along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
-    x_i", with every sentence counted by its tokens and earlier meta-gradients forgotten
-    exponentially. All that is kept is the matrix of second moments of (1, x, y).
+    *Their gradient.* The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly
+    conditioned: pooled states are strongly correlated. Solving it against the features' covariance
+    C instead of stepping along it is one Newton step of the least-squares problem "predict
+    -dL_dev/dw_i per token from x_i", with every sentence counted by its tokens and earlier
+    meta-gradients forgotten exponentially.
 
-    The score is divided by its own standard deviation, so that the scale of the weights can
-    neither collapse nor grow: w = 2 sigmoid(sharpness * score / sd).
+    *Their looks.* The density ratio of trusted to training pairs, the weight under which training
+    pairs would be distributed like trusted ones, is estimated by least squares on the same
+    features (unconstrained least-squares importance fitting): (C + ridge) slope = E_trusted[x] -
+    E_train[x]. It does not fade once the student has stopped fitting the noise, as gradients do.
+
+    Both scores are scaled to a standard deviation of 1 and mixed. A weight then says how a pair
+    compares with the trusted pairs' own scores, of mean m and standard deviation d:
+
+        w = sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness tolerance),
+
+    so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
+    and any share of noise can be weighed down.
     """
+
+    learns_from_dev = True
 
     def __init__(self, cfg: Any) -> None:
         super().__init__()
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
-        self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
+        self.tolerance: float = cfg.teacher_tolerance
+        self.likeness: float = cfg.teacher_likeness
+        decay = 1.0 - 1.0 / cfg.teacher_memory
+        self.moments = Moments(decay)  # of training pairs and what the gradient says of them
+        self.trusted = Moments(decay)
         self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("offset", torch.zeros((), dtype=torch.float64))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Weights in (0, 2), shape (N,), from features of shape (N, F)."""
+        """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        score = self._score(features.double())
-        return (2 * torch.sigmoid(self.sharpness * score)).to(features)
+        score = self._score(features.double()) + self.tolerance
+        top = torch.sigmoid(score.new_tensor(self.sharpness * self.tolerance))
+        return (torch.sigmoid(self.sharpness * score) / top).to(features)
+
+    def learn_from_dev(self, features: Tensor, sizes: Tensor) -> dict[str, float]:
+        """Add trusted pairs to their moments; :meth:`learn` uses them."""
+        x = features.double()
+        self.trusted.add(x, torch.zeros_like(x[:, 0]), sizes.double(), lambda local: local)
+        return {}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """Add an update's signals to the moments and solve again."""
@@ -70,18 +99,24 @@ class LeastSquaresHead(Head):
         return {"teacher_agreement": agreement} if agreement is not None else {}
 
     def _score(self, x: Tensor) -> Tensor:
+        """How many standard deviations of trusted pairs above their mean, shape (N,)."""
         return x @ self.slope + self.offset if self.slope.numel() else x.new_zeros(len(x))
 
     def _solve(self) -> None:
-        mean, deviation, _ = self.moments.scale()
-        correlation, target = self.moments.regression()
+        mean, deviation, varies = self.moments.scale()
+        correlation, gradient = self.moments.regression()
+        # Without trusted pairs' looks, training pairs are compared with each other.
+        centre, covariance = (self.trusted if self.trusted.width > 0 else self.moments).centre()
+        looks = (centre - mean) / deviation * varies
         penalty = self.ridge * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
-        solution = torch.linalg.solve(correlation + penalty, target)
-        spread = (solution @ correlation @ solution).clamp(min=0).sqrt()
+        both = torch.linalg.solve(correlation + penalty, torch.stack([gradient, looks], dim=1))
+        spread = torch.einsum("fk,fg,gk->k", both, correlation, both).clamp(min=0).sqrt()
         # Nothing learnt (a constant signal) leaves every weight at 1.
-        slope = torch.where(spread > 0, solution / spread, torch.zeros_like(solution)) / deviation
-        self.slope = slope
-        self.offset = -(mean @ slope)
+        both = torch.where(spread > 0, both / spread, 0.0) / deviation.unsqueeze(1)
+        slope = (1 - self.likeness) * both[:, 0] + self.likeness * both[:, 1]
+        spread = (slope @ covariance @ slope).clamp(min=0).sqrt()
+        self.slope = torch.where(spread > 0, slope / spread, 0.0)
+        self.offset = -(centre @ self.slope)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         # The width is known from the first batch on, or from the state of an earlier run.

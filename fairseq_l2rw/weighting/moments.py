@@ -39,6 +39,11 @@ class Moments(nn.Module):
             self.matrix = torch.zeros_like(local)
         self.matrix = self.decay * self.matrix.to(local.device) + total(local)
 
+    def centre(self) -> tuple[Tensor, Tensor]:
+        """Means (F,) and covariances (F, F) of the features."""
+        m = self.matrix[:-1, :-1] / self.matrix[0, 0]
+        return m[0, 1:], m[1:, 1:] - torch.outer(m[0, 1:], m[0, 1:])
+
     def scale(self) -> tuple[Tensor, Tensor, Tensor]:
         """Means and standard deviations of the features, and whether they vary, shape (F,) each.
 
@@ -57,9 +62,9 @@ class Moments(nn.Module):
 
         A feature that never varied correlates with nothing, itself included.
         """
-        mean, deviation, varies = self.scale()
+        _, deviation, varies = self.scale()
+        mean, covariance = self.centre()
         m = self.matrix / self.matrix[0, 0]
-        covariance = m[1:-1, 1:-1] - torch.outer(mean, mean)
         correlation = covariance / torch.outer(deviation, deviation)
         correlation = correlation * torch.outer(varies, varies)
         target = (m[1:-1, -1] - mean * m[0, -1]) / deviation

@@ -11,7 +11,7 @@ from fairseq_l2rw.weighting.heads import HEADS, Head
 
 
 class Teacher(Weighting):
-    """A head (``--teacher-head``) on whatever the subclass asks to read."""
+    """A head (``--teacher-head``) on what the teacher reads (``--teacher-reads``)."""
 
     units = ("sentence", "token")
     learns = True
@@ -19,11 +19,16 @@ class Teacher(Weighting):
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
         self.head: Head = HEADS[cfg.teacher_head](cfg)
+        self.learns_from_dev = self.head.learns_from_dev
 
     def forward(self, seen: Observation) -> Tensor:
-        """Weights in (0, 2), shape (N,); all 1 until the teacher has learnt something."""
+        """Weights, shape (N,); all 1 until the teacher has learnt something."""
         return self.head(seen.features())
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One step of the head on the meta-gradient."""
         return self.head.learn(signals, total)
+
+    def learn_from_dev(self, seen: Observation) -> dict[str, float]:
+        """What the head takes from the looks of trusted pairs."""
+        return self.head.learn_from_dev(seen.features(), seen.sizes)

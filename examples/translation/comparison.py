@@ -1,0 +1,184 @@
+"""The results of the matrix as tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from contenders import CONTENDERS
+from recipes import RECIPES
+from report import Table, as_markdown, kinds_of, notes
+from steps import say, short
+
+Results = Sequence[Mapping[str, Any]]
+BASELINE, ORACLE = "uniform", "oracle"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds and the half width of its 95% interval (Student's t); none for one."""
+
+    mean: float
+    half: float | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Estimate:
+        """From one value a seed."""
+        if len(values) < 2:
+            return cls(float(np.mean(values)), None)
+        return cls(
+            float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+        )
+
+    def text(self, digits: int) -> str:
+        """Return `12.3 ± 0.4`."""
+        half = "" if self.half is None else f" ± {self.half:.{digits}f}"
+        return f"{self.mean:.{digits}f}{half}"
+
+
+def by_run(results: Results, recipe: str) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the results of a recipe by run, in the order of the contenders."""
+    rows = [result for result in results if result["recipe"] == recipe]
+    found = {run: [r for r in rows if r["run"] == run] for run in CONTENDERS}
+    return {run: group for run, group in found.items() if group}
+
+
+def closed(runs: Mapping[str, Results], run: str) -> float | None:
+    """Return the share of the gap from uniform to the oracle that a run closes, seed by seed.
+
+    None where it means nothing: for these two, without an oracle, or with no gap to speak of.
+    """
+    if run in (BASELINE, ORACLE) or ORACLE not in runs:
+        return None
+    bleu = {name: {r["seed"]: r["bleu"] for r in runs[name]} for name in (BASELINE, ORACLE, run)}
+    seeds = set.intersection(*(set(scores) for scores in bleu.values()))
+    gaps = [bleu[ORACLE][seed] - bleu[BASELINE][seed] for seed in seeds]
+    gains = [bleu[run][seed] - bleu[BASELINE][seed] for seed in seeds]
+    return sum(gains) / sum(gaps) if seeds and min(gaps) > 1 else None
+
+
+def quality_table(runs: Mapping[str, Results]) -> Table:
+    """Return a row a run: scores, how far to the oracle, and against uniform."""
+    table = [["run", "seeds", "BLEU", "chrF", "gap closed", "against uniform", "minutes"]]
+    for run, group in runs.items():
+        tests = [r["against_uniform"] for r in group if "against_uniform" in r]
+        part = closed(runs, run)
+        table.append(
+            [
+                f"`{run}`",
+                str(len(group)),
+                Estimate.of([r["bleu"] for r in group]).text(1),
+                Estimate.of([r["chrf"] for r in group]).text(1),
+                "" if part is None else f"{part:.0%}",
+                _against(tests),
+                Estimate.of([r["train_seconds"] / 60 for r in group]).text(0),
+            ]
+        )
+    return table
+
+
+def _against(tests: Sequence[Mapping[str, Any]]) -> str:
+    """Return the mean difference and the *largest* p of all seeds: what holds for each of them."""
+    if not tests:
+        return ""
+    difference = float(np.mean([test["difference"] for test in tests]))
+    return f"{difference:+.1f}, p ≤ {max(test['p'] for test in tests):.3f}"
+
+
+def weight_table(runs: Mapping[str, Results], key: str) -> Table:
+    """Return a row a run that gives weights: `auc` or `mean_weight` for every kind of noise."""
+    shown = {run: group for run, group in runs.items() if _differ(group)}
+    kinds = kinds_of([r for group in shown.values() for r in group])
+    kinds = ["clean", *kinds] if key == "mean_weight" else kinds
+    if not shown or not kinds:
+        return []
+    rows = [
+        [f"`{run}`", *(Estimate.of([r[key][kind] for r in group]).text(2) for kind in kinds)]
+        for run, group in shown.items()
+    ]
+    return [["run", *kinds], *rows]
+
+
+def _differ(group: Results) -> bool:
+    """Whether a run's weights tell kinds apart at all; those of plain training are all 1."""
+    return any(len({round(v, 9) for v in r["mean_weight"].values()}) > 1 for r in group)
+
+
+def section(results: Results, recipe: str) -> str:
+    """Return the part of the document about a recipe."""
+    runs = by_run(results, recipe)
+    parts = [f"## `{recipe}`: {RECIPES[recipe].what}", as_markdown(quality_table(runs))]
+    for key, text in (
+        ("auc", "AUC: how often a clean pair outweighs one of the kind (0.5: chance)."),
+        ("mean_weight", "Mean weight."),
+    ):
+        table = weight_table(runs, key)
+        if table:
+            parts += [text, as_markdown(table)]
+    return "\n\n".join(parts)
+
+
+def legend(results: Results) -> str:
+    """Return what the runs are, and how numbers were made."""
+    names = [run for run in CONTENDERS if any(r["run"] == run for r in results)]
+    flags = [(run, " ".join(CONTENDERS[run].extra)) for run in names]
+    lines = [
+        f"- `{run}`: {CONTENDERS[run].what}{f' (`{extra}`)' if extra else ''}"
+        for run, extra in flags
+    ]
+    said = [*notes(results), "±: 95% interval of the mean over seeds (Student's t)."]
+    said.append(
+        "against uniform: mean difference in BLEU, and the largest p of all seeds "
+        "(paired bootstrap, each against uniform with the same seed)."
+    )
+    said.append("Weights: the last one that every sentence was given in training.")
+    return "\n".join(lines) + "\n\n" + "\n".join(f"{line}  " for line in said)
+
+
+def draw(results: Results, path: Path) -> Path:
+    """Draw BLEU of every run, a panel a recipe: a dot a seed, a bar for the mean."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    recipes = [name for name in RECIPES if any(r["recipe"] == name for r in results)]
+    counts = [len(by_run(results, name)) for name in recipes]
+    figure, grid = plt.subplots(
+        1, len(recipes), figsize=(4.2 * len(recipes), 1 + 0.32 * max(counts)), squeeze=False
+    )
+    for axes, recipe in zip(grid[0], recipes, strict=True):
+        runs = by_run(results, recipe)
+        order = sorted(runs, key=lambda run: float(np.mean([r["bleu"] for r in runs[run]])))
+        for place, run in enumerate(order):
+            bleu = [r["bleu"] for r in runs[run]]
+            colour = "#D55E00" if run == "deep" else "#0072B2"
+            axes.plot(bleu, [place] * len(bleu), "o", color=colour, alpha=0.6, markersize=5)
+            axes.plot(np.mean(bleu), place, "|", color=colour, markersize=16)
+        axes.set_yticks(range(len(order)), order)
+        axes.set_title(recipe)
+        axes.set_xlabel("BLEU (dot: a seed, bar: mean)")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    figure.tight_layout()
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+    return path
+
+
+def report(results: Results, out: Path) -> list[Path]:
+    """Write `matrix.md` and `matrix.png` to `out`, and return their paths."""
+    out.mkdir(parents=True, exist_ok=True)
+    recipes = [name for name in RECIPES if any(r["recipe"] == name for r in results)]
+    parts = [f"# The matrix\n\n{legend(results)}", *(section(results, name) for name in recipes)]
+    text = out / "matrix.md"
+    text.write_text("\n\n".join([*parts, "![BLEU of every run](matrix.png)"]) + "\n")
+    written = [text, draw(results, out / "matrix.png")]
+    for path in written:
+        say(f"wrote {short(path)}")
+    return written

@@ -1,0 +1,52 @@
+"""What is compared: every weighting, the controls, and filtering without us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to train on noisy pairs.
+
+    Attributes:
+        what: one line for the docs.
+        weighting: the rule that weighs sentences.
+        selection: the training pairs: `all`, `clean` (by label) or what an offline filter keeps:
+            `rules`, `loss`, or `rules-loss`, one after the other.
+        extra: further flags of fairseq-train.
+    """
+
+    what: str
+    weighting: str = "uniform"
+    selection: str = "all"
+    extra: tuple[str, ...] = ()
+
+    @property
+    def by_rules(self) -> bool:
+        """Whether length and language filter the pairs."""
+        return "rules" in self.selection
+
+    @property
+    def by_loss(self) -> bool:
+        """Whether the loss of a trained uniform model filters the pairs."""
+        return "loss" in self.selection
+
+
+CONTENDERS = {
+    "uniform": Contender("plain training on all pairs"),
+    "oracle": Contender(
+        "plain training on the clean pairs, told by their labels", selection="clean"
+    ),
+    "filter_rules": Contender("pairs of odd length ratio or language left out", selection="rules"),
+    "filter_loss": Contender("the pairs with the largest loss left out", selection="loss"),
+    "filter": Contender("both filters, the rules first", selection="rules-loss"),
+    "random": Contender("random weights", "random"),
+    "trim": Contender("the largest losses of the moment dropped", "trim"),
+    "l2rw": Contender("positive part of the alignment with the dev gradient", "l2rw"),
+    "mask": Contender("sign of the alignment with the dev gradient", "mask"),
+    "mwnet": Contender("network of the loss", "mwnet"),
+    "lilaw": Contender("three scalars", "lilaw"),
+    "surface": Contender("teacher on surface information", "surface"),
+    "deep": Contender("teacher on internal states, too", "deep"),
+}

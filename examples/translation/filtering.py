@@ -1,0 +1,110 @@
+"""Offline filters: what one does about noisy pairs without reweighting, before training.
+
+`rules` keeps a pair whose sides have about the same length and the right languages; `loss` keeps
+the pairs that a trained model finds likeliest:
+
+    python filtering.py rules --data RAW --out KEPT.txt
+    python filtering.py loss --data RAW --scores generate-train.txt --share 0.5 --out KEPT.txt
+
+Both write the numbers of the lines to keep, counted from 0, for `recipe.py binarize --lines`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from lines import read_lines, read_parallel, write_lines
+
+SCORE = re.compile(r"^H-(\d+)\t([-+.\deE]+|nan)\t")
+
+
+def balanced(source: str, target: str, ratio: float) -> bool:
+    """Whether both sides have text, and neither is more than `ratio` times as long."""
+    short, long = sorted((len(source.split()), len(target.split())))
+    return short > 0 and long <= ratio * short
+
+
+def by_rules(
+    sources: Sequence[str], targets: Sequence[str], languages: tuple[str, str], ratio: float
+) -> list[int]:
+    """Return the numbers of the pairs of balanced length and, as py3langid hears it, language."""
+    from py3langid.langid import classify
+    from tqdm import tqdm
+
+    pairs = tqdm(list(zip(sources, targets, strict=True)), desc="rules", unit="pair", leave=False)
+    return [
+        number
+        for number, (source, target) in enumerate(pairs)
+        if balanced(source, target, ratio)
+        and (classify(source)[0], classify(target)[0]) == languages
+    ]
+
+
+def scores_of(output: Sequence[str]) -> dict[int, float]:
+    """Return log2-probability per token by line, from `fairseq-generate --score-reference`."""
+    found = filter(None, map(SCORE.match, output))
+    return {int(match[1]): float(match[2]) for match in found}
+
+
+def by_score(scores: dict[int, float], total: int, count: int, among: Collection[int]) -> list[int]:
+    """Return the numbers of the `count` best-scored of the lines `among` all, in their order.
+
+    A line that was not scored (an empty one) is the worst.
+    """
+    if not scores or max(scores) >= total:
+        sys.exit(f"{len(scores)} scores do not belong to these {total} lines")
+    ranked = sorted(among, key=lambda number: -scores.get(number, float("-inf")))
+    return sorted(ranked[:count])
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = result.add_subparsers(dest="command", required=True)
+    rules = commands.add_parser("rules", help="length ratio and language identification")
+    rules.add_argument(
+        "--ratio", type=float, default=2.0, help="longest side over shortest, in words, at most"
+    )
+    loss = commands.add_parser("loss", help="log-probability per token under a trained model")
+    loss.add_argument(
+        "--scores",
+        type=Path,
+        required=True,
+        help="output of fairseq-generate --score-reference --gen-subset train",
+    )
+    loss.add_argument(
+        "--share", type=float, required=True, help="share of all lines to keep, 0 to 1"
+    )
+    loss.add_argument("--among", type=Path, help="keep only lines named in this file of numbers")
+    for sub in (rules, loss):
+        sub.add_argument("--data", type=Path, required=True, help="folder with train.LANGUAGE")
+        sub.add_argument("--out", type=Path, required=True, help="file to write line numbers to")
+        sub.add_argument("--source", default="de", help="source language")
+        sub.add_argument("--target", default="en", help="target language")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    args = parser().parse_args(arguments)
+    languages = (args.source, args.target)
+    texts = read_parallel(args.data / "train", languages)
+    total = len(texts[args.source])
+    if args.command == "rules":
+        kept = by_rules(texts[args.source], texts[args.target], languages, args.ratio)
+    else:
+        among = [int(line) for line in read_lines(args.among)] if args.among else range(total)
+        count = round(args.share * total)
+        kept = by_score(scores_of(read_lines(args.scores)), total, count, among)
+    write_lines(args.out, map(str, kept))
+    print(f"{args.out}: {len(kept)} of {total} lines kept")
+
+
+if __name__ == "__main__":
+    main()

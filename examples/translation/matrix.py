@@ -1,0 +1,227 @@
+"""Every weighting on every recipe with every seed, against what one would do without us.
+
+    python matrix.py run --from DATA --out RUNS --recipes mixed50 --runs uniform oracle deep
+    python matrix.py report --results RUNS/results.jsonl --out DIR
+
+`run` goes on where it was stopped; a finished run adds a line to `RUNS/results.jsonl`. `report`
+turns the lines into tables and pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from binarize import Settings, binarize
+from contenders import CONTENDERS, Contender
+from filtering import main as filtering
+from lines import read_lines
+from progress import Job, follow
+from recipes import RECIPES, prepare
+from score import evaluate, score_references, significance
+from steps import say
+from training import CONFIGS, Run, training
+
+BASELINE = "uniform"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What is run and where."""
+
+    original: Path
+    out: Path
+    config: str
+    vocab: int
+    side_by_side: int
+    updates: int | None = None
+
+    @property
+    def results(self) -> Path:
+        """The file of finished runs."""
+        return self.out / "results.jsonl"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the matrix."""
+
+    recipe: str
+    run: str
+    seed: int
+
+    @property
+    def contender(self) -> Contender:
+        """What is run."""
+        return CONTENDERS[self.run]
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells its line from others."""
+        return {"recipe": self.recipe, "run": self.run, "seed": self.seed}
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a results file, if there is one."""
+    found = []
+    for number, line in enumerate(read_lines(path) if path.exists() else [], start=1):
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            sys.exit(f"{path}, line {number} is not JSON: delete that line and run again")
+    return found
+
+
+def cells(recipes: Sequence[str], runs: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
+    """Return the runs in the order in which they are begun.
+
+    The baseline comes first, with all seeds: other runs are compared with it, and some filter by
+    its losses.
+    """
+    unknown = sorted({*runs} - {*CONTENDERS})
+    if unknown:
+        sys.exit(f"unknown run {unknown[0]!r}; known: {', '.join(CONTENDERS)}")
+    runs = [BASELINE, *(run for run in dict.fromkeys(runs) if run != BASELINE)]
+    return [Cell(recipe, run, seed) for run in runs for seed in seeds for recipe in recipes]
+
+
+class Experiment:
+    """Runs cells: text, binary data, training, translation, a line of results."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        """Read what is already there."""
+        self.matrix = matrix
+        self.finished = [
+            {name: line[name] for name in ("recipe", "run", "seed")}
+            for line in read_results(matrix.results)
+        ]
+
+    def run(self, wanted: Iterable[Cell]) -> None:
+        """Run what is not finished, the baseline to its end before anything else."""
+        left = [cell for cell in wanted if cell.key not in self.finished]
+        for wave in (
+            [cell for cell in left if cell.run == BASELINE],
+            [cell for cell in left if cell.run != BASELINE],
+        ):
+            follow([self._chain(cell) for cell in wave], self.matrix.side_by_side)
+        say(f"results: {self.matrix.results}")
+
+    def folder(self, cell: Cell) -> Path:
+        """The folder of a run."""
+        return self.matrix.out / cell.recipe / f"{cell.run}-{cell.seed}"
+
+    def _job(self, cell: Cell, data: Path) -> Run:
+        return Run(
+            bin=data,
+            out=self.folder(cell),
+            weighting=cell.contender.weighting,
+            config=self.matrix.config,
+            seed=cell.seed,
+            updates=self.matrix.updates,
+            extra=cell.contender.extra,
+        )
+
+    def _chain(self, cell: Cell) -> Iterator[Job]:
+        raw = prepare(cell.recipe, self.matrix.original, self.matrix.out)
+        run = self._job(cell, self._binary(cell, raw))
+        yield from training(run)
+        scores = evaluate(run.bin, run.out, raw)
+        if cell.run != BASELINE:
+            scores |= {"against_uniform": self._compare(cell, raw)}
+        line = {**cell.key, **{k: v for k, v in scores.items() if k not in cell.key}}
+        line["selection"] = cell.contender.selection
+        with self.matrix.results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _compare(self, cell: Cell, raw: Path) -> dict[str, Any]:
+        ours, theirs = (
+            read_lines(self.folder(c) / "translation.en")
+            for c in (cell, Cell(cell.recipe, BASELINE, cell.seed))
+        )
+        return significance(ours, theirs, read_lines(raw / "test.en"))
+
+    def _binary(self, cell: Cell, raw: Path) -> Path:
+        """Binarize what the run trains on."""
+        selection = cell.contender.selection
+        name = f"bin-{selection}" + (f"-{cell.seed}" if cell.contender.by_loss else "")
+        out = self.matrix.out / cell.recipe / name
+        keep = ("clean",) if selection == "clean" else ()
+        lines = self._kept(cell, raw, out) if selection not in ("all", "clean") else None
+        binarize(Settings(raw, out, self.matrix.vocab, keep=keep, lines=lines))
+        return out
+
+    def _kept(self, cell: Cell, raw: Path, out: Path) -> Path:
+        """Filter offline, and return the file with the numbers of the lines to keep."""
+        rules, kept = out.parent / "kept-rules.txt", out.with_suffix(".kept.txt")
+        if cell.contender.by_rules and not rules.exists():
+            filtering(["rules", "--data", str(raw), "--out", str(rules)])
+        if not cell.contender.by_loss:
+            return rules
+        if not kept.exists():
+            whole = Cell(cell.recipe, BASELINE, cell.seed)
+            scores = score_references(self._job(whole, self._binary(whole, raw)))
+            # Told the true share of good pairs, which a practitioner would have to guess.
+            share = 1 - sum(RECIPES[cell.recipe].rates.values())
+            among = ["--among", str(rules)] if cell.contender.by_rules else []
+            arguments = ["loss", "--data", str(raw), "--scores", str(scores), "--share", str(share)]
+            filtering([*arguments, *among, "--out", str(kept)])
+        return kept
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = result.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run what is not finished")
+    run.add_argument(
+        "--from",
+        dest="original",
+        type=Path,
+        required=True,
+        help="folder that holds multi30k/ and multi30k_captions/ (multi30k.py --download)",
+    )
+    run.add_argument("--out", type=Path, required=True, help="folder for all runs")
+    run.add_argument(
+        "--recipes", nargs="+", default=["mixed50"], choices=list(RECIPES), help="training data"
+    )
+    run.add_argument(
+        "--runs",
+        nargs="+",
+        default=["oracle", "random", "deep"],
+        metavar="RUN",
+        help=f"what is compared with uniform: {', '.join(CONTENDERS)}",
+    )
+    run.add_argument("--seeds", nargs="+", type=int, default=[1], help="seeds of training")
+    run.add_argument(
+        "--jobs", dest="side_by_side", type=int, default=2, help="runs side by side, a core each"
+    )
+    run.add_argument("--config", choices=sorted(CONFIGS), default="multi30k", help="the student")
+    run.add_argument("--vocab", type=int, default=4000, help="pieces in the vocabulary, at most")
+    run.add_argument("--updates", type=int, help="length of training (default: the student's)")
+    report = commands.add_parser("report", help="tables and pictures of the results")
+    report.add_argument("--results", type=Path, required=True, help="file that `run` wrote")
+    report.add_argument("--out", type=Path, required=True, help="folder to write to")
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    args = vars(parser().parse_args(arguments))
+    if args.pop("command") == "report":
+        from comparison import report  # slow imports: only when they are needed
+
+        report(read_results(args["results"]), args["out"])
+        return
+    wanted = cells(args.pop("recipes"), args.pop("runs"), args.pop("seeds"))
+    Experiment(Matrix(**args)).run(wanted)
+
+
+if __name__ == "__main__":
+    main()
