@@ -135,6 +135,11 @@ class TeacherConfig(FairseqDataclass):
         "with --teacher-head least-squares: how far below the mean of the trusted pairs, in their "
         "standard deviations, a pair has about half the weight of an average trusted pair",
     )
+    teacher_reads: str = option(
+        "surface,encoder,decoder",
+        "what the deep teacher reads, separated by commas: 'surface' (losses, margins, lengths), "
+        "'encoder' and 'decoder' (the student's internal states)",
+    )
     teacher_depth: int = option(
         1,
         "layers read from the top of encoder and decoder: 1 is the encoder output and the states "
@@ -178,6 +183,9 @@ def check(cfg: L2RWTranslationConfig) -> None:
         )
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
+    reads = cfg.teacher_reads.replace(",", " ").split()
+    for name in reads or [""]:
+        _one_of("--teacher-reads", name, ["surface", "encoder", "decoder"])
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
         _at_least(1, flag, getattr(cfg, flag))
     for flag in ("weighting_warmup", "teacher_ridge", "teacher_sharpness", "teacher_lr"):

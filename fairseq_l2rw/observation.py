@@ -63,10 +63,6 @@ class Observation:
     states: Tensor | None = None
     alignment: Tensor | None = None
 
-    def features(self) -> Tensor:
-        """Surface information and internal states side by side, shape (N, F)."""
-        return self.surface if self.states is None else torch.cat([self.surface, self.states], 1)
-
     def column(self, name: str) -> Tensor:
         """A column of the surface information, by its name in :data:`SURFACE`, shape (N,)."""
         return self.surface[:, SURFACE.index(name)]

@@ -80,7 +80,9 @@ class Reweighting:
         )
         self.passes = Passes(model, criterion.row_losses, cfg.meta_dropout == "replay")
         self.reader = (
-            Reader(model, vocabulary, cfg.teacher_depth) if weighting.reads_states else None
+            Reader(model, vocabulary, cfg.teacher_depth, weighting.reads_states)
+            if weighting.reads_states
+            else None
         )
         self.meta = self._build_meta() if weighting.learns or weighting.reads_alignment else None
         self.epoch = 1

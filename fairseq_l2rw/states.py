@@ -4,7 +4,7 @@ States are taken from the student's own training pass through hooks, so that no 
 and no second forward pass is made.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,12 +69,19 @@ class Reader:
         model: the student, unwrapped.
         vocabulary: size of the target dictionary.
         depth: layers to read from the top of each side (1: the outputs only).
+        sides: which of ``encoder`` and ``decoder`` to read.
 
     Raises:
         InputError: for a model with no encoder, no decoder, or too few layers for ``depth``.
     """
 
-    def __init__(self, model: nn.Module, vocabulary: int, depth: int = 1) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        vocabulary: int,
+        depth: int = 1,
+        sides: Sequence[str] = ("encoder", "decoder"),
+    ) -> None:
         self.name = type(model).__name__
         for part in ("encoder", "decoder"):
             if not isinstance(getattr(model, part, None), nn.Module):
@@ -90,6 +97,7 @@ class Reader:
         self.encoder: Any = model.encoder
         self.decoder: Any = model.decoder
         self.vocabulary = vocabulary
+        self.sides = sides
         self.deeper = {p: self._deeper(p, depth) for p in ("encoder", "decoder")}
         self._batch_dims: dict[Callable[[Any], Tensor | None], int] = {}
 
@@ -149,6 +157,8 @@ class Reader:
         states.decoder.append(projection.inputs)
         states.encoder += deeper["encoder"]
         states.decoder += deeper["decoder"]
+        for side in {"encoder", "decoder"} - set(self.sides):
+            getattr(states, side).clear()
 
     def _keep_encoder(self, states: States, out: Any) -> None:
         value = _encoder_states(out)

@@ -32,6 +32,8 @@ def test_defaults_are_accepted():
         ("teacher_hidden_size", 0, "--teacher-hidden-size must be at least 1"),
         ("teacher_depth", 0, "--teacher-depth must be at least 1"),
         ("teacher_likeness", 1.5, "--teacher-likeness must be in"),
+        ("teacher_reads", "", "unknown --teacher-reads ''; known: surface, encoder, decoder"),
+        ("teacher_reads", "decoder,layers", "unknown --teacher-reads 'layers'"),
         ("teacher_memory", 1, "--teacher-memory must be at least 2"),
         ("teacher_lr", float("nan"), "--teacher-lr must be at least 0"),
     ],

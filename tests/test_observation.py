@@ -100,7 +100,7 @@ def test_order_padding_and_bucketing_change_nothing_that_is_seen(order, cut, mul
         seen, _ = observe(model, batch(chosen, **options), unit, history=history)
         key = list(zip(seen.ids.tolist(), seen.positions.tolist(), strict=True))
         everything = torch.cat(
-            [seen.features(), seen.loss.unsqueeze(1), seen.sizes.unsqueeze(1)], 1
+            [seen.surface, seen.states, seen.loss.unsqueeze(1), seen.sizes.unsqueeze(1)], 1
         )
         return dict(zip(key, everything, strict=True))
 

@@ -239,7 +239,6 @@ def anything(n, seed):
 def take(seen, index):
     return SimpleNamespace(
         **{k: v[index] if torch.is_tensor(v) else v for k, v in vars(seen).items()},
-        features=lambda: seen.features()[index],
         column=lambda name: seen.column(name)[index],
     )
 

@@ -24,6 +24,7 @@ OPTIONS = {
     "teacher_sharpness": 3.0,
     "teacher_tolerance": 1.5,
     "teacher_likeness": 0.0,
+    "teacher_reads": "surface,encoder,decoder",
     "seed": 1,
     "weighting_options": "",
 }

@@ -113,10 +113,7 @@ def section(results: Results, recipe: str) -> str:
     """Return the part of the document about a recipe."""
     runs = by_run(results, recipe)
     parts = [f"## `{recipe}`: {RECIPES[recipe].what}", as_markdown(quality_table(runs))]
-    for key, text in (
-        ("auc", "AUC: how often a clean pair outweighs one of the kind (0.5: chance)."),
-        ("mean_weight", "Mean weight."),
-    ):
+    for key, text in (("auc", "AUC of the weights:"), ("mean_weight", "Mean weights:")):
         table = weight_table(runs, key)
         if table:
             parts += [text, as_markdown(table)]
@@ -136,7 +133,6 @@ def legend(results: Results) -> str:
         "against uniform: mean difference in BLEU, and the largest p of all seeds "
         "(paired bootstrap, each against uniform with the same seed)."
     )
-    said.append("Weights: the last one that every sentence was given in training.")
     return "\n".join(lines) + "\n\n" + "\n".join(f"{line}  " for line in said)
 
 

@@ -36,9 +36,9 @@ class Matrix:
 
     original: Path
     out: Path
-    config: str
-    vocab: int
     side_by_side: int
+    config: str | None = None
+    vocab: int | None = None
     updates: int | None = None
 
     @property
@@ -81,13 +81,19 @@ def cells(recipes: Sequence[str], runs: Sequence[str], seeds: Sequence[int]) -> 
     """Return the runs in the order in which they are begun.
 
     The baseline comes first, with all seeds: other runs are compared with it, and some filter by
-    its losses.
+    its losses. Where all pairs are good, nothing is filtered.
     """
     unknown = sorted({*runs} - {*CONTENDERS})
     if unknown:
         sys.exit(f"unknown run {unknown[0]!r}; known: {', '.join(CONTENDERS)}")
     runs = [BASELINE, *(run for run in dict.fromkeys(runs) if run != BASELINE)]
-    return [Cell(recipe, run, seed) for run in runs for seed in seeds for recipe in recipes]
+    return [
+        Cell(recipe, run, seed)
+        for run in runs
+        for seed in seeds
+        for recipe in recipes
+        if CONTENDERS[run].selection == "all" or RECIPES[recipe].has_bad_pairs
+    ]
 
 
 class Experiment:
@@ -120,7 +126,7 @@ class Experiment:
             bin=data,
             out=self.folder(cell),
             weighting=cell.contender.weighting,
-            config=self.matrix.config,
+            config=self.matrix.config or RECIPES[cell.recipe].config,
             seed=cell.seed,
             updates=self.matrix.updates,
             extra=cell.contender.extra,
@@ -152,7 +158,8 @@ class Experiment:
         out = self.matrix.out / cell.recipe / name
         keep = ("clean",) if selection == "clean" else ()
         lines = self._kept(cell, raw, out) if selection not in ("all", "clean") else None
-        binarize(Settings(raw, out, self.matrix.vocab, keep=keep, lines=lines))
+        vocab = self.matrix.vocab or RECIPES[cell.recipe].vocab
+        binarize(Settings(raw, out, vocab, keep=keep, lines=lines))
         return out
 
     def _kept(self, cell: Cell, raw: Path, out: Path) -> Path:
@@ -166,7 +173,8 @@ class Experiment:
             whole = Cell(cell.recipe, BASELINE, cell.seed)
             scores = score_references(self._job(whole, self._binary(whole, raw)))
             # Told the true share of good pairs, which a practitioner would have to guess.
-            share = 1 - sum(RECIPES[cell.recipe].rates.values())
+            labels = read_lines(raw / "train.labels")
+            share = labels.count("clean") / len(labels)
             among = ["--among", str(rules)] if cell.contender.by_rules else []
             arguments = ["loss", "--data", str(raw), "--scores", str(scores), "--share", str(share)]
             filtering([*arguments, *among, "--out", str(kept)])
@@ -185,7 +193,8 @@ def parser() -> argparse.ArgumentParser:
         dest="original",
         type=Path,
         required=True,
-        help="folder that holds multi30k/ and multi30k_captions/ (multi30k.py --download)",
+        help="folder that holds multi30k/, multi30k_captions/ and iwslt14_deen_sample/, as far as "
+        "the recipes need them",
     )
     run.add_argument("--out", type=Path, required=True, help="folder for all runs")
     run.add_argument(
@@ -202,8 +211,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--jobs", dest="side_by_side", type=int, default=2, help="runs side by side, a core each"
     )
-    run.add_argument("--config", choices=sorted(CONFIGS), default="multi30k", help="the student")
-    run.add_argument("--vocab", type=int, default=4000, help="pieces in the vocabulary, at most")
+    run.add_argument("--config", choices=sorted(CONFIGS), help="student (default: the recipe's)")
+    run.add_argument("--vocab", type=int, help="pieces in the vocabulary (default: the recipe's)")
     run.add_argument("--updates", type=int, help="length of training (default: the student's)")
     report = commands.add_parser("report", help="tables and pictures of the results")
     report.add_argument("--results", type=Path, required=True, help="file that `run` wrote")

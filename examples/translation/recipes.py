@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from steps import script, short
@@ -14,46 +14,68 @@ CAPTIONS = range(1, 6)
 
 @dataclass(frozen=True)
 class Recipe:
-    """Multi30k German-English with a known share of spoilt training pairs.
+    """German-English training data.
 
     Attributes:
         what: one line for the docs.
-        rates: share of all training pairs for every kind of noise (`noise.py`).
+        rates: share of all Multi30k training pairs for every kind of noise (`noise.py`); None for
+            other data.
+        trusted: the domain of the dev set, where captions and talks are mixed (`domains.py`).
+        config: the student (`training.py`).
+        vocab: pieces in the vocabulary, at most.
     """
 
     what: str
-    rates: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, float] | None = None
+    trusted: str | None = None
+    config: str = "multi30k"
+    vocab: int = 4000
+
+    @property
+    def has_bad_pairs(self) -> bool:
+        """Whether there is anything that an oracle could leave out."""
+        return bool(self.rates) or self.trusted is not None
 
 
+MIXED = {"comparable": 0.1, "misaligned": 0.1, "wrong_language": 0.1, "untranslated": 0.1}
 RECIPES = {
-    "clean": Recipe("nothing added: reweighting must not hurt"),
+    "clean": Recipe("nothing added: reweighting must not hurt", {}),
     "mixed50": Recipe(
-        "half of the pairs spoilt, in six ways",
-        {
-            "comparable": 0.1,
-            "misaligned": 0.1,
-            "wrong_language": 0.1,
-            "untranslated": 0.1,
-            "short": 0.05,
-            "misordered": 0.05,
-        },
+        "half of the pairs spoilt, in six ways", {**MIXED, "short": 0.05, "misordered": 0.05}
     ),
     "comparable50": Recipe(
         "half of the targets are independent captions of the same image", {"comparable": 0.5}
     ),
     "misaligned50": Recipe("half of the targets belong to another line", {"misaligned": 0.5}),
+    "domains": Recipe("29,000 captions and 9,526 talks; the dev set is of talks", trusted="talks"),
+    "iwslt14": Recipe("9,526 pairs of the task of arXiv 2007.04649", config="iwslt14_sample"),
 }
 
 
-def noise_command(recipe: Recipe, clean: Path, raw: Path, seed: int) -> list[str]:
+def noise_command(rates: Mapping[str, float], clean: Path, raw: Path, seed: int) -> list[str]:
     """Return the command that spoils a known part of the training pairs."""
     captions = [f for n in CAPTIONS for f in ("--comparable", short(clean / f"captions.{n}.en"))]
     return [
         *(short(HERE / "noise.py"), "--data", short(clean), "--source", "de", "--target", "en"),
         *("--out", short(raw), "--seed", str(seed)),
         *("--wrong-language", short(clean / "train.fr"), *captions),
-        *(flag for kind, rate in recipe.rates.items() for flag in ("--rate", f"{kind}={rate:g}")),
+        *(flag for kind, rate in rates.items() for flag in ("--rate", f"{kind}={rate:g}")),
     ]
+
+
+def _captions(original: Path, out: Path) -> Path:
+    folder = out / "captions"
+    files = [*(original / "multi30k").glob("*"), *(original / "multi30k_captions").glob("*.en")]
+    command = [short(HERE / "multi30k.py"), "--out", short(folder), "--from", str(original)]
+    script(command, folder, sorted(files))
+    return folder
+
+
+def _talks(original: Path, out: Path) -> Path:
+    folder, source = out / "talks", original / "iwslt14_deen_sample"
+    command = [short(HERE / "iwslt14.py"), "--out", short(folder), "--text", str(source)]
+    script(command, folder, sorted(source.glob("*")))
+    return folder
 
 
 def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
@@ -61,19 +83,27 @@ def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
 
     Args:
         name: of the recipe.
-        original: folder that holds `multi30k/` and `multi30k_captions/`.
+        original: folder that holds `multi30k/`, `multi30k_captions/` and `iwslt14_deen_sample/`,
+            as far as the recipe needs them.
         out: folder that all recipes share.
         seed: of the noise. It is the same for all seeds of training, which are to differ in
             nothing but initialisation, order and dropout.
     """
-    clean, raw = out / "multi30k", out / name / "raw"
-    corpus = sorted((original / "multi30k").glob("*")) + sorted(
-        (original / "multi30k_captions").glob("*.en")
-    )
-    script(
-        [short(HERE / "multi30k.py"), "--out", short(clean), "--from", str(original)], clean, corpus
-    )
-    text = sorted(clean.glob("*.*"))
-    text = [path for path in text if path.suffix != ".json"]
-    script(noise_command(RECIPES[name], clean, raw, seed), raw, text)
+    recipe, raw = RECIPES[name], out / name / "raw"
+    if recipe.rates is not None:
+        clean = _captions(original, out)
+        script(noise_command(recipe.rates, clean, raw, seed), raw, _texts(clean))
+    elif recipe.trusted is not None:
+        captions, talks = _captions(original, out), _talks(original, out)
+        command = [
+            *(short(HERE / "domains.py"), "--captions", short(captions), "--talks", short(talks)),
+            *("--trusted", recipe.trusted, "--out", short(raw)),
+        ]
+        script(command, raw, [*_texts(captions), *_texts(talks)])
+    else:
+        return _talks(original, out)
     return raw
+
+
+def _texts(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.*") if path.suffix != ".json")

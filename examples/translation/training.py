@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,34 @@ CONFIGS = {
         warmup=400,
         meta_max_tokens=4096,
         weighting_warmup=336,
+        cpu=False,
+    ),
+    # 9,526 sentences of talks.
+    "iwslt14_sample": Config(
+        updates=1500,
+        layers=3,
+        width=192,
+        inner=512,
+        dropout=0.3,
+        max_tokens=4096,
+        learning_rate=2e-3,
+        warmup=400,
+        meta_max_tokens=4096,
+        weighting_warmup=300,
+        cpu=False,
+    ),
+    # The 160,000 pairs of IWSLT'14: fairseq's transformer_iwslt_de_en. Hours on a GPU.
+    "iwslt14": Config(
+        updates=50000,
+        layers=6,
+        width=512,
+        inner=1024,
+        dropout=0.3,
+        max_tokens=4096,
+        learning_rate=5e-4,
+        warmup=4000,
+        meta_max_tokens=4096,
+        weighting_warmup=4000,
         cpu=False,
     ),
 }
@@ -171,6 +199,7 @@ def settings(run: Run) -> dict[str, Any]:
     """Return what decides the outcome of a run: a folder holds only one such run."""
     return {
         "config": run.config,
+        "student": asdict(CONFIGS[run.config]),
         "weighting": run.weighting,
         "seed": run.seed,
         "updates": run.max_update,

@@ -38,7 +38,7 @@ class Weighting(nn.Module):
 
     #: What it can weigh; anything that only makes sense of whole sentences leaves it at this.
     units: ClassVar[tuple[str, ...]] = ("sentence",)
-    reads_states: bool = False  # wants Observation.states
+    reads_states: tuple[str, ...] = ()  # of "encoder", "decoder": wants them as Observation.states
     reads_alignment: bool = False  # wants Observation.alignment
     learns: bool = False  # wants learn() to be called with meta-gradients
     learns_from_dev: bool = False  # wants learn_from_dev() to be called with the dev batch

@@ -10,16 +10,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Signal, Total
 from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.moments import Moments
 from fairseq_l2rw.weighting.seeded import seeded
 
+Read = Callable[[Observation], Tensor]
+
 
 class Head(nn.Module):
-    """The contract: features (N, F) to weights (N,), and steps along what the trusted pairs say."""
+    """The contract: features (N, F) to weights (N,), and steps along what the trusted pairs say.
+
+    Args:
+        cfg: the task's options.
+        read: gives the features of what was seen.
+    """
 
     learns_from_dev = False  # wants learn_from_dev()
+
+    def __init__(self, cfg: Any, read: Read) -> None:
+        super().__init__()
+        self.read = read
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights, shape (N,)."""
@@ -29,8 +41,16 @@ class Head(nn.Module):
         """See :meth:`fairseq_l2rw.weighting.Weighting.learn`."""
         raise NotImplementedError
 
-    def learn_from_dev(self, features: Tensor, sizes: Tensor) -> dict[str, float]:
-        """Learn from the features (N, F) of trusted pairs themselves, each of a size (N,)."""
+    def _regression(self, signals: Sequence[Signal]) -> tuple[Tensor, Tensor, Tensor]:
+        """Features (N, F), y = -dL_dev/dw_i per token (N,) and n_i (N,) of an update, float64."""
+        x = torch.cat([self.read(s.seen) for s in signals]).double()
+        sizes = torch.cat([s.seen.sizes for s in signals]).double()
+        # A sentence of size 0 is a dummy batch's: it takes part in sums over workers with nothing.
+        y = -torch.cat([s.gradient for s in signals]).double() / sizes.clamp(min=1)
+        return x, y, sizes
+
+    def learn_from_dev(self, seen: Observation) -> dict[str, float]:
+        """See :meth:`fairseq_l2rw.weighting.Weighting.learn_from_dev`."""
         raise NotImplementedError
 
 
@@ -59,8 +79,8 @@ class LeastSquaresHead(Head):
 
     learns_from_dev = True
 
-    def __init__(self, cfg: Any) -> None:
-        super().__init__()
+    def __init__(self, cfg: Any, read: Read) -> None:
+        super().__init__(cfg, read)
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
@@ -79,15 +99,15 @@ class LeastSquaresHead(Head):
         top = torch.sigmoid(score.new_tensor(self.sharpness * self.tolerance))
         return (torch.sigmoid(self.sharpness * score) / top).to(features)
 
-    def learn_from_dev(self, features: Tensor, sizes: Tensor) -> dict[str, float]:
+    def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Add trusted pairs to their moments; :meth:`learn` uses them."""
-        x = features.double()
-        self.trusted.add(x, torch.zeros_like(x[:, 0]), sizes.double(), lambda local: local)
+        x, sizes = self.read(seen).double(), seen.sizes.double()
+        self.trusted.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
         return {}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """Add an update's signals to the moments and solve again."""
-        x, y, sizes = _regression(signals)
+        x, y, sizes = self._regression(signals)
         squared = total(torch.stack([sizes @ y.square(), sizes.sum()]))
         # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
         # far out would otherwise decide alone.
@@ -131,8 +151,8 @@ class MLPHead(Head):
     weight starts at 1: w = 2 sigmoid(MLP(x)).
     """
 
-    def __init__(self, cfg: Any) -> None:
-        super().__init__()
+    def __init__(self, cfg: Any, read: Read) -> None:
+        super().__init__(cfg, read)
         self.hidden: int = cfg.teacher_hidden_size
         self.rate: float = cfg.teacher_lr
         self.seed: int = cfg.seed
@@ -148,12 +168,12 @@ class MLPHead(Head):
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One Adam step along sum_i (dL_dev/dw_i) dw_i/dphi, the sum taken over workers."""
-        x, y, sizes = _regression(signals)
+        x, y, sizes = self._regression(signals)
         self.moments.add(x, y, sizes, total)
         if self.net is None:
             self._build(self.moments.width, self.moments.matrix.device)
         assert self.descent is not None
-        norm = self.descent.along(lambda seen: self(seen.features()), signals, total)
+        norm = self.descent.along(lambda seen: self(self.read(seen)), signals, total)
         return {"teacher_gnorm": norm}
 
     def _standardised(self, features: Tensor) -> Tensor:
@@ -177,19 +197,10 @@ class MLPHead(Head):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-HEADS: dict[str, Callable[[Any], Head]] = {
+HEADS: dict[str, Callable[[Any, Read], Head]] = {
     "least-squares": LeastSquaresHead,
     "mlp": MLPHead,
 }
-
-
-def _regression(signals: Sequence[Signal]) -> tuple[Tensor, Tensor, Tensor]:
-    """Features (N, F), y = -dL_dev/dw_i per token (N,) and n_i (N,) of an update, in float64."""
-    x = torch.cat([s.seen.features() for s in signals]).double()
-    sizes = torch.cat([s.seen.sizes for s in signals]).double()
-    # A sentence of size 0 is a dummy batch's: it takes part in sums over workers with nothing.
-    y = -torch.cat([s.gradient for s in signals]).double() / sizes.clamp(min=1)
-    return x, y, sizes
 
 
 def _correlation(a: Tensor, b: Tensor, sizes: Tensor, total: Total) -> float | None:

@@ -1,5 +1,7 @@
 """The surface teacher: weights from what Learning to Teach (arXiv 1805.03643) reads."""
 
+from typing import Any
+
 from fairseq_l2rw.weighting.base import register
 from fairseq_l2rw.weighting.teacher import Teacher
 
@@ -10,3 +12,6 @@ class Surface(Teacher):
 
     The columns are :data:`fairseq_l2rw.observation.SURFACE`.
     """
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg, ["surface"])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fairseq_l2rw.observation import Observation
@@ -11,19 +12,31 @@ from fairseq_l2rw.weighting.heads import HEADS, Head
 
 
 class Teacher(Weighting):
-    """A head (``--teacher-head``) on what the teacher reads (``--teacher-reads``)."""
+    """A head (``--teacher-head``) on what the subclass reads.
+
+    Args:
+        cfg: the task's options.
+        reads: of `surface` (surface information), `encoder` and `decoder` (internal states).
+    """
 
     units = ("sentence", "token")
     learns = True
 
-    def __init__(self, cfg: Any) -> None:
+    def __init__(self, cfg: Any, reads: Sequence[str]) -> None:
         super().__init__(cfg)
-        self.head: Head = HEADS[cfg.teacher_head](cfg)
+        self.reads_surface = "surface" in reads
+        self.reads_states = tuple(part for part in ("encoder", "decoder") if part in reads)
+        self.head: Head = HEADS[cfg.teacher_head](cfg, self.features)
         self.learns_from_dev = self.head.learns_from_dev
+
+    def features(self, seen: Observation) -> Tensor:
+        """What is read, side by side, shape (N, F)."""
+        parts = [seen.surface] if self.reads_surface else []
+        return torch.cat(parts if seen.states is None else [*parts, seen.states], 1)
 
     def forward(self, seen: Observation) -> Tensor:
         """Weights, shape (N,); all 1 until the teacher has learnt something."""
-        return self.head(seen.features())
+        return self.head(self.features(seen))
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One step of the head on the meta-gradient."""
@@ -31,4 +44,4 @@ class Teacher(Weighting):
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """What the head takes from the looks of trusted pairs."""
-        return self.head.learn_from_dev(seen.features(), seen.sizes)
+        return self.head.learn_from_dev(seen)

@@ -1,0 +1,308 @@
+"""What the comparison of weightings promises: recipes, filters, and a matrix that goes on."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import comparison
+import domains
+import filtering
+import iwslt14
+import lines
+import matrix
+import multi30k
+import recipes
+import score
+import training
+from contenders import CONTENDERS
+
+# --- filters ---
+
+
+def test_a_pair_is_balanced_up_to_a_ratio_of_words_and_never_without_text() -> None:
+    assert filtering.balanced("a b", "a b c d", 2)
+    assert not filtering.balanced("a b", "a b c d e", 2)
+    assert not filtering.balanced("a b c d e", "a b", 2)
+    assert not filtering.balanced("", "", 2)
+    assert not filtering.balanced("a", " ", 2)
+
+
+def test_rules_keep_good_pairs_and_drop_other_languages(tmp_path: Path) -> None:
+    german = ["Ein Mann fährt mit dem Fahrrad durch die Stadt."] * 4
+    english = [
+        "A man is riding his bicycle through the city.",
+        "Un homme fait du vélo dans les rues de la ville.",  # French
+        "Ein Mann fährt mit dem Fahrrad durch die Stadt.",  # untranslated
+        "A man",  # cut short
+    ]
+    lines.write_lines(tmp_path / "train.de", german)
+    lines.write_lines(tmp_path / "train.en", english)
+    out = tmp_path / "kept.txt"
+    filtering.main(["rules", "--data", str(tmp_path), "--out", str(out)])
+    assert lines.read_lines(out) == ["0"]
+
+
+def test_the_best_scored_lines_stay_in_their_order(tmp_path: Path) -> None:
+    output = ["S-2\tx", "H-2\t-0.5\tc", "P-2\t-0.5", "H-0\t-3.5e+00\ta", "H-1\t-1.25\tb"]
+    scores = filtering.scores_of(output)
+    assert scores == {2: -0.5, 0: -3.5, 1: -1.25}
+    assert filtering.by_score(scores, 4, 2, range(4)) == [1, 2]
+    assert filtering.by_score(scores, 4, 2, [0, 1, 3]) == [0, 1]  # 3 was not scored
+    with pytest.raises(SystemExit, match="do not belong to these 2 lines"):
+        filtering.by_score(scores, 2, 1, range(2))
+
+
+# --- recipes ---
+
+
+def test_half_of_the_pairs_are_spoilt_where_the_name_says_so() -> None:
+    for name, recipe in recipes.RECIPES.items():
+        if name.endswith("50"):
+            assert recipe.rates and sum(recipe.rates.values()) == pytest.approx(0.5)
+    assert not recipes.RECIPES["clean"].has_bad_pairs
+    assert recipes.RECIPES["domains"].has_bad_pairs
+
+
+def write_multi30k(folder: Path, pairs: int) -> None:
+    sizes = {"train": pairs, "val": 1014, "test_2016_flickr": 6}
+    for place in multi30k.public_files():
+        size = sizes[Path(place).name.split(".")[0]]
+        rows = [f"{Path(place).name} number {n} here" for n in range(size)]
+        lines.write_lines(folder / place, rows)
+
+
+def write_talks(folder: Path) -> None:
+    for split, size in {"train": 12, "valid": 2000, "test": 5}.items():
+        for language in ("de", "en"):
+            rows = [f"talk {split} {language} {n}" for n in range(size)]
+            lines.write_lines(folder / f"{split}.{language}", rows)
+
+
+def test_recipes_are_made_from_a_local_folder_and_only_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_multi30k(tmp_path / "in", pairs=40)
+    write_talks(tmp_path / "in" / "iwslt14_deen_sample")
+    raw = recipes.prepare("mixed50", tmp_path / "in", tmp_path / "out")
+    labels = lines.read_lines(raw / "train.labels")
+    assert (len(labels), labels.count("clean"), labels.count("short")) == (40, 20, 2)
+    assert len(lines.read_lines(raw / "meta.en")) == 714
+    raw = recipes.prepare("domains", tmp_path / "in", tmp_path / "out")
+    labels = lines.read_lines(raw / "train.labels")
+    assert labels == ["other_domain"] * 40 + ["clean"] * 12
+    assert lines.read_lines(raw / "train.de")[40] == "talk train de 0"
+    assert lines.read_lines(raw / "test.en") == [f"talk test en {n}" for n in range(5)]
+    capsys.readouterr()
+    recipes.prepare("domains", tmp_path / "in", tmp_path / "out")
+    assert capsys.readouterr().out.count("already there") == 3
+
+
+def test_captions_look_like_talks_when_domains_are_mixed(tmp_path: Path) -> None:
+    for split in ("train", "meta", "valid", "test"):
+        for language in ("de", "en"):
+            lines.write_lines(tmp_path / "captions" / f"{split}.{language}", ["Ein Hund, A Dog."])
+            lines.write_lines(tmp_path / "talks" / f"{split}.{language}", ["so , thank you ."])
+    folders = ["--captions", str(tmp_path / "captions"), "--talks", str(tmp_path / "talks")]
+    domains.main([*folders, "--trusted", "captions", "--out", str(tmp_path / "out")])
+    assert lines.read_lines(tmp_path / "out" / "train.en") == [
+        "ein hund , a dog .",
+        "so , thank you .",
+    ]
+    assert lines.read_lines(tmp_path / "out" / "train.labels") == ["clean", "other_domain"]
+    assert lines.read_lines(tmp_path / "out" / "test.en") == ["ein hund , a dog ."]
+
+
+# --- IWSLT'14 ---
+
+
+def write_archive(path: Path) -> None:
+    """Write an archive of the original's form: tags, metadata, XML."""
+    content = {}
+    for language, word in (("de", "Wort"), ("en", "word")):
+        rows = ["<url>http://x</url>", f"<title>{word} zero</title>", "<keywords>k</keywords>"]
+        rows += [f"{word} {n}, isn't it?" for n in range(60)]
+        rows[10] = word * 2 + (" long" * 200 if language == "de" else "")  # too long
+        content[f"train.tags.de-en.{language}"] = "\n".join(rows)
+        for name in iwslt14.TESTS:
+            xml = f'<doc>\n<seg id="1"> {word} {name}, it’s </seg>\n</doc>\n'
+            content[f"IWSLT14.TED.{name}.de-en.{language}.xml"] = xml
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in content.items():
+            data = text.encode("utf-8")
+            info = tarfile.TarInfo(f"de-en/{name}")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
+def test_the_original_archive_becomes_the_usual_splits(tmp_path: Path) -> None:
+    write_archive(tmp_path / "de-en.tgz")
+    out = tmp_path / "raw"
+    sizes = ["--meta", "2", "--valid", "1"]
+    iwslt14.main(["--archive", str(tmp_path / "de-en.tgz"), "--out", str(out), *sizes])
+    # 61 sentences of which one is too long; numbers 0, 23 and 46 are held out
+    train = lines.read_lines(out / "train.en")
+    assert len(train) == 57 and len(lines.read_lines(out / "train.de")) == 57
+    assert train[0] == "word 0 , isn 't it ?"
+    assert lines.read_lines(out / "meta.de")[0] == "wort zero"
+    assert len(lines.read_lines(out / "valid.de")) == 1
+    assert lines.read_lines(out / "test.en")[1] == "word dev2012 , it 's"
+    with pytest.raises(SystemExit, match="more than the 3 held out"):
+        iwslt14.main(["--archive", str(tmp_path / "de-en.tgz"), "--out", str(out), "--meta", "9"])
+
+
+def test_what_is_not_the_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.tgz").write_text("no archive")
+    with pytest.raises(SystemExit, match="is not the archive of IWSLT'14"):
+        iwslt14.from_archive(tmp_path / "x.tgz")
+    with pytest.raises(SystemExit, match="are you online"):
+        iwslt14.download(tmp_path / "y.tgz", home="http://localhost:9")
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+# --- the matrix ---
+
+
+def test_the_baseline_runs_first_and_clean_data_is_not_filtered() -> None:
+    found = matrix.cells(["clean", "mixed50"], ["deep", "oracle", "deep"], [1, 2])
+    names = [(cell.run, cell.seed, cell.recipe) for cell in found]
+    assert names == [
+        ("uniform", 1, "clean"),
+        ("uniform", 1, "mixed50"),
+        ("uniform", 2, "clean"),
+        ("uniform", 2, "mixed50"),
+        ("deep", 1, "clean"),
+        ("deep", 1, "mixed50"),
+        ("deep", 2, "clean"),
+        ("deep", 2, "mixed50"),
+        ("oracle", 1, "mixed50"),
+        ("oracle", 2, "mixed50"),
+    ]
+    with pytest.raises(SystemExit, match="unknown run 'best'; known: uniform, oracle"):
+        matrix.cells(["clean"], ["best"], [1])
+
+
+def test_every_contender_names_a_weighting_and_every_recipe_a_student() -> None:
+    from fairseq_l2rw.weighting import names
+
+    assert {contender.weighting for contender in CONTENDERS.values()} == set(names())
+    assert all(recipe.config in training.CONFIGS for recipe in recipes.RECIPES.values())
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> matrix.Matrix:
+    """Make a matrix whose recipes are tiny and whose trainings take a moment."""
+
+    def prepare(name: str, original: Path, out: Path) -> Path:
+        raw = out / name / "raw"
+        german = [f"satz {word} nummer {n}" for n, word in enumerate("abcdefghij" * 6)]
+        english = [f"sentence {word} number {n}" for n, word in enumerate("abcdefghij" * 6)]
+        for split, count in {"train": 60, "valid": 7, "meta": 9, "test": 8}.items():
+            lines.write_lines(raw / f"{split}.de", german[:count])
+            lines.write_lines(raw / f"{split}.en", english[:count])
+        kinds = ["short" if n % 3 == 0 else "clean" for n in range(60)]
+        lines.write_lines(raw / "train.labels", kinds)
+        return raw
+
+    tiny = {"layers": 1, "width": 8, "inner": 8, "cpu": True, "weighting_warmup": 2}
+    changed = {**training.asdict(training.CONFIGS["quickstart"]), **tiny}
+    monkeypatch.setitem(training.CONFIGS, "quickstart", training.Config(**changed))
+    monkeypatch.setattr(matrix, "prepare", prepare)
+    return matrix.Matrix(
+        tmp_path, tmp_path / "runs", side_by_side=2, config="quickstart", vocab=80, updates=6
+    )
+
+
+def test_a_matrix_runs_ends_in_tables_and_goes_on_where_it_was(
+    quick: matrix.Matrix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = matrix.cells(["mixed50"], ["filter_loss", "oracle", "deep"], [1])
+    matrix.Experiment(quick).run(wanted)
+    results = matrix.read_results(quick.results)
+    assert results[0]["run"] == "uniform"
+    assert {r["run"] for r in results} == {"uniform", "oracle", "filter_loss", "deep"}
+    found = {r["run"]: r for r in results}
+    assert "against_uniform" not in found["uniform"]
+    assert 0 <= found["deep"]["against_uniform"]["p"] <= 1
+    assert found["deep"]["against_uniform"]["difference"] == pytest.approx(
+        found["deep"]["bleu"] - found["uniform"]["bleu"]
+    )
+    assert set(found["deep"]["auc"]) == {"short"}
+    assert found["deep"]["valid_loss"] > 0
+    assert found["oracle"]["mean_weight"].keys() == {"clean"}
+    kept = lines.read_lines(quick.out / "mixed50" / "bin-loss-1.kept.txt")
+    assert len(kept) == 40  # as many as are good: it is told the true share
+
+    comparison.report(results, tmp_path / "report")
+    text = (tmp_path / "report" / "matrix.md").read_text()
+    assert "| `deep` | 1 |" in text and "p ≤" in text
+    assert (tmp_path / "report" / "matrix.png").read_bytes().startswith(b"\x89PNG")
+
+    # A run whose line is missing is not trained again, only scored.
+    rows = quick.results.read_text().splitlines()
+    quick.results.write_text("\n".join(r for r in rows if json.loads(r)["run"] != "deep") + "\n")
+    capsys.readouterr()
+    matrix.Experiment(quick).run(wanted)
+    assert "fairseq-train" not in capsys.readouterr().out
+    assert [r["run"] for r in matrix.read_results(quick.results)][-1] == "deep"
+    shutil.rmtree(quick.out)
+
+
+def test_a_line_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text('{"run": "deep"}\n{"run": "un')
+    with pytest.raises(SystemExit, match=r"line 2 is not JSON"):
+        matrix.read_results(tmp_path / "results.jsonl")
+
+
+# --- tables ---
+
+
+def line(run: str, seed: int, bleu: float, **more: object) -> dict[str, object]:
+    common = {"recipe": "mixed50", "chrf": bleu + 10, "train_seconds": 60.0, "auc": {}}
+    signatures = {"bleu_signature": "b", "chrf_signature": "c", "mean_weight": {"clean": 1.0}}
+    return {"run": run, "seed": seed, "bleu": bleu, **common, **signatures, **more}
+
+
+def test_means_intervals_and_the_gap_closed_are_what_they_say() -> None:
+    estimate = comparison.Estimate.of([1.0, 2.0, 3.0])
+    assert estimate.mean == 2.0
+    assert estimate.half == pytest.approx(4.302653 / 3**0.5)  # t of 2 degrees of freedom
+    assert estimate.text(1) == "2.0 ± 2.5"
+    assert comparison.Estimate.of([4.0]).text(1) == "4.0"
+    results = [
+        *(line("uniform", 1, 10.0), line("uniform", 2, 12.0)),
+        *(line("oracle", 1, 30.0), line("oracle", 2, 32.0)),
+        *(line("deep", 1, 25.0), line("deep", 2, 29.0)),
+    ]
+    runs = comparison.by_run(results, "mixed50")
+    assert comparison.closed(runs, "deep") == pytest.approx((15 + 17) / 40)
+    assert comparison.closed(runs, "oracle") is None
+    assert comparison.closed({**runs, "oracle": [line("oracle", 1, 10.5)]}, "deep") is None
+
+
+def test_the_p_value_shown_is_the_worst_of_all_seeds() -> None:
+    tests = [{"difference": 2.0, "p": 0.001}, {"difference": 1.0, "p": 0.04}]
+    assert comparison._against(tests) == "+1.5, p ≤ 0.040"
+
+
+def test_a_better_translation_is_significantly_better_and_says_how_it_was_tested() -> None:
+    references = [f"the house number {n} is very small today and so on" for n in range(60)]
+    worse = [row.replace("very", "quite").replace("today", "now") for row in references]
+    found = score.significance(references, worse, references)
+    assert found["difference"] > 10 and found["p"] < 0.05
+    assert "bs:1000" in found["signature"]
+    assert score.significance(worse, worse, references)["difference"] == 0
+
+
+def test_plain_weights_have_no_table() -> None:
+    runs = {"uniform": [line("uniform", 1, 1.0, mean_weight={"clean": 1.0, "short": 1.0})]}
+    assert comparison.weight_table(runs, "auc") == []
+    told = SimpleNamespace(**line("deep", 1, 1.0, mean_weight={"clean": 1.0, "short": 0.5}))
+    runs["deep"] = [{**vars(told), "auc": {"short": 0.9}}]
+    assert comparison.weight_table(runs, "auc") == [["run", "short"], ["`deep`", "0.90"]]
