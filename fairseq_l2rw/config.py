@@ -45,7 +45,7 @@ class WeightingConfig(FairseqDataclass):
     weights_dir: Optional[str] = option(
         None,
         "folder for the record of weights: Parquet files with a row a sentence and update "
-        "(update, epoch, id, weight, loss, length, token_weights); a run "
+        "(update, epoch, id, weight, loss, signal, length, token_weights); a run "
         "started from scratch replaces it",
     )
 

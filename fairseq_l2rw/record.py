@@ -16,11 +16,14 @@ SCHEMA = pa.schema(
         # As it was given, before the teacher learnt from the batch; of tokens the mean.
         ("weight", pa.float32()),
         ("loss", pa.float32()),  # per target token, nats
+        # What the trusted pairs' gradient said of it, per token: by how much more weight would
+        # lower the dev loss; null where it was not asked.
+        ("signal", pa.float32()),
         ("length", pa.int32()),  # target tokens
         ("token_weights", pa.list_(pa.float32())),  # with --weight-unit token, else null
     ]
 )
-Row = tuple[int, int, int, float, float, int, list[float] | None]
+Row = tuple[int, int, int, float, float, float | None, int, list[float] | None]
 _PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
 

@@ -51,6 +51,16 @@ class Recording:
         lengths = batch.sample["target"].ne(self.padding_idx).sum(1).tolist()
         parts = lengths if self.unit == "token" else [1] * len(ids)
         weights, losses = batch.given.split(parts), batch.seen.loss.split(parts)
-        for i, w, loss, length in zip(ids, weights, losses, lengths, strict=True):
+        signals = self._signals(batch, parts)
+        for i, w, loss, signal, length in zip(ids, weights, losses, signals, lengths, strict=True):
             tokens = w.tolist() if self.unit == "token" else None
-            yield update, epoch, i, float(w.mean()), float(loss.mean()), length, tokens
+            yield update, epoch, i, float(w.mean()), float(loss.mean()), signal, length, tokens
+
+    @staticmethod
+    def _signals(batch: SubBatch, parts: Sequence[int]) -> list[float | None]:
+        """What the dev gradient said of each sentence, per unit of its size."""
+        found = batch.seen.alignment if batch.signal is None else batch.signal
+        if found is None:
+            return [None] * len(parts)
+        pairs = zip(found.split(list(parts)), batch.sizes.split(list(parts)), strict=True)
+        return [float(a.sum() / n.sum()) for a, n in pairs]

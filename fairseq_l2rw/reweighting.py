@@ -259,6 +259,8 @@ class Reweighting:
             gradient = weight_gradient(torch.cat(found), torch.cat(sizes), proposed, total)
             sums.append(gradient.abs().sum())
             parts = gradient.split([len(n) for n in sizes])
+            for batch, part in zip(batches, parts, strict=True):
+                batch.signal = -part
             seen = [replace(b.seen, sizes=b.sizes) for b in batches]
             signals += [Signal(s, g) for s, g in zip(seen, parts, strict=True)]
         return signals if bool(torch.isfinite(total(torch.stack(sums).sum()))) else None

@@ -23,6 +23,7 @@ class SubBatch(Batch):
     fallback: Tensor  # bool scalar: the weighting's own weights were unusable
     random: RandomState  # before the student's pass
     dummy: bool  # fills up an uneven shard; counts for nothing
+    signal: Tensor | None = None  # -dL_dev/dw_i, (N,), once the trusted pairs were asked
 
     @classmethod
     def of(cls, passes: Passes, **kept: Any) -> "SubBatch":

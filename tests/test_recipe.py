@@ -37,6 +37,7 @@ def write_weights(folder: Path, rows: list[tuple[int, int, float]]) -> None:
                 "id": pa.array(number, pa.int64()),
                 "weight": pa.array(weight, pa.float32()),
                 "loss": pa.array([2.0] * len(half), pa.float32()),
+                "signal": pa.array([w if e == 2 else None for e, _, w in half], pa.float32()),
                 "length": pa.array([5] * len(half), pa.int32()),
             }
         )
@@ -282,17 +283,27 @@ def test_auc_and_means_come_from_the_last_weight_of_every_sentence(tmp_path: Pat
     last = [(2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75), (2, 3, 0.25)]
     write_weights(tmp_path / "weights", first + last)
     rows = score.latest(weights.read_weights(tmp_path / "weights"))
-    assert score.auc_per_kind(rows, labels) == {"short": 0.75, "untranslated": 1.0}
+    auc = score.auc_per_kind(rows.weight, rows.kinds(labels))
+    assert auc == {"short": 0.75, "untranslated": 1.0}
     assert score.mean_per_kind(rows, labels) == {"clean": 0.75, "short": 0.5, "untranslated": 0.0}
 
 
 def test_equal_weights_are_chance_and_a_clean_corpus_has_no_auc(tmp_path: Path) -> None:
     write_weights(tmp_path / "w", [(1, 0, 1.0), (1, 1, 1.0), (1, 2, 1.0)])
     rows = weights.read_weights(tmp_path / "w")
-    assert score.auc_per_kind(rows, ["clean", "short", "short"]) == {"short": 0.5}
-    assert score.auc_per_kind(rows, ["clean"] * 3) == {}
+    assert score.auc_per_kind(rows.weight, np.array(["clean", "short", "short"])) == {"short": 0.5}
+    assert score.auc_per_kind(rows.weight, np.array(["clean"] * 3)) == {}
     with pytest.raises(SystemExit, match="only 2 labels"):
-        score.auc_per_kind(rows, ["clean"] * 2)
+        rows.kinds(["clean"] * 2)
+
+
+def test_the_course_of_weight_signal_and_loss_is_told_epoch_by_epoch(tmp_path: Path) -> None:
+    rows = [(1, 0, 1.0), (1, 1, 1.0), (1, 2, 2.0), (2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75)]
+    write_weights(tmp_path / "w", rows)  # the signal is the weight, in the second epoch alone
+    found = score.auc_per_epoch(weights.read_weights(tmp_path / "w"), ["clean", "clean", "short"])
+    assert found["weight"] == {"short": [0.0, 0.5]}
+    assert found["loss"] == {"short": [0.5, 0.5]}
+    assert found["signal"] == {"short": [0.5]}
 
 
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
@@ -354,9 +365,8 @@ def test_a_run_without_weights_is_reported_by_its_scores_alone(tmp_path: Path) -
 
 def test_the_picture_shows_the_quartiles_of_each_epoch() -> None:
     epoch = np.repeat([1, 2], 5)
-    values = weights.Weights(
-        epoch, epoch, np.arange(10), np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0])
-    )
+    given = np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0])
+    values = weights.Weights(epoch, epoch, np.arange(10), given, given, given)
     panel = picture.Panel("x", values, np.array(["clean"] * 10))
     epochs, steps_found = picture.quartiles(panel, "clean")
     assert epochs.tolist() == [1, 2]

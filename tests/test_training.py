@@ -197,6 +197,17 @@ def test_token_weights_are_recorded_under_their_sentence(data, tmp_path):
         assert weight == pytest.approx(sum(tokens) / length, abs=1e-6)
 
 
+def test_the_record_has_what_the_trusted_pairs_said_where_they_were_asked(data, tmp_path):
+    flags = [*OURS, "--weighting", "mwnet", "--max-update", 9]
+    train(data, *flags, "--weights-dir", tmp_path / "weights", "--save-dir", tmp_path)
+    rows = list(zip(*columns(tmp_path, "update", "weight", "length", "signal"), strict=True))
+    assert {u for u, *_, signal in rows if signal is not None} == {0, 4, 8}
+    said = [(w * n * signal, abs(w * n * signal)) for u, w, n, signal in rows if u == 8]
+    total, size = map(sum, zip(*said, strict=True))
+    # More of everything changes nothing: the weighted signals of an update add up to 0.
+    assert size > 0 and abs(total) < 1e-4 * size
+
+
 def test_another_weighting_or_shape_of_teacher_on_resume_is_refused(data, deep, tmp_path):
     flags = [*OURS, "--restore-file", deep[0] / "checkpoint_last.pt", "--save-dir", tmp_path]
     other = train(data, *flags, "--weighting", "uniform", "--max-update", 50, check=False)

@@ -18,7 +18,7 @@ from lines import read_lines, write_lines
 from progress import parse_record
 from steps import Stamp, digest, read_json, run, say, short, write_json
 from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, plugin, train_command, use_cpu
-from weights import Weights, read_weights
+from weights import Array, Weights, read_weights
 
 CLEAN = "clean"
 LABELS = "train.labels"
@@ -66,16 +66,36 @@ def latest(weights: Weights) -> Weights:
     return weights.take(newest_first[place])
 
 
-def auc_per_kind(weights: Weights, labels: Sequence[str]) -> dict[str, float]:
-    """Return, per kind of noise, how often a clean sentence outweighs a noisy one (0.5: chance)."""
+def auc_per_kind(values: Array, kind: Array) -> dict[str, float]:
+    """Return, per kind of noise, how often a clean sentence has the larger value (0.5: chance).
+
+    Values that are NaN do not count.
+    """
     from sklearn.metrics import roc_auc_score
 
-    kind = weights.kinds(labels)
+    there = ~np.isnan(values)
+    values, kind = values[there], kind[there]
     clean = kind == CLEAN
     result = {}
     for name in sorted(set(kind.tolist()) - {CLEAN}) if clean.any() else []:
         both = clean | (kind == name)
-        result[name] = float(roc_auc_score(clean[both], weights.weight[both]))
+        result[name] = float(roc_auc_score(clean[both], values[both]))
+    return result
+
+
+def auc_per_epoch(weights: Weights, labels: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """Return what tells clean from noisy sentences, epoch by epoch.
+
+    AUC of the weight, of the signal that it learnt from, and of minus the loss, per kind of noise.
+    """
+    kind = weights.kinds(labels)
+    told = {"weight": weights.weight, "signal": weights.signal, "loss": -weights.loss}
+    result: dict[str, dict[str, list[float]]] = {name: {} for name in told}
+    for epoch in np.unique(weights.epoch):
+        rows = weights.epoch == epoch
+        for name, values in told.items():
+            for noise, auc in auc_per_kind(values[rows], kind[rows]).items():
+                result[name].setdefault(noise, []).append(round(auc, 4))
     return result
 
 
@@ -166,10 +186,15 @@ def weight_scores(job: Run) -> dict[str, Any]:
     """Return AUC and mean weight per kind; nothing where a run has no weights or no labels."""
     labels = job.bin / LABELS
     if job.weighting == STOCK or not job.weights.exists() or not labels.exists():
-        return {"auc": {}, "mean_weight": {}}
+        return {"auc": {}, "mean_weight": {}, "course": {}}
     shutil.copyfile(labels, job.out / LABELS)  # the report then needs the run only
-    last, kinds = latest(read_weights(job.weights)), read_lines(labels)
-    return {"auc": auc_per_kind(last, kinds), "mean_weight": mean_per_kind(last, kinds)}
+    weights, kinds = read_weights(job.weights), read_lines(labels)
+    last = latest(weights)
+    return {
+        "auc": auc_per_kind(last.weight, last.kinds(kinds)),
+        "mean_weight": mean_per_kind(last, kinds),
+        "course": auc_per_epoch(weights, kinds),
+    }
 
 
 def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Weights:
     epoch: Array
     id: Array
     weight: Array
+    loss: Array
+    signal: Array  # NaN where the trusted pairs were not asked
 
     def take(self, rows: Array) -> Weights:
         """Return some of the rows."""
