@@ -36,7 +36,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 @dataclass(frozen=True)

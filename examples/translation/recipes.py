@@ -29,7 +29,7 @@ class Recipe:
     rates: Mapping[str, float] | None = None
     trusted: str | None = None
     config: str = "multi30k"
-    vocab: int = 4000
+    vocab: int = 3000
 
     @property
     def has_bad_pairs(self) -> bool:
