@@ -14,7 +14,7 @@ from omegaconf import II
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import METHODS
 from fairseq_l2rw.weighting import find, names, option, parsed
-from fairseq_l2rw.weighting.heads import HEADS
+from fairseq_l2rw.weighting.heads import HEADS, SOURCES
 
 
 @dataclass
@@ -119,11 +119,11 @@ class TeacherConfig(FairseqDataclass):
     teacher_ridge: float = option(
         1.0, "ridge penalty of --teacher-head least-squares, in units of a feature's variance"
     )
-    teacher_likeness: float = option(
-        0.5,
-        "what --teacher-head least-squares learns from, 0 to 1: 0 is the meta-gradient alone (what "
-        "the trusted pairs say by their gradient), 1 the density ratio alone (how much a training "
-        "pair looks like a trusted one to the student), between them a mixture",
+    teacher_learns_from: str = option(
+        "gradient,looks",
+        "what --teacher-head least-squares learns from, separated by commas: 'gradient' (the "
+        "meta-gradient: which pairs would lower the dev loss), 'looks' (the density ratio: which "
+        "training pairs look to the student like trusted ones); of both, a pair must pass both",
     )
     teacher_sharpness: float = option(
         3.0,
@@ -183,16 +183,13 @@ def check(cfg: L2RWTranslationConfig) -> None:
         )
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
-    reads = cfg.teacher_reads.replace(",", " ").split()
-    for name in reads or [""]:
-        _one_of("--teacher-reads", name, ["surface", "encoder", "decoder"])
+    _some_of("--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder"])
+    _some_of("--teacher-learns-from", cfg.teacher_learns_from, list(SOURCES))
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
         _at_least(1, flag, getattr(cfg, flag))
     for flag in ("weighting_warmup", "teacher_ridge", "teacher_sharpness", "teacher_lr"):
         _at_least(0, flag, getattr(cfg, flag))
     _at_least(0, "teacher_tolerance", cfg.teacher_tolerance)
-    if not 0 <= cfg.teacher_likeness <= 1:
-        raise InputError(f"--teacher-likeness must be in [0, 1], got {cfg.teacher_likeness}")
     _at_least(2, "teacher_memory", cfg.teacher_memory)
     if cfg.meta_max_tokens is not None:
         _at_least(1, "meta_max_tokens", cfg.meta_max_tokens)
@@ -210,6 +207,11 @@ def check(cfg: L2RWTranslationConfig) -> None:
 def _one_of(flag: str, value: str, known: list[str]) -> None:
     if value not in known:
         raise InputError(f"unknown {flag} {value!r}; known: {', '.join(known)}")
+
+
+def _some_of(flag: str, value: str, known: list[str]) -> None:
+    for name in value.replace(",", " ").split() or [""]:
+        _one_of(flag, name, known)
 
 
 def _at_least(bound: int, name: str, value: float) -> None:

@@ -23,7 +23,7 @@ OPTIONS = {
     "teacher_ridge": 0.1,
     "teacher_sharpness": 3.0,
     "teacher_tolerance": 1.5,
-    "teacher_likeness": 0.0,
+    "teacher_learns_from": "gradient",
     "teacher_reads": "surface,encoder,decoder",
     "seed": 1,
     "weighting_options": "",
@@ -148,9 +148,14 @@ def test_mlp_meta_gradient_agrees_with_central_differences():
 
 
 def test_least_squares_is_the_ridge_regression_written_out():
-    """Both regressions, their mixture, and the comparison with the trusted pairs' scores."""
+    """Both regressions, the comparison with the trusted pairs' scores, and their product."""
     teacher = weighting.build(
-        options(teacher_memory=1e12, teacher_ridge=0.2, teacher_likeness=0.3, teacher_tolerance=2.0)
+        options(
+            teacher_memory=1e12,
+            teacher_ridge=0.2,
+            teacher_learns_from="looks gradient",
+            teacher_tolerance=2.0,
+        )
     )
     torch.manual_seed(0)
     x, y = torch.randn(40, 6).double(), torch.randn(40).double()
@@ -168,15 +173,14 @@ def test_least_squares_is_the_ridge_regression_written_out():
     theirs = (trusted - mean) / deviation
     looks = (m @ theirs) / m.sum()
 
-    def scaled(goal):
+    def passed(goal):
         solution = torch.linalg.solve(normal, goal)
-        return solution / ((n @ (z @ solution).square()) / n.sum()).sqrt()
+        score, anchor = z @ solution, theirs @ solution
+        middle = (m @ anchor) / m.sum()
+        distance = (score - middle) / ((m @ (anchor - middle).square()) / m.sum()).sqrt()
+        return torch.sigmoid(3 * (distance + 2)) / torch.sigmoid(torch.tensor(6.0))
 
-    solution = 0.7 * scaled(gradient) + 0.3 * scaled(looks)
-    score, anchor = z @ solution, theirs @ solution
-    middle = (m @ anchor) / m.sum()
-    distance = (score - middle) / ((m @ (anchor - middle).square()) / m.sum()).sqrt()
-    expected = torch.sigmoid(3 * (distance + 2)) / torch.sigmoid(torch.tensor(6.0))
+    expected = passed(gradient) * passed(looks)
     torch.testing.assert_close(teacher(seen), expected.double(), rtol=1e-5, atol=1e-6)
 
 
@@ -191,7 +195,7 @@ def lookalikes(generator, share, pairs=400):
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_looks_alone_tell_any_share_of_spoilt_pairs_while_the_gradient_says_nothing(share):
     generator = torch.Generator().manual_seed(0)
-    teacher = weighting.build(options(teacher_likeness=1.0))
+    teacher = weighting.build(options(teacher_learns_from="looks"))
     for _ in range(20):
         train, _, trusted = lookalikes(generator, share)
         teacher.learn_from_dev(observation(trusted))
@@ -206,7 +210,7 @@ def test_looks_alone_tell_any_share_of_spoilt_pairs_while_the_gradient_says_noth
 def test_clean_pairs_keep_their_weights():
     """Nothing tells training from trusted pairs: what is learnt is chance, and costs little."""
     generator = torch.Generator().manual_seed(0)
-    teacher = weighting.build(options(teacher_likeness=1.0))
+    teacher = weighting.build(options(teacher_learns_from="looks"))
     for _ in range(20):
         train, _, trusted = lookalikes(generator, share=0.0)
         teacher.learn_from_dev(observation(trusted))

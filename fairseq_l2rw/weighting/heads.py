@@ -17,6 +17,8 @@ from fairseq_l2rw.weighting.moments import Moments
 from fairseq_l2rw.weighting.seeded import seeded
 
 Read = Callable[[Observation], Tensor]
+#: What a teacher can learn from: the meta-gradient, and what trusted pairs look like.
+SOURCES = ("gradient", "looks")
 
 
 class Head(nn.Module):
@@ -55,7 +57,7 @@ class Head(nn.Module):
 
 
 class LeastSquaresHead(Head):
-    """Linear head, solved in closed form from two things that the trusted pairs say.
+    """Linear scores, solved in closed form from two things that the trusted pairs say.
 
     *Their gradient.* The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly
     conditioned: pooled states are strongly correlated. Solving it against the features' covariance
@@ -68,10 +70,11 @@ class LeastSquaresHead(Head):
     features (unconstrained least-squares importance fitting): (C + ridge) slope = E_trusted[x] -
     E_train[x]. It does not fade once the student has stopped fitting the noise, as gradients do.
 
-    Both scores are scaled to a standard deviation of 1 and mixed. A weight then says how a pair
-    compares with the trusted pairs' own scores, of mean m and standard deviation d:
+    Either score z says how a pair compares with the trusted pairs' own scores, of mean m and
+    standard deviation d, and a pair must pass both to count:
 
-        w = sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness tolerance),
+        w = product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
+        tolerance),
 
     so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
     and any share of noise can be weighed down.
@@ -84,20 +87,23 @@ class LeastSquaresHead(Head):
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
-        self.likeness: float = cfg.teacher_likeness
+        self.sources = [
+            s for s in SOURCES if s in cfg.teacher_learns_from.replace(",", " ").split()
+        ]
         decay = 1.0 - 1.0 / cfg.teacher_memory
         self.moments = Moments(decay)  # of training pairs and what the gradient says of them
         self.trusted = Moments(decay)
-        self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
-        self.register_buffer("offset", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("slope", torch.zeros(0, len(self.sources), dtype=torch.float64))
+        self.register_buffer("offset", torch.zeros(len(self.sources), dtype=torch.float64))
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        score = self._score(features.double()) + self.tolerance
-        top = torch.sigmoid(score.new_tensor(self.sharpness * self.tolerance))
-        return (torch.sigmoid(self.sharpness * score) / top).to(features)
+        scores = self._scores(features.double())
+        top = torch.sigmoid(scores.new_tensor(self.sharpness * self.tolerance))
+        passed = torch.sigmoid(self.sharpness * (scores + self.tolerance)) / top
+        return passed.prod(1).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Add trusted pairs to their moments; :meth:`learn` uses them."""
@@ -112,29 +118,32 @@ class LeastSquaresHead(Head):
         # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
         # far out would otherwise decide alone.
         y = (y / (squared[0] / squared[1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
-        predicted = self._score(x)
+        scores = self._scores(x)
         self.moments.add(x, y, sizes, total)
         self._solve()
-        agreement = _correlation(predicted, y, sizes, total)
-        return {"teacher_agreement": agreement} if agreement is not None else {}
+        found = {
+            f"teacher_{source}": _correlation(score, y, sizes, total)
+            for source, score in zip(self.sources, scores.T, strict=True)
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
-    def _score(self, x: Tensor) -> Tensor:
-        """How many standard deviations of trusted pairs above their mean, shape (N,)."""
-        return x @ self.slope + self.offset if self.slope.numel() else x.new_zeros(len(x))
+    def _scores(self, x: Tensor) -> Tensor:
+        """How many standard deviations of trusted pairs above their mean, shape (N, sources)."""
+        if self.slope.numel() == 0:
+            return x.new_zeros(len(x), len(self.sources))
+        return x @ self.slope + self.offset
 
     def _solve(self) -> None:
         mean, deviation, varies = self.moments.scale()
         correlation, gradient = self.moments.regression()
         # Without trusted pairs' looks, training pairs are compared with each other.
         centre, covariance = (self.trusted if self.trusted.width > 0 else self.moments).centre()
-        looks = (centre - mean) / deviation * varies
+        goals = {"gradient": gradient, "looks": (centre - mean) / deviation * varies}
+        goal = torch.stack([goals[source] for source in self.sources], dim=1)
         penalty = self.ridge * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
-        both = torch.linalg.solve(correlation + penalty, torch.stack([gradient, looks], dim=1))
-        spread = torch.einsum("fk,fg,gk->k", both, correlation, both).clamp(min=0).sqrt()
+        slope = torch.linalg.solve(correlation + penalty, goal) / deviation.unsqueeze(1)
+        spread = torch.einsum("fk,fg,gk->k", slope, covariance, slope).clamp(min=0).sqrt()
         # Nothing learnt (a constant signal) leaves every weight at 1.
-        both = torch.where(spread > 0, both / spread, 0.0) / deviation.unsqueeze(1)
-        slope = (1 - self.likeness) * both[:, 0] + self.likeness * both[:, 1]
-        spread = (slope @ covariance @ slope).clamp(min=0).sqrt()
         self.slope = torch.where(spread > 0, slope / spread, 0.0)
         self.offset = -(centre @ self.slope)
 
