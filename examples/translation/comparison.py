@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from contenders import CONTENDERS
+from contenders import BASELINE, CONTENDERS, ORACLE
 from recipes import RECIPES
 from report import Table, as_markdown, kinds_of, notes
 from steps import say, short
 
 Results = Sequence[Mapping[str, Any]]
-BASELINE, ORACLE = "uniform", "oracle"
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,12 @@ class Estimate:
         """Return `12.3 ± 0.4`."""
         half = "" if self.half is None else f" ± {self.half:.{digits}f}"
         return f"{self.mean:.{digits}f}{half}"
+
+
+def recipes_in(results: Results) -> list[str]:
+    """Return the recipes that there are results of, in the order of the recipes."""
+    there = {result["recipe"] for result in results}
+    return [name for name in RECIPES if name in there]
 
 
 def by_run(results: Results, recipe: str) -> dict[str, list[Mapping[str, Any]]]:
@@ -143,7 +148,7 @@ def draw(results: Results, path: Path) -> Path:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    recipes = [name for name in RECIPES if any(r["recipe"] == name for r in results)]
+    recipes = recipes_in(results)
     counts = [len(by_run(results, name)) for name in recipes]
     figure, grid = plt.subplots(
         1, len(recipes), figsize=(4.2 * len(recipes), 1 + 0.32 * max(counts)), squeeze=False
@@ -170,8 +175,8 @@ def draw(results: Results, path: Path) -> Path:
 def report(results: Results, out: Path) -> list[Path]:
     """Write `matrix.md` and `matrix.png` to `out`, and return their paths."""
     out.mkdir(parents=True, exist_ok=True)
-    recipes = [name for name in RECIPES if any(r["recipe"] == name for r in results)]
-    parts = [f"# The matrix\n\n{legend(results)}", *(section(results, name) for name in recipes)]
+    sections = [section(results, name) for name in recipes_in(results)]
+    parts = [f"# The matrix\n\n{legend(results)}", *sections]
     text = out / "matrix.md"
     text.write_text("\n\n".join([*parts, "![BLEU of every run](matrix.png)"]) + "\n")
     written = [text, draw(results, out / "matrix.png")]

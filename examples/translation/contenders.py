@@ -33,6 +33,8 @@ class Contender:
         return "loss" in self.selection
 
 
+# What every run is compared with, and what none can be expected to beat.
+BASELINE, ORACLE = "uniform", "oracle"
 CONTENDERS = {
     "uniform": Contender("plain training on all pairs"),
     "oracle": Contender(

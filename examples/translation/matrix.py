@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from binarize import Settings, binarize
-from contenders import CONTENDERS, Contender
+from contenders import BASELINE, CONTENDERS, Contender
 from filtering import main as filtering
 from lines import read_lines
 from progress import Job, follow
@@ -26,8 +26,6 @@ from recipes import RECIPES, prepare
 from score import evaluate, score_references, significance
 from steps import say
 from training import CONFIGS, Run, training
-
-BASELINE = "uniform"
 
 
 @dataclass(frozen=True)
