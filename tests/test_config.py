@@ -31,7 +31,6 @@ def test_defaults_are_accepted():
         ("teacher_head", "guess", "unknown --teacher-head"),
         ("teacher_hidden_size", 0, "--teacher-hidden-size must be at least 1"),
         ("teacher_depth", 0, "--teacher-depth must be at least 1"),
-        ("teacher_learns_from", "rumour", "unknown --teacher-learns-from 'rumour'"),
         ("teacher_reads", "", "unknown --teacher-reads ''; known: surface, encoder, decoder"),
         ("teacher_reads", "decoder,layers", "unknown --teacher-reads 'layers'"),
         ("teacher_memory", 1, "--teacher-memory must be at least 2"),

@@ -1,7 +1,7 @@
 """Heads of a teacher: how features become a weight, and how that map learns.
 
 Both learn from the exact derivative of the dev loss by each weight; they differ in how they descend
-along it, and in what else they take from the trusted pairs.
+along it.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,9 +16,11 @@ from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.moments import Moments
 from fairseq_l2rw.weighting.seeded import seeded
 
-Read = Callable[[Observation], Tensor]
-#: What a teacher can learn from: the meta-gradient, and what trusted pairs look like.
-SOURCES = ("gradient", "looks")
+#: Gives the features of what was seen, part by part, shapes (N, F).
+Read = Callable[[Observation], Sequence[Tensor]]
+#: Meta-gradients after which the trusted pairs' own scores are mostly forgotten. Scores move with
+#: the student, and pairs are compared with the trusted pairs as the student of today sees them.
+_ANCHOR_MEMORY = 30
 
 
 class Head(nn.Module):
@@ -26,7 +28,7 @@ class Head(nn.Module):
 
     Args:
         cfg: the task's options.
-        read: gives the features of what was seen.
+        read: gives the features of what was seen, part by part.
     """
 
     learns_from_dev = False  # wants learn_from_dev()
@@ -43,9 +45,13 @@ class Head(nn.Module):
         """See :meth:`fairseq_l2rw.weighting.Weighting.learn`."""
         raise NotImplementedError
 
+    def features(self, seen: Observation) -> Tensor:
+        """All parts side by side, shape (N, F)."""
+        return torch.cat(list(self.read(seen)), 1)
+
     def _regression(self, signals: Sequence[Signal]) -> tuple[Tensor, Tensor, Tensor]:
         """Features (N, F), y = -dL_dev/dw_i per token (N,) and n_i (N,) of an update, float64."""
-        x = torch.cat([self.read(s.seen) for s in signals]).double()
+        x = torch.cat([self.features(s.seen) for s in signals]).double()
         sizes = torch.cat([s.seen.sizes for s in signals]).double()
         # A sentence of size 0 is a dummy batch's: it takes part in sums over workers with nothing.
         y = -torch.cat([s.gradient for s in signals]).double() / sizes.clamp(min=1)
@@ -57,24 +63,23 @@ class Head(nn.Module):
 
 
 class LeastSquaresHead(Head):
-    """Linear scores, solved in closed form from two things that the trusted pairs say.
+    """A linear score, solved in closed form from the meta-gradient.
 
-    *Their gradient.* The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly
-    conditioned: pooled states are strongly correlated. Solving it against the features' covariance
-    C instead of stepping along it is one Newton step of the least-squares problem "predict
-    -dL_dev/dw_i per token from x_i", with every sentence counted by its tokens and earlier
-    meta-gradients forgotten exponentially.
+    The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
+    states are strongly correlated. Solving it against the features' covariance instead of stepping
+    along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
+    x_i", with every sentence counted by its tokens and earlier meta-gradients forgotten
+    exponentially.
 
-    *Their looks.* The density ratio of trusted to training pairs, the weight under which training
-    pairs would be distributed like trusted ones, is estimated by least squares on the same
-    features (unconstrained least-squares importance fitting): (C + ridge) slope = E_trusted[x] -
-    E_train[x]. It does not fade once the student has stopped fitting the noise, as gradients do.
+    *Ridge.* Features are standardised. A part (surface information, internal states) of F features
+    is penalised by ridge * F each, so that every part is expected to explain equally much, however
+    many numbers it has: hundreds of states would otherwise drown the dozen surface features, of
+    which the loss alone says more than any state.
 
-    Either score z says how a pair compares with the trusted pairs' own scores, of mean m and
-    standard deviation d, and a pair must pass both to count:
+    *Weight.* A score z says how a pair compares with the trusted pairs' own scores of late, of
+    mean m and standard deviation d:
 
-        w = product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
-        tolerance),
+        w = sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness tolerance),
 
     so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
     and any share of noise can be weighed down.
@@ -87,27 +92,23 @@ class LeastSquaresHead(Head):
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
-        self.sources = [
-            s for s in SOURCES if s in cfg.teacher_learns_from.replace(",", " ").split()
-        ]
-        decay = 1.0 - 1.0 / cfg.teacher_memory
-        self.moments = Moments(decay)  # of training pairs and what the gradient says of them
-        self.trusted = Moments(decay)
-        self.register_buffer("slope", torch.zeros(0, len(self.sources), dtype=torch.float64))
-        self.register_buffer("offset", torch.zeros(len(self.sources), dtype=torch.float64))
+        # Of training pairs and what the gradient says of them, and of trusted pairs.
+        self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
+        self.trusted = Moments(decay=1.0 - 1.0 / _ANCHOR_MEMORY)
+        self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
+        self.register_buffer("offset", torch.zeros((), dtype=torch.float64))
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        scores = self._scores(features.double())
-        top = torch.sigmoid(scores.new_tensor(self.sharpness * self.tolerance))
-        passed = torch.sigmoid(self.sharpness * (scores + self.tolerance)) / top
-        return passed.prod(1).to(features)
+        score = self._score(features.double())
+        top = torch.sigmoid(score.new_tensor(self.sharpness * self.tolerance))
+        return (torch.sigmoid(self.sharpness * (score + self.tolerance)) / top).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Add trusted pairs to their moments; :meth:`learn` uses them."""
-        x, sizes = self.read(seen).double(), seen.sizes.double()
+        x, sizes = self.features(seen).double(), seen.sizes.double()
         self.trusted.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
         return {}
 
@@ -118,31 +119,23 @@ class LeastSquaresHead(Head):
         # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
         # far out would otherwise decide alone.
         y = (y / (squared[0] / squared[1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
-        scores = self._scores(x)
+        found = _correlation(self._score(x), y, sizes, total)
         self.moments.add(x, y, sizes, total)
-        self._solve()
-        found = {
-            f"teacher_{source}": _correlation(score, y, sizes, total)
-            for source, score in zip(self.sources, scores.T, strict=True)
-        }
-        return {name: value for name, value in found.items() if value is not None}
+        self._solve([part.shape[1] for part in self.read(signals[0].seen)])
+        return {} if found is None else {"teacher_correlation": found}
 
-    def _scores(self, x: Tensor) -> Tensor:
-        """How many standard deviations of trusted pairs above their mean, shape (N, sources)."""
-        if self.slope.numel() == 0:
-            return x.new_zeros(len(x), len(self.sources))
-        return x @ self.slope + self.offset
+    def _score(self, x: Tensor) -> Tensor:
+        """How many standard deviations of trusted pairs above their mean, shape (N,)."""
+        return x.new_zeros(len(x)) if self.slope.numel() == 0 else x @ self.slope + self.offset
 
-    def _solve(self) -> None:
-        mean, deviation, varies = self.moments.scale()
-        correlation, gradient = self.moments.regression()
-        # Without trusted pairs' looks, training pairs are compared with each other.
+    def _solve(self, widths: Sequence[int]) -> None:
+        _, deviation, _ = self.moments.scale()
+        correlation, target = self.moments.regression()
+        penalty = torch.cat([target.new_full((width,), self.ridge * width) for width in widths])
+        slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
+        # Without trusted pairs, training pairs are compared with each other.
         centre, covariance = (self.trusted if self.trusted.width > 0 else self.moments).centre()
-        goals = {"gradient": gradient, "looks": (centre - mean) / deviation * varies}
-        goal = torch.stack([goals[source] for source in self.sources], dim=1)
-        penalty = self.ridge * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
-        slope = torch.linalg.solve(correlation + penalty, goal) / deviation.unsqueeze(1)
-        spread = torch.einsum("fk,fg,gk->k", slope, covariance, slope).clamp(min=0).sqrt()
+        spread = (slope @ covariance @ slope).clamp(min=0).sqrt()
         # Nothing learnt (a constant signal) leaves every weight at 1.
         self.slope = torch.where(spread > 0, slope / spread, 0.0)
         self.offset = -(centre @ self.slope)
@@ -182,7 +175,7 @@ class MLPHead(Head):
         if self.net is None:
             self._build(self.moments.width, self.moments.matrix.device)
         assert self.descent is not None
-        norm = self.descent.along(lambda seen: self(self.read(seen)), signals, total)
+        norm = self.descent.along(lambda seen: self(self.features(seen)), signals, total)
         return {"teacher_gnorm": norm}
 
     def _standardised(self, features: Tensor) -> Tensor:

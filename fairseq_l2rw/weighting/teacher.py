@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from fairseq_l2rw.observation import Observation
@@ -26,22 +25,22 @@ class Teacher(Weighting):
         super().__init__(cfg)
         self.reads_surface = "surface" in reads
         self.reads_states = tuple(part for part in ("encoder", "decoder") if part in reads)
-        self.head: Head = HEADS[cfg.teacher_head](cfg, self.features)
+        self.head: Head = HEADS[cfg.teacher_head](cfg, self.parts)
         self.learns_from_dev = self.head.learns_from_dev
 
-    def features(self, seen: Observation) -> Tensor:
-        """What is read, side by side, shape (N, F)."""
+    def parts(self, seen: Observation) -> list[Tensor]:
+        """What is read: surface information, internal states; shapes (N, F)."""
         parts = [seen.surface] if self.reads_surface else []
-        return torch.cat(parts if seen.states is None else [*parts, seen.states], 1)
+        return parts if seen.states is None else [*parts, seen.states]
 
     def forward(self, seen: Observation) -> Tensor:
         """Weights, shape (N,); all 1 until the teacher has learnt something."""
-        return self.head(self.features(seen))
+        return self.head(self.head.features(seen))
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One step of the head on the meta-gradient."""
         return self.head.learn(signals, total)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
-        """What the head takes from the looks of trusted pairs."""
+        """What the head takes from seeing trusted pairs."""
         return self.head.learn_from_dev(seen)
