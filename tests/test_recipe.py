@@ -285,7 +285,11 @@ def test_auc_and_means_come_from_the_last_weight_of_every_sentence(tmp_path: Pat
     rows = score.latest(weights.read_weights(tmp_path / "weights"))
     auc = score.auc_per_kind(rows.weight, rows.kinds(labels))
     assert auc == {"short": 0.75, "untranslated": 1.0}
-    assert score.mean_per_kind(rows, labels) == {"clean": 0.75, "short": 0.5, "untranslated": 0.0}
+    assert score.mean_per_kind(rows.weight, rows.kinds(labels)) == {
+        "clean": 0.75,
+        "short": 0.5,
+        "untranslated": 0.0,
+    }
 
 
 def test_equal_weights_are_chance_and_a_clean_corpus_has_no_auc(tmp_path: Path) -> None:
@@ -298,9 +302,10 @@ def test_equal_weights_are_chance_and_a_clean_corpus_has_no_auc(tmp_path: Path) 
 
 
 def test_the_course_of_weight_signal_and_loss_is_told_epoch_by_epoch(tmp_path: Path) -> None:
-    rows = [(1, 0, 1.0), (1, 1, 1.0), (1, 2, 2.0), (2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75)]
-    write_weights(tmp_path / "w", rows)  # the signal is the weight, in the second epoch alone
-    found = score.auc_per_epoch(weights.read_weights(tmp_path / "w"), ["clean", "clean", "short"])
+    given = [(1, 0, 1.0), (1, 1, 1.0), (1, 2, 2.0), (2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75)]
+    write_weights(tmp_path / "w", given)  # the signal is the weight, in the second epoch alone
+    rows = weights.read_weights(tmp_path / "w")
+    found = score.auc_per_epoch(rows, rows.kinds(["clean", "clean", "short"]))
     assert found["weight"] == {"short": [0.0, 0.5]}
     assert found["loss"] == {"short": [0.5, 0.5]}
     assert found["signal"] == {"short": [0.5]}

@@ -83,12 +83,11 @@ def auc_per_kind(values: Array, kind: Array) -> dict[str, float]:
     return result
 
 
-def auc_per_epoch(weights: Weights, labels: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[float]]]:
     """Return what tells clean from noisy sentences, epoch by epoch.
 
     AUC of the weight, of the signal that it learnt from, and of minus the loss, per kind of noise.
     """
-    kind = weights.kinds(labels)
     told = {"weight": weights.weight, "signal": weights.signal, "loss": -weights.loss}
     result: dict[str, dict[str, list[float]]] = {name: {} for name in told}
     for epoch in np.unique(weights.epoch):
@@ -99,11 +98,10 @@ def auc_per_epoch(weights: Weights, labels: Sequence[str]) -> dict[str, dict[str
     return result
 
 
-def mean_per_kind(weights: Weights, labels: Sequence[str]) -> dict[str, float]:
-    """Return the mean weight of every kind of sentence, clean first."""
-    kind = weights.kinds(labels)
+def mean_per_kind(values: Array, kind: Array) -> dict[str, float]:
+    """Return the mean value of every kind of sentence, clean first."""
     names = sorted(set(kind.tolist()), key=lambda name: (name != CLEAN, name))
-    return {name: float(weights.weight[kind == name].mean()) for name in names}
+    return {name: float(values[kind == name].mean()) for name in names}
 
 
 def versions() -> dict[str, str]:
@@ -188,12 +186,13 @@ def weight_scores(job: Run) -> dict[str, Any]:
     if job.weighting == STOCK or not job.weights.exists() or not labels.exists():
         return {"auc": {}, "mean_weight": {}, "course": {}}
     shutil.copyfile(labels, job.out / LABELS)  # the report then needs the run only
-    weights, kinds = read_weights(job.weights), read_lines(labels)
+    weights, names = read_weights(job.weights), read_lines(labels)
     last = latest(weights)
+    kind = last.kinds(names)
     return {
-        "auc": auc_per_kind(last.weight, last.kinds(kinds)),
-        "mean_weight": mean_per_kind(last, kinds),
-        "course": auc_per_epoch(weights, kinds),
+        "auc": auc_per_kind(last.weight, kind),
+        "mean_weight": mean_per_kind(last.weight, kind),
+        "course": auc_per_epoch(weights, weights.kinds(names)),
     }
 
 
