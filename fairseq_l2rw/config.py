@@ -42,10 +42,17 @@ class WeightingConfig(FairseqDataclass):
         "updates during which every weight is 1 while the teacher already learns; the student's "
         "states carry little before it can translate at all",
     )
+    draw_at_least: float = option(
+        0.1,
+        "with a teacher ('deep', 'surface'): an epoch holds a sentence with the probability of its "
+        "last weight, but at least with this one, and there it counts for as many as it stands "
+        "for, so that hardly any time goes into sentences that do not count; 1: every epoch holds "
+        "every sentence",
+    )
     weights_dir: Optional[str] = option(
         None,
         "folder for the record of weights: Parquet files with a row a sentence and update "
-        "(update, epoch, id, weight, loss, signal, length, token_weights); a run "
+        "(update, epoch, id, weight, stands_for, loss, signal, length, token_weights); a run "
         "started from scratch replaces it",
     )
 
@@ -189,6 +196,8 @@ def check(cfg: L2RWTranslationConfig) -> None:
     _at_least(2, "teacher_memory", cfg.teacher_memory)
     if cfg.meta_max_tokens is not None:
         _at_least(1, "meta_max_tokens", cfg.meta_max_tokens)
+    if not 0 < cfg.draw_at_least <= 1:
+        raise InputError(f"--draw-at-least must be in (0, 1], got {cfg.draw_at_least}")
     if not 0 <= cfg.meta_average < 1:
         raise InputError(f"--meta-average must be in [0, 1), got {cfg.meta_average}")
     _at_least(0, "meta_rewind_tolerance", cfg.meta_rewind_tolerance)

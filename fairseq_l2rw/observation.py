@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.history import History
 from fairseq_l2rw.states import States, pooled
 
@@ -37,7 +38,8 @@ class Observation:
 
     Attributes:
         loss: loss per target token, shape (N,), nats.
-        sizes: n_i, what a row adds to the normaliser (its target tokens), shape (N,).
+        sizes: n_i, what a row adds to the normaliser (its target tokens, as often as it stands for
+            others), shape (N,).
         p_reference: probability of the reference token, its mean over a sentence, shape (N,).
         p_best: probability of the likeliest token, likewise, shape (N,).
         correct: fraction of tokens whose reference is the likeliest, shape (N,).
@@ -143,6 +145,8 @@ class Observer:
             sizes = sizes[sentence] / lengths[sentence] if token_rows else sizes
         else:
             sizes = rows(real.to(loss), real, self.unit)
+        if STANDS_FOR in sample:
+            sizes = sizes * sample[STANDS_FOR].to(sizes)[sentence]
         correct = mean((-nll >= log_best) * real.to(loss))
         row_loss, target = mean(loss), lengths[sentence].to(loss).log()
         source = source_real.sum(1)[sentence].to(loss).log()

@@ -15,6 +15,7 @@ SCHEMA = pa.schema(
         ("id", pa.int64()),  # of the sentence in the training split
         # As it was given, before the teacher learnt from the batch; of tokens the mean.
         ("weight", pa.float32()),
+        ("stands_for", pa.float32()),  # 1 / probability with which the epoch held it
         ("loss", pa.float32()),  # per target token, nats
         # What the trusted pairs' gradient said of it, per token: by how much more weight would
         # lower the dev loss; null where it was not asked.
@@ -23,7 +24,7 @@ SCHEMA = pa.schema(
         ("token_weights", pa.list_(pa.float32())),  # with --weight-unit token, else null
     ]
 )
-Row = tuple[int, int, int, float, float, float | None, int, list[float] | None]
+Row = tuple[int, int, int, float, float, float, float | None, int, list[float] | None]
 _PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
 

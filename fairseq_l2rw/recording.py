@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.record import Row, WeightRecord
 from fairseq_l2rw.update import SubBatch
 from fairseq_l2rw.workers import gathered, rank
@@ -52,9 +53,14 @@ class Recording:
         parts = lengths if self.unit == "token" else [1] * len(ids)
         weights, losses = batch.given.split(parts), batch.seen.loss.split(parts)
         signals = self._signals(batch, parts)
-        for i, w, loss, signal, length in zip(ids, weights, losses, signals, lengths, strict=True):
+        many = [1.0] * len(ids)
+        if STANDS_FOR in batch.sample:
+            many = batch.sample[STANDS_FOR].tolist()
+        rows = zip(ids, weights, many, losses, signals, lengths, strict=True)
+        for i, w, times, loss, signal, length in rows:
             tokens = w.tolist() if self.unit == "token" else None
-            yield update, epoch, i, float(w.mean()), float(loss.mean()), signal, length, tokens
+            weight, per_token = float(w.mean()), float(loss.mean())
+            yield update, epoch, i, weight, times, per_token, signal, length, tokens
 
     @staticmethod
     def _signals(batch: SubBatch, parts: Sequence[int]) -> list[float | None]:

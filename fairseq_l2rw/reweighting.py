@@ -18,6 +18,7 @@ from fairseq.logging import metrics
 from torch import Tensor, nn
 
 from fairseq_l2rw.dev import DevStream
+from fairseq_l2rw.drawing import STANDS_FOR, Drawing
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.history import History
 from fairseq_l2rw.meta import MetaGradient
@@ -58,6 +59,7 @@ class Reweighting:
         dev: batches of the trusted split; None for a weighting that wants none.
         vocabulary: size of the target dictionary.
         state: what :meth:`state_dict` gave in the run that is being resumed.
+        drawing: is told the weights, if they decide how often sentences come up.
     """
 
     def __init__(
@@ -69,11 +71,12 @@ class Reweighting:
         dev: DevStream | None,
         vocabulary: int,
         state: dict[str, Any] | None = None,
+        drawing: Drawing | None = None,
     ) -> None:
         self.cfg, self.model, self.criterion = cfg, model, criterion
         self.device = next(model.parameters()).device
         self.weighting = weighting.to(self.device)
-        self.dev = dev
+        self.dev, self.drawing = dev, drawing
         self.history = History().to(self.device)
         self.observer = Observer(
             cfg.weight_unit, criterion.padding_idx, criterion.sentence_avg, self.history
@@ -159,7 +162,8 @@ class Reweighting:
         # the last bit.
         sentences = len(sample["target"])
         plain_size = sentences if self.criterion.sentence_avg else sample["ntokens"]
-        return Weights(given, plain_size if plain else given @ seen.sizes)
+        as_ever = plain and STANDS_FOR not in sample
+        return Weights(given, plain_size if as_ever else given @ seen.sizes)
 
     def _moment(self, update: int) -> Moment:
         """Progress is the fraction of training done, by whichever bound ends it first."""
@@ -189,6 +193,12 @@ class Reweighting:
             self._look_at_dev(update, optimizer, self.dev)
         real = [b for b in update.batches if not b.dummy]
         self.history.add([b.seen for b in real], total)
+        if self.drawing is not None:
+            nothing = torch.zeros(0, dtype=torch.int64)
+            self.drawing.note(
+                torch.cat([nothing, *(b.seen.ids.cpu() for b in real)]),
+                torch.cat([nothing.float(), *(b.given.float().cpu() for b in real)]),
+            )
         given = [b.given for b in real] or [update.batches[0].given[:0]]
         log_weights(torch.cat(given), torch.stack([b.fallback for b in update.batches]).sum())
         if self.recording is not None:

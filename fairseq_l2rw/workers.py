@@ -23,12 +23,18 @@ def largest(local: Tensor) -> Tensor:
 
 def gathered(local: Any) -> list[Any]:
     """What all workers gave, on the first; nothing on the others. Every worker must call it."""
+    found = everywhere(local)
+    return found if rank() == 0 else []
+
+
+def everywhere(local: Any) -> list[Any]:
+    """What all workers gave, on each of them, in their order. Every worker must call it."""
     if not distributed.is_initialized() or distributed_utils.get_data_parallel_world_size() == 1:
         return [local]
     group = distributed_utils.get_data_parallel_group()
     found: list[Any] = [None] * distributed_utils.get_data_parallel_world_size()
     distributed.all_gather_object(found, local, group=group)
-    return found if rank() == 0 else []
+    return found
 
 
 def _reduced(local: Tensor, operation: str) -> Tensor:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from students import batch, criterion, pairs, plain_criterion, student
 
+from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.reweighting import Weights
 
@@ -35,7 +36,8 @@ class Given:
             w = torch.cat([torch.tensor(self.weights[i], dtype=torch.float64) for i in ids])
             return Weights(w, w.sum())
         w = torch.as_tensor(self.weights, dtype=torch.float64)[ids]
-        return Weights(w, w @ sample["target"].ne(1).sum(1).double())
+        sizes = sample["target"].ne(1).sum(1) * sample.get(STANDS_FOR, 1.0)
+        return Weights(w, w @ sizes.double())
 
 
 def normalised_gradient(model, sample, rule):
@@ -63,6 +65,18 @@ def test_a_weight_of_k_is_the_sentence_k_times_and_0_is_without_it(copies):
     weighted = normalised_gradient(model, batch(samples), criterion(Given(copies)))
     plain = normalised_gradient(model, batch(repeated), plain_criterion())
     torch.testing.assert_close(weighted, plain, rtol=1e-9, atol=1e-12)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(1, 3), min_size=5, max_size=5))
+def test_a_drawn_sentence_counts_for_as_many_as_it_stands_for(copies):
+    model, samples, weights = student(), pairs(5), [0.5, 2.0, 0.0, 1.0, 3.0]
+    repeated = [s for s, k in zip(samples, copies, strict=True) for _ in range(k)]
+    every = normalised_gradient(model, batch(repeated), criterion(Given(weights)))
+    drawn = batch(samples)
+    drawn[STANDS_FOR] = torch.tensor(copies)[drawn["id"]].double()
+    found = normalised_gradient(model, drawn, criterion(Given(weights)))
+    torch.testing.assert_close(found, every, rtol=1e-9, atol=1e-12)
 
 
 @settings(deadline=None, max_examples=10)

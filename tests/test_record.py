@@ -7,7 +7,7 @@ from fairseq_l2rw.record import SCHEMA, WeightRecord
 
 
 def add(writer, update, epoch=1, n=2, tokens=None):
-    writer.add([(update, epoch, 10 * update + i, 0.5, 1.0, 0.25, 7, tokens) for i in range(n)])
+    writer.add([(update, epoch, 10 * update + i, 0.5, 2.0, 1.0, 0.25, 7, tokens) for i in range(n)])
 
 
 def updates(folder):
@@ -22,8 +22,8 @@ def test_rows_come_back_as_they_were_given(tmp_path):
     table = pq.read_table(tmp_path)
     assert table.schema.equals(SCHEMA)
     assert table.to_pylist()[1] == {
-        "update": 3, "epoch": 2, "id": 31, "weight": 0.5, "loss": 1.0, "signal": 0.25, "length": 7,
-        "token_weights": [0.25, 0.75],
+        "update": 3, "epoch": 2, "id": 31, "weight": 0.5, "stands_for": 2.0, "loss": 1.0,
+        "signal": 0.25, "length": 7, "token_weights": [0.25, 0.75],
     }  # fmt: skip
     assert table.to_pylist()[2]["token_weights"] is None
 

@@ -68,7 +68,17 @@ def deep(data, tmp_path_factory):
 def deep_flags(out, *flags):
     return [
         *(*OURS, "--weighting", "deep", "--weights-dir", out / "weights", "--save-dir", out),
-        *("--max-update", 40, "--save-interval-updates", 5, "--keep-interval-updates", 1, *flags),
+        *(
+            "--draw-at-least",
+            0.2,
+            "--max-update",
+            40,
+            "--save-interval-updates",
+            5,
+            "--keep-interval-updates",
+            1,
+            *flags,
+        ),
     ]
 
 
@@ -129,7 +139,22 @@ def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_bits(data, deep, 
     state = whole["extra_state"]["L2RWTranslationTask"]
     assert same(state, again["extra_state"]["L2RWTranslationTask"])
     assert state["weighting"] and state["meta"]["mean"] and state["dev"]["iterations_in_epoch"] >= 0
+    assert same(*(c["extra_state"]["train_iterator"] for c in (whole, again)))
     assert rows(deep[0]).equals(rows(tmp_path))
+
+
+def test_an_epoch_holds_a_sentence_as_often_as_its_last_weight_says(deep):
+    """And in a fifth of the cases at least, as the flag asks."""
+    table = rows(deep[0]).to_pylist()
+    last: dict[int, dict[int, float]] = {}
+    for row in table:
+        last.setdefault(row["epoch"], {})[row["id"]] = row["weight"]
+    epochs = sorted(last)
+    assert len(last[epochs[0]]) == 150 and any(len(last[e]) < 130 for e in epochs[1:-1])
+    for row in table:
+        before = [last[e][row["id"]] for e in epochs if e < row["epoch"] and row["id"] in last[e]]
+        chance = min(max(before[-1], 0.2), 1.0) if before else 1.0
+        assert row["stands_for"] == pytest.approx(1 / chance, rel=1e-5)
 
 
 REWIND = ["--meta-trajectory", "rewind", "--meta-dropout", "replay"]

@@ -11,6 +11,7 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
 )
 from torch import Tensor
 
+from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.observation import rows
 
@@ -69,7 +70,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             net_output = model(**sample["net_input"])
         tokens = self.token_losses(model, net_output, sample)
         weights = self.task.reweighting.weigh(sample, states, tokens)
-        loss = (weights.values * rows(tokens.loss, tokens.real, self.unit)).sum()
+        loss = (weights.values * self._rows(tokens.loss, tokens.real, sample)).sum()
         logging_output = {
             "loss": loss.detach(),
             "nll_loss": tokens.nll.detach().sum(),
@@ -99,7 +100,13 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
         loss, _ = self._smoothed(lprobs, target)
         n = len(sample["target"])
-        return rows(loss.view(n, -1), target.view(n, -1).ne(self.padding_idx), self.unit)
+        return self._rows(loss.view(n, -1), target.view(n, -1).ne(self.padding_idx), sample)
+
+    def _rows(self, losses: Tensor, real: Tensor, sample: dict[str, Any]) -> Tensor:
+        """Losses of what gets a weight, as often as each stands for others: (N, T) to (rows,)."""
+        if STANDS_FOR in sample:
+            losses = losses * sample[STANDS_FOR].to(losses).unsqueeze(1)
+        return rows(losses, real, self.unit)
 
     def _smoothed(self, lprobs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return label_smoothed_nll_loss(

@@ -11,6 +11,7 @@ from fairseq_l2rw import weighting
 from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
 from fairseq_l2rw.dev import DevStream
+from fairseq_l2rw.drawing import STANDS_FOR, Drawing, DrawnBatches
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.optimizers import check_optimizer
 from fairseq_l2rw.reweighting import Reweighting
@@ -29,6 +30,7 @@ class L2RWTranslationTask(TranslationTask):
         super().__init__(cfg, src_dict, tgt_dict)
         check(cfg)
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
+        self._drawing: Drawing | None = None  # from the first training batches on
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
         self._restored: dict[str, Any] | None = None
 
@@ -62,7 +64,14 @@ class L2RWTranslationTask(TranslationTask):
         wants_dev = rule.learns or rule.reads_alignment or rule.learns_from_dev
         dev = self._dev_stream(model) if wants_dev else None
         return Reweighting(
-            self.cfg, model, rule, self._criterion, dev, len(self.tgt_dict), self._restored
+            self.cfg,
+            model,
+            rule,
+            self._criterion,
+            dev,
+            len(self.tgt_dict),
+            self._restored,
+            self._drawing,
         )
 
     def _dev_stream(self, model: Any) -> DevStream:
@@ -83,7 +92,8 @@ class L2RWTranslationTask(TranslationTask):
 
         fairseq makes the batches of a static dataset once, with the seed of the epoch in which the
         process starts, and keeps them for later epochs: a run resumed in another epoch would group
-        sentences differently. Here they are always those of the first epoch.
+        sentences differently. Here they are always those of the first epoch, unless weights decide
+        which sentences an epoch holds.
         """
         epoch = kwargs.get("epoch", 1)
         kept = not (kwargs.get("disable_iterator_cache") or kwargs.get("update_epoch_batch_itr"))
@@ -92,7 +102,19 @@ class L2RWTranslationTask(TranslationTask):
         batches = super().get_batch_iterator(dataset, *args, **{**kwargs, "epoch": 1})
         dataset.set_epoch(epoch)
         batches.epoch = epoch
+        if self._draws and dataset is self.datasets.get(self.cfg.train_subset):
+            names = ("max_tokens", "max_sentences", "required_batch_size_multiple")
+            bounds = {name: kwargs[name] for name in names if name in kwargs}
+            self._drawing = Drawing(len(dataset), self.cfg.draw_at_least, self.cfg.seed)
+            batches = DrawnBatches(
+                batches, self._drawing, lambda indices: dataset.batch_by_size(indices, **bounds)
+            )
+            self.dataset_to_epoch_iter[dataset] = batches
         return batches
+
+    @property
+    def _draws(self) -> bool:
+        return weighting.find(self.cfg.weighting).draws and self.cfg.draw_at_least < 1
 
     def train_step(
         self,
@@ -107,6 +129,8 @@ class L2RWTranslationTask(TranslationTask):
         """Forward, weigh, backward over a sub-batch."""
         assert self.reweighting is not None  # begin_epoch comes first
         self.reweighting.begin(optimizer, update_num, dummy=ignore_grad)
+        if self._drawing is not None:
+            sample = {**sample, STANDS_FOR: self._drawing.stands_for(sample["id"])}
         return super().train_step(
             sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
         )

@@ -20,6 +20,7 @@ class Teacher(Weighting):
 
     units = ("sentence", "token")
     learns = True
+    draws = True
 
     def __init__(self, cfg: Any, reads: Sequence[str]) -> None:
         super().__init__(cfg)

@@ -1,0 +1,113 @@
+"""Which sentences an epoch holds: each with the probability of its weight.
+
+A sentence that hardly counts costs as much time as any other. So an epoch holds sentence i with
+probability p_i, and there it stands for 1/p_i sentences: its loss and its size n_i count as often,
+and every sum over the training set keeps its expectation.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from fairseq.data.iterators import EpochBatchIterator
+from torch import Tensor
+
+from fairseq_l2rw.workers import everywhere
+
+#: What a sample says of its sentences: how many each stands for, shape (N,).
+STANDS_FOR = "stands_for"
+
+
+class Drawing:
+    """The probability with which each training sentence is drawn, renewed every epoch.
+
+    It is the last weight that the sentence was given, within [least, 1], and 1 before there is one.
+
+    Args:
+        sentences: number of sentences in the training split.
+        least: smallest probability, so that every sentence is judged again some day.
+        seed: of the draws.
+    """
+
+    def __init__(self, sentences: int, least: float, seed: int) -> None:
+        self.least, self.seed = least, seed
+        self.weights = torch.ones(sentences)  # the last that each was given
+        self.chance = torch.ones(sentences)  # of each in the epoch below
+        self.epoch = 0
+
+    def drawn(self, epoch: int) -> np.ndarray:
+        """Which sentences ``epoch`` holds, shape (sentences,), bool; the same when asked again."""
+        if epoch != self.epoch:
+            self.chance = self.weights.clamp(self.least, 1.0)
+            self.epoch = epoch
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        held = torch.rand(len(self.chance), generator=generator) < self.chance
+        return held.numpy()
+
+    def note(self, ids: Tensor, weights: Tensor) -> None:
+        """Remember the weights of an update; every worker must call it.
+
+        Args:
+            ids: of sentences, shape (N,); of a sentence whose tokens have weights once a token.
+            weights: shape (N,); of tokens their mean counts.
+        """
+        for rows, values in everywhere((ids.cpu(), weights.float().cpu())):
+            found, place, times = rows.unique(return_inverse=True, return_counts=True)
+            sums = torch.zeros(len(found)).index_add_(0, place, values)
+            self.weights[found] = sums / times
+
+    def stands_for(self, ids: Tensor) -> Tensor:
+        """How many sentences each of the drawn ones stands for, shape (N,)."""
+        return (1 / self.chance[ids.cpu()]).to(ids.device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides this epoch's draws and the next one's."""
+        return {"weights": self.weights, "chance": self.chance, "epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore :meth:`state_dict`."""
+        self.weights, self.chance = state["weights"].clone(), state["chance"].clone()
+        self.epoch = state["epoch"]
+
+
+class DrawnBatches(EpochBatchIterator):
+    """fairseq's iterator, over batches that are made anew of what each epoch holds.
+
+    Args:
+        whole: the iterator over all sentences.
+        drawing: says what an epoch holds.
+        make_batches: groups indices, in the order of ``whole``, into batches.
+    """
+
+    _SAME = (
+        *("dataset", "collate_fn", "seed", "num_shards", "shard_id", "num_workers", "epoch"),
+        *("buffer_size", "timeout", "disable_shuffling", "skip_remainder_batch"),
+        *("grouped_shuffling", "reuse_dataloader", "persistent_workers"),
+    )
+
+    def __init__(
+        self,
+        whole: EpochBatchIterator,
+        drawing: Drawing,
+        make_batches: Callable[[np.ndarray], Sequence[Any]],
+    ) -> None:
+        indices = np.concatenate([np.asarray(batch) for batch in whole.frozen_batches])
+
+        def batches(dataset: Any, epoch: int) -> Sequence[Any]:
+            held = drawing.drawn(epoch)[indices]
+            return make_batches(indices[held] if held.any() else indices)
+
+        super().__init__(batch_sampler=batches, **{n: getattr(whole, n) for n in self._SAME})
+        self.drawing = drawing
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position, and what decides the draws."""
+        return {**super().state_dict(), "drawing": self.drawing.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in the middle of an epoch that holds the same sentences."""
+        if "drawing" in state_dict:
+            self.drawing.load_state_dict(state_dict["drawing"])
+        self._frozen_batches = None
+        super().load_state_dict(state_dict)
