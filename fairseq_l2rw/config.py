@@ -14,7 +14,7 @@ from omegaconf import II
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import METHODS
 from fairseq_l2rw.weighting import find, names, option, parsed
-from fairseq_l2rw.weighting.heads import HEADS
+from fairseq_l2rw.weighting.heads import HEADS, SOURCES
 
 
 @dataclass
@@ -120,7 +120,7 @@ class TeacherConfig(FairseqDataclass):
     teacher_hidden_size: int = option(64, "hidden units of --teacher-head mlp")
     teacher_lr: float = option(1e-3, "Adam's learning rate for --teacher-head mlp")
     teacher_memory: int = option(
-        500,
+        100,
         "meta-gradients that the teacher's moments of features remember (exponential forgetting)",
     )
     teacher_ridge: float = option(
@@ -128,6 +128,12 @@ class TeacherConfig(FairseqDataclass):
         "ridge penalty of --teacher-head least-squares, in units of a feature's variance and per "
         "feature of its part (surface information, internal states), so that either part is "
         "expected to explain as much as the other",
+    )
+    teacher_learns_from: str = option(
+        "gradient,looks",
+        "what --teacher-head least-squares learns from, separated by commas: 'gradient' (the "
+        "meta-gradient: which pairs would lower the dev loss), 'looks' (the density ratio: which "
+        "training pairs look to the student like trusted ones); of both, a pair must pass both",
     )
     teacher_sharpness: float = option(
         3.0,
@@ -188,6 +194,7 @@ def check(cfg: L2RWTranslationConfig) -> None:
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
     _some_of("--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder"])
+    _some_of("--teacher-learns-from", cfg.teacher_learns_from, list(SOURCES))
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
         _at_least(1, flag, getattr(cfg, flag))
     for flag in ("weighting_warmup", "teacher_ridge", "teacher_sharpness", "teacher_lr"):

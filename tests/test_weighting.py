@@ -23,6 +23,7 @@ OPTIONS = {
     "teacher_ridge": 0.1,
     "teacher_sharpness": 3.0,
     "teacher_tolerance": 1.5,
+    "teacher_learns_from": "gradient,looks",
     "teacher_reads": "surface,encoder,decoder",
     "seed": 1,
     "weighting_options": "",
@@ -147,9 +148,14 @@ def test_mlp_meta_gradient_agrees_with_central_differences():
 
 
 def test_least_squares_is_the_ridge_regression_written_out():
-    """Two parts of 2 and 4 features, and the comparison with the trusted pairs' scores."""
+    """Two parts of 2 and 4 features; both regressions, compared with trusted pairs, multiplied."""
     teacher = weighting.build(
-        options(teacher_memory=1e12, teacher_ridge=0.1, teacher_tolerance=2.0)
+        options(
+            teacher_memory=1e12,
+            teacher_ridge=0.1,
+            teacher_learns_from="looks gradient",
+            teacher_tolerance=2.0,
+        )
     )
     torch.manual_seed(0)
     x, y = torch.randn(40, 6).double(), torch.randn(40).double()
@@ -161,21 +167,27 @@ def test_least_squares_is_the_ridge_regression_written_out():
     y = (y / ((n * y.square()).sum() / n.sum()).sqrt()).clamp(-3, 3)
     mean = (n @ x) / n.sum()
     deviation = ((n @ (x - mean).square()) / n.sum()).sqrt()
-    z = (x - mean) / deviation
+    z, theirs = (x - mean) / deviation, (trusted - mean) / deviation
     ridge = torch.tensor([0.2, 0.2, 0.4, 0.4, 0.4, 0.4]).double()
     normal = z.T @ (n.unsqueeze(1) * z) / n.sum() + ridge.diag()
-    solution = torch.linalg.solve(normal, z.T @ (n * (y - (n @ y) / n.sum())) / n.sum())
-    score, anchor = z @ solution, (trusted - mean) / deviation @ solution
-    middle = (m @ anchor) / m.sum()
-    distance = (score - middle) / ((m @ (anchor - middle).square()) / m.sum()).sqrt()
-    expected = torch.sigmoid(3 * (distance + 2)) / torch.sigmoid(torch.tensor(6.0))
+    gradient = z.T @ (n * (y - (n @ y) / n.sum())) / n.sum()
+    looks = (m @ theirs) / m.sum()
+
+    def passed(target):
+        solution = torch.linalg.solve(normal, target)
+        score, anchor = z @ solution, theirs @ solution
+        middle = (m @ anchor) / m.sum()
+        distance = (score - middle) / ((m @ (anchor - middle).square()) / m.sum()).sqrt()
+        return torch.sigmoid(3 * (distance + 2)) / torch.sigmoid(torch.tensor(6.0))
+
+    expected = passed(gradient) * passed(looks)
     torch.testing.assert_close(teacher(seen), expected.double(), rtol=1e-5, atol=1e-6)
 
 
 def test_many_states_do_not_drown_the_surface():
     """The loss says all, every one of 200 states says nothing; half as many pairs as states."""
     generator = torch.Generator().manual_seed(0)
-    teacher = weighting.build(options())
+    teacher = weighting.build(options(teacher_learns_from="gradient"))
     fresh = torch.randn(400, 202, generator=generator)
     x = torch.randn(100, 202, generator=generator)
     noise = 2 * torch.randn(100, generator=generator)
@@ -197,9 +209,10 @@ def spoilt_pairs(generator, share, pairs=400):
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_any_share_of_spoilt_pairs_is_weighed_down(share):
+@pytest.mark.parametrize("sources", ["gradient", "looks", "gradient,looks"])
+def test_any_share_of_spoilt_pairs_is_weighed_down(sources, share):
     generator = torch.Generator().manual_seed(0)
-    teacher = weighting.build(options())
+    teacher = weighting.build(options(teacher_learns_from=sources))
     for _ in range(40):
         train, _, signal, trusted = spoilt_pairs(generator, share)
         teacher.learn_from_dev(observation(trusted))
@@ -208,6 +221,18 @@ def test_any_share_of_spoilt_pairs_is_weighed_down(share):
     weights = teacher(observation(train))
     assert weights[~spoilt].mean() > 0.85
     assert weights[spoilt].mean() < 0.1
+
+
+def test_looks_tell_spoilt_pairs_while_the_gradient_says_nothing():
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options())
+    for _ in range(40):
+        train, _, signal, trusted = spoilt_pairs(generator, 0.5)
+        teacher.learn_from_dev(observation(trusted))
+        teacher.learn([Signal(observation(train), torch.randn_like(signal))], local)
+    train, spoilt, *_ = spoilt_pairs(generator, 0.5)
+    weights = teacher(observation(train))
+    assert weights[spoilt].mean() < 0.1 * weights[~spoilt].mean()
 
 
 def test_clean_pairs_keep_their_weights():
@@ -220,7 +245,7 @@ def test_clean_pairs_keep_their_weights():
         teacher.learn([Signal(observation(train), signal)], local)
     weights = teacher(observation(train))
     ess = weights.sum().square() / (len(weights) * weights.square().sum())
-    assert ess > 0.9
+    assert ess > 0.85
 
 
 def test_trusted_pairs_are_judged_as_the_student_of_today_sees_them():

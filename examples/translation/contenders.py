@@ -33,6 +33,10 @@ class Contender:
         return "loss" in self.selection
 
 
+def _reading(parts: str) -> Contender:
+    return Contender(f"deep; reads {parts} only", "deep", extra=("--teacher-reads", parts))
+
+
 # What every run is compared with, and what none can be expected to beat.
 BASELINE, ORACLE = "uniform", "oracle"
 CONTENDERS = {
@@ -50,5 +54,16 @@ CONTENDERS = {
     "mwnet": Contender("network of the loss", "mwnet"),
     "lilaw": Contender("three scalars", "lilaw"),
     "surface": Contender("teacher on surface information", "surface"),
-    "deep": Contender("teacher on internal states, too", "deep"),
+    "deep": Contender("teacher on surface information and internal states", "deep"),
+    # What of it matters.
+    "deep_all": Contender(
+        "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
+    ),
+    "deep_mlp": Contender("deep; the published form", "deep", extra=("--teacher-head", "mlp")),
+    "deep_states": _reading("encoder,decoder"),
+    "deep_encoder": _reading("encoder"),
+    "deep_decoder": _reading("decoder"),
+    "deep_below": Contender(
+        "deep; also the layers below the last", "deep", extra=("--teacher-depth", "2")
+    ),
 }

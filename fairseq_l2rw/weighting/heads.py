@@ -1,7 +1,7 @@
 """Heads of a teacher: how features become a weight, and how that map learns.
 
 Both learn from the exact derivative of the dev loss by each weight; they differ in how they descend
-along it.
+along it, and in what else they take from the trusted pairs.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +18,8 @@ from fairseq_l2rw.weighting.seeded import seeded
 
 #: Gives the features of what was seen, part by part, shapes (N, F).
 Read = Callable[[Observation], Sequence[Tensor]]
+#: What a teacher can learn from: the meta-gradient, and what trusted pairs look like.
+SOURCES = ("gradient", "looks")
 #: Meta-gradients after which the trusted pairs' own scores are mostly forgotten. Scores move with
 #: the student, and pairs are compared with the trusted pairs as the student of today sees them.
 _ANCHOR_MEMORY = 30
@@ -63,23 +65,30 @@ class Head(nn.Module):
 
 
 class LeastSquaresHead(Head):
-    """A linear score, solved in closed form from the meta-gradient.
+    """Linear scores, solved in closed form from two things that the trusted pairs say.
 
-    The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
-    states are strongly correlated. Solving it against the features' covariance instead of stepping
-    along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
-    x_i", with every sentence counted by its tokens and earlier meta-gradients forgotten
-    exponentially.
+    *Their gradient.* The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly
+    conditioned: pooled states are strongly correlated. Solving it against the features' covariance
+    C instead of stepping along it is one Newton step of the least-squares problem "predict
+    -dL_dev/dw_i per token from x_i", with every sentence counted by its tokens and earlier
+    meta-gradients forgotten exponentially.
+
+    *Their looks.* The density ratio of trusted to training pairs, the weight under which training
+    pairs would be distributed like trusted ones, is estimated by least squares on the same
+    features (unconstrained least-squares importance fitting): the target is E_trusted[x] -
+    E_train[x]. It tells bad pairs while the student is so new that any gradient helps, and does not
+    fade once the student has stopped fitting them.
 
     *Ridge.* Features are standardised. A part (surface information, internal states) of F features
     is penalised by ridge * F each, so that every part is expected to explain equally much, however
     many numbers it has: hundreds of states would otherwise drown the dozen surface features, of
     which the loss alone says more than any state.
 
-    *Weight.* A score z says how a pair compares with the trusted pairs' own scores of late, of
-    mean m and standard deviation d:
+    *Weight.* Either score z says how a pair compares with the trusted pairs' own scores of late,
+    of mean m and standard deviation d, and a pair must pass both to count:
 
-        w = sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness tolerance),
+        w = product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
+        tolerance),
 
     so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
     and any share of noise can be weighed down.
@@ -92,24 +101,30 @@ class LeastSquaresHead(Head):
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
-        # Of training pairs and what the gradient says of them, and of trusted pairs.
-        self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
-        self.trusted = Moments(decay=1.0 - 1.0 / _ANCHOR_MEMORY)
-        self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
-        self.register_buffer("offset", torch.zeros((), dtype=torch.float64))
+        self.sources = [
+            s for s in SOURCES if s in cfg.teacher_learns_from.replace(",", " ").split()
+        ]
+        decay = 1.0 - 1.0 / cfg.teacher_memory
+        self.moments = Moments(decay)  # of training pairs and what the gradient says of them
+        self.trusted = Moments(decay)
+        self.anchor = Moments(decay=1.0 - 1.0 / _ANCHOR_MEMORY)  # of trusted pairs of late
+        self.register_buffer("slope", torch.zeros(0, len(self.sources), dtype=torch.float64))
+        self.register_buffer("offset", torch.zeros(len(self.sources), dtype=torch.float64))
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        score = self._score(features.double())
-        top = torch.sigmoid(score.new_tensor(self.sharpness * self.tolerance))
-        return (torch.sigmoid(self.sharpness * (score + self.tolerance)) / top).to(features)
+        scores = self._scores(features.double())
+        top = torch.sigmoid(scores.new_tensor(self.sharpness * self.tolerance))
+        passed = torch.sigmoid(self.sharpness * (scores + self.tolerance)) / top
+        return passed.prod(1).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Add trusted pairs to their moments; :meth:`learn` uses them."""
         x, sizes = self.features(seen).double(), seen.sizes.double()
-        self.trusted.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
+        for moments in (self.trusted, self.anchor):
+            moments.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
         return {}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
@@ -119,23 +134,33 @@ class LeastSquaresHead(Head):
         # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
         # far out would otherwise decide alone.
         y = (y / (squared[0] / squared[1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
-        found = _correlation(self._score(x), y, sizes, total)
+        scores = self._scores(x)
         self.moments.add(x, y, sizes, total)
         self._solve([part.shape[1] for part in self.read(signals[0].seen)])
-        return {} if found is None else {"teacher_correlation": found}
+        found = {
+            f"teacher_{source}": _correlation(score, y, sizes, total)
+            for source, score in zip(self.sources, scores.T, strict=True)
+        }
+        return {name: value for name, value in found.items() if value is not None}
 
-    def _score(self, x: Tensor) -> Tensor:
-        """How many standard deviations of trusted pairs above their mean, shape (N,)."""
-        return x.new_zeros(len(x)) if self.slope.numel() == 0 else x @ self.slope + self.offset
+    def _scores(self, x: Tensor) -> Tensor:
+        """How many standard deviations of trusted pairs above their mean, shape (N, sources)."""
+        if self.slope.numel() == 0:
+            return x.new_zeros(len(x), len(self.sources))
+        return x @ self.slope + self.offset
 
     def _solve(self, widths: Sequence[int]) -> None:
-        _, deviation, _ = self.moments.scale()
-        correlation, target = self.moments.regression()
-        penalty = torch.cat([target.new_full((width,), self.ridge * width) for width in widths])
-        slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
+        mean, deviation, varies = self.moments.scale()
+        correlation, gradient = self.moments.regression()
         # Without trusted pairs, training pairs are compared with each other.
-        centre, covariance = (self.trusted if self.trusted.width > 0 else self.moments).centre()
-        spread = (slope @ covariance @ slope).clamp(min=0).sqrt()
+        there = self.trusted.width > 0
+        theirs, _ = (self.trusted if there else self.moments).centre()
+        targets = {"gradient": gradient, "looks": (theirs - mean) / deviation * varies}
+        target = torch.stack([targets[source] for source in self.sources], dim=1)
+        penalty = torch.cat([mean.new_full((width,), self.ridge * width) for width in widths])
+        slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation.unsqueeze(1)
+        centre, covariance = (self.anchor if there else self.moments).centre()
+        spread = torch.einsum("fk,fg,gk->k", slope, covariance, slope).clamp(min=0).sqrt()
         # Nothing learnt (a constant signal) leaves every weight at 1.
         self.slope = torch.where(spread > 0, slope / spread, 0.0)
         self.offset = -(centre @ self.slope)
