@@ -23,6 +23,7 @@ SURFACE = (
     "log_source_length",
     "log_target_length",
     "log_length_ratio",  # log(target / source)
+    "squared_log_length_ratio",  # so that a linear score can find either end of it suspicious
     "progress",  # fraction of training done
     "train_accuracy",  # fraction of training tokens predicted right in recent updates
     "dev_loss",  # per token, of the last dev batch (0 before the first)
@@ -163,6 +164,7 @@ class Observer:
             "log_source_length": source,
             "log_target_length": target,
             "log_length_ratio": target - source,
+            "squared_log_length_ratio": (target - source).square(),
             "progress": constant * moment.progress,
             "train_accuracy": constant * self.history.accuracy(),
             "dev_loss": constant * moment.dev_loss,

@@ -55,6 +55,8 @@ def test_the_surface_has_lengths_progress_and_dev_loss():
     target = sample["target"].ne(1).sum(1).double().log()
     torch.testing.assert_close(seen.column("log_source_length"), source)
     torch.testing.assert_close(seen.column("log_length_ratio"), target - source)
+    square = seen.column("squared_log_length_ratio")
+    torch.testing.assert_close(square, (target - source).square())
     assert seen.surface.shape == (5, len(SURFACE))
     assert seen.column("progress").tolist() == [0.25] * 5
     assert seen.column("dev_loss").tolist() == [1.5] * 5

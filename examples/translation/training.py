@@ -62,7 +62,7 @@ CONFIGS = {
         learning_rate=3e-3,
         warmup=300,
         meta_max_tokens=4096,
-        weighting_warmup=400,
+        weighting_warmup=200,
         cpu=False,
     ),
     # 9,526 sentences of talks.
