@@ -144,8 +144,8 @@ def use_cpu(config: Config) -> bool:
 def model_flags(config: Config) -> list[str]:
     """Return the flags of a small transformer with one embedding matrix.
 
-    Layers normalise their input: with noisy data a student that normalises its output takes three
-    times as long until it attends to the source, and until then nothing tells a bad pair.
+    Layers normalise their input: such a student attends to the source sooner, and until it does
+    nothing tells a misaligned pair.
     """
     flags = ["--arch", "transformer", "--share-all-embeddings", "--activation-fn", "relu"]
     for side in ("encoder", "decoder"):
