@@ -282,7 +282,7 @@ def test_auc_and_means_come_from_the_last_weight_of_every_sentence(tmp_path: Pat
     first = [(1, 2, 9.0), (1, 3, 9.0), (1, 4, 0.0)]
     last = [(2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75), (2, 3, 0.25)]
     write_weights(tmp_path / "weights", first + last)
-    rows = score.latest(weights.read_weights(tmp_path / "weights"))
+    rows = weights.read_weights(tmp_path / "weights").latest()
     auc = score.auc_per_kind(rows.weight, rows.kinds(labels))
     assert auc == {"short": 0.75, "untranslated": 1.0}
     assert score.mean_per_kind(rows.weight, rows.kinds(labels)) == {
@@ -372,7 +372,7 @@ def test_the_picture_shows_the_quartiles_of_each_epoch() -> None:
     epoch = np.repeat([1, 2], 5)
     given = np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0])
     values = weights.Weights(epoch, epoch, np.arange(10), given, given, given)
-    panel = picture.Panel("x", values, np.array(["clean"] * 10))
+    panel = picture.Panel("x", values, ["clean"] * 10)
     epochs, steps_found = picture.quartiles(panel, "clean")
     assert epochs.tolist() == [1, 2]
     assert steps_found.tolist() == [[1, 2, 3], [5, 5, 5]]

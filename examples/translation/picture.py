@@ -18,33 +18,36 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Panel:
-    """The weights of one run and the kind of every row."""
+    """The weights of one run and what kind every sentence is of."""
 
     name: str
     weights: Weights
-    kind: Array
+    labels: Sequence[str]
+
+    @property
+    def kind(self) -> Array:
+        """The kind of every row."""
+        return self.weights.kinds(self.labels)
 
 
 def kind_order(panels: Sequence[Panel]) -> list[str]:
     """Return all kinds, clean first."""
-    names = {name for panel in panels for name in np.unique(panel.kind).tolist()}
+    names = {name for panel in panels for name in panel.labels}
     return sorted(names, key=lambda name: (name != CLEAN, name))
 
 
 def quartiles(panel: Panel, kind: str) -> tuple[Array, Array]:
     """Return the epochs and, per epoch, the quartiles (25, 50, 75%) of the weights of a kind."""
-    rows = panel.kind == kind
-    epochs = np.unique(panel.weights.epoch[rows])
-    steps = [
-        np.percentile(panel.weights.weight[rows & (panel.weights.epoch == epoch)], (25, 50, 75))
-        for epoch in epochs
-    ]
+    of_kind = panel.weights.take(panel.kind == kind)
+    epochs = np.unique(of_kind.epoch)
+    steps = [np.percentile(of_kind.weight[of_kind.epoch == e], (25, 50, 75)) for e in epochs]
     return epochs, np.array(steps).reshape(-1, 3)
 
 
 def _spread(axes: Any, panel: Panel, kinds: Sequence[str]) -> None:
-    last = panel.weights.epoch == panel.weights.epoch.max()
-    groups = [panel.weights.weight[last & (panel.kind == kind)] for kind in kinds]
+    last = panel.weights.latest()
+    kind_of = last.kinds(panel.labels)
+    groups = [last.weight[kind_of == kind] for kind in kinds]
     labels = [f"{kind} ({len(group):,})" for kind, group in zip(kinds, groups, strict=True)]
     drawn = axes.boxplot(
         groups,
@@ -59,7 +62,7 @@ def _spread(axes: Any, panel: Panel, kinds: Sequence[str]) -> None:
         box.set(facecolor=colour, edgecolor=colour)
     axes.set_yticks(range(1, len(kinds) + 1), labels)
     axes.invert_yaxis()
-    axes.set_title(f"{panel.name}: last epoch")
+    axes.set_title(f"{panel.name}: last weight of every sentence")
     axes.set_xlabel("weight (box: middle half, line: median, whiskers: 5-95%)")
 
 

@@ -88,7 +88,7 @@ def panels(folders: Sequence[Path]) -> list[Panel]:
         labels = folder / LABELS
         if (folder / "weights").exists() and labels.exists():
             weights = read_weights(folder / "weights")
-            found.append(Panel(folder.name, weights, weights.kinds(read_lines(labels))))
+            found.append(Panel(folder.name, weights, read_lines(labels)))
     return found
 
 

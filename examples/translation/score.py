@@ -56,16 +56,6 @@ def quality(translations: Sequence[str], references: Sequence[str]) -> Quality:
     )
 
 
-def latest(weights: Weights) -> Weights:
-    """Return the last weight that every sentence was given: those of a trained teacher.
-
-    Where training ends with an epoch, they are its weights.
-    """
-    newest_first = np.argsort(-weights.update, kind="stable")
-    _, place = np.unique(weights.id[newest_first], return_index=True)
-    return weights.take(newest_first[place])
-
-
 def auc_per_kind(values: Array, kind: Array) -> dict[str, float]:
     """Return, per kind of noise, how often a clean sentence has the larger value (0.5: chance).
 
@@ -187,7 +177,7 @@ def weight_scores(job: Run) -> dict[str, Any]:
         return {"auc": {}, "mean_weight": {}, "course": {}}
     shutil.copyfile(labels, job.out / LABELS)  # the report then needs the run only
     weights, names = read_weights(job.weights), read_lines(labels)
-    last = latest(weights)
+    last = weights.latest()
     kind = last.kinds(names)
     return {
         "auc": auc_per_kind(last.weight, kind),

@@ -29,6 +29,15 @@ class Weights:
         """Return some of the rows."""
         return Weights(*(getattr(self, column.name)[rows] for column in fields(self)))
 
+    def latest(self) -> Weights:
+        """Return the last row of every sentence: its weight by the trained teacher.
+
+        An epoch need not hold every sentence.
+        """
+        newest_first = np.argsort(-self.update, kind="stable")
+        _, place = np.unique(self.id[newest_first], return_index=True)
+        return self.take(newest_first[place])
+
     def kinds(self, labels: Sequence[str]) -> Array:
         """Return the label of every row's sentence."""
         if len(self.id) and int(self.id.max()) >= len(labels):
