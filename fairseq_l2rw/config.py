@@ -14,7 +14,7 @@ from omegaconf import II
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import METHODS
 from fairseq_l2rw.weighting import find, names, option, parsed
-from fairseq_l2rw.weighting.heads import HEADS, SOURCES
+from fairseq_l2rw.weighting.heads import HEADS
 
 
 @dataclass
@@ -129,12 +129,6 @@ class TeacherConfig(FairseqDataclass):
         "feature of its part (surface information, internal states), so that either part is "
         "expected to explain as much as the other",
     )
-    teacher_learns_from: str = option(
-        "gradient,looks",
-        "what --teacher-head least-squares learns from, separated by commas: 'gradient' (the "
-        "meta-gradient: which pairs would lower the dev loss), 'looks' (the density ratio: which "
-        "training pairs look to the student like trusted ones); of both, a pair must pass both",
-    )
     teacher_sharpness: float = option(
         3.0,
         "with --teacher-head least-squares: how steeply a weight falls with a pair's distance "
@@ -146,9 +140,11 @@ class TeacherConfig(FairseqDataclass):
         "standard deviations, a pair has about half the weight of an average trusted pair",
     )
     teacher_reads: str = option(
-        "surface,encoder,decoder",
+        "surface,encoder,decoder,likeness",
         "what the deep teacher reads, separated by commas: 'surface' (losses, margins, lengths), "
-        "'encoder' and 'decoder' (the student's internal states)",
+        "'encoder' and 'decoder' (the student's internal states), and with --teacher-head "
+        "least-squares 'likeness' (the density ratio of trusted to training pairs in all the "
+        "others: what looks to the student like a trusted pair)",
     )
     teacher_depth: int = option(
         1,
@@ -193,8 +189,9 @@ def check(cfg: L2RWTranslationConfig) -> None:
         )
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
-    _some_of("--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder"])
-    _some_of("--teacher-learns-from", cfg.teacher_learns_from, list(SOURCES))
+    _some_of("--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder", "likeness"])
+    if not {"surface", "encoder", "decoder"} & set(cfg.teacher_reads.replace(",", " ").split()):
+        raise InputError("--teacher-reads likeness: of what? add surface, encoder or decoder")
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
         _at_least(1, flag, getattr(cfg, flag))
     for flag in ("weighting_warmup", "teacher_ridge", "teacher_sharpness", "teacher_lr"):

@@ -33,8 +33,8 @@ class Contender:
         return "loss" in self.selection
 
 
-def _reading(parts: str) -> Contender:
-    return Contender(f"deep; reads {parts} only", "deep", extra=("--teacher-reads", parts))
+def _reading(what: str, *parts: str) -> Contender:
+    return Contender(f"deep; {what}", "deep", extra=("--teacher-reads", ",".join(parts)))
 
 
 # What every run is compared with, and what none can be expected to beat.
@@ -60,9 +60,10 @@ CONTENDERS = {
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
     ),
     "deep_mlp": Contender("deep; the published form", "deep", extra=("--teacher-head", "mlp")),
-    "deep_states": _reading("encoder,decoder"),
-    "deep_encoder": _reading("encoder"),
-    "deep_decoder": _reading("decoder"),
+    "deep_linear": _reading("without likeness", "surface", "encoder", "decoder"),
+    "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
+    "deep_encoder": _reading("encoder only", "encoder", "likeness"),
+    "deep_decoder": _reading("decoder only", "decoder", "likeness"),
     "deep_below": Contender(
         "deep; also the layers below the last", "deep", extra=("--teacher-depth", "2")
     ),

@@ -1,7 +1,7 @@
 """Heads of a teacher: how features become a weight, and how that map learns.
 
 Both learn from the exact derivative of the dev loss by each weight; they differ in how they descend
-along it, and in what else they take from the trusted pairs.
+along it.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ from torch import Tensor, nn
 from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Signal, Total
 from fairseq_l2rw.weighting.descent import Descent, adam
-from fairseq_l2rw.weighting.moments import Moments
+from fairseq_l2rw.weighting.likeness import Gaussian, compressed, log_ratio
+from fairseq_l2rw.weighting.moments import Growing, Moments, Running
 from fairseq_l2rw.weighting.seeded import seeded
 
 #: Gives the features of what was seen, part by part, shapes (N, F).
 Read = Callable[[Observation], Sequence[Tensor]]
-#: What a teacher can learn from: the meta-gradient, and what trusted pairs look like.
-SOURCES = ("gradient", "looks")
-#: Meta-gradients after which the trusted pairs' own scores are mostly forgotten. Scores move with
-#: the student, and pairs are compared with the trusted pairs as the student of today sees them.
+# Meta-gradients that running means remember: of what training pairs look like, and of the trusted
+# pairs' own scores. Both move with the student, and pairs are judged as it sees them today.
+_CENTRE_MEMORY = 10
 _ANCHOR_MEMORY = 30
 
 
@@ -64,31 +64,29 @@ class Head(nn.Module):
         raise NotImplementedError
 
 
-class LeastSquaresHead(Head):
-    """Linear scores, solved in closed form from two things that the trusted pairs say.
+class LeastSquaresHead(Growing, Head):
+    """A linear score, solved in closed form from the meta-gradient.
 
-    *Their gradient.* The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly
-    conditioned: pooled states are strongly correlated. Solving it against the features' covariance
-    C instead of stepping along it is one Newton step of the least-squares problem "predict
-    -dL_dev/dw_i per token from x_i", with every sentence counted by its tokens and earlier
-    meta-gradients forgotten exponentially.
+    The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
+    states are strongly correlated. Solving it against the features' covariance instead of stepping
+    along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
+    x_i", with every sentence counted by its tokens and earlier meta-gradients forgotten
+    exponentially.
 
-    *Their looks.* The density ratio of trusted to training pairs, the weight under which training
-    pairs would be distributed like trusted ones, is estimated by least squares on the same
-    features (unconstrained least-squares importance fitting): the target is E_trusted[x] -
-    E_train[x]. It tells bad pairs while the student is so new that any gradient helps, and does not
-    fade once the student has stopped fitting them.
+    *Features* are what was read, minus its mean over recent training pairs, so that what the
+    student learns in the meantime is not taken for a difference between pairs. One more is the
+    likeness, if it is read: the log density ratio of trusted to training pairs, a quadratic
+    function of the others (:mod:`fairseq_l2rw.weighting.likeness`).
 
     *Ridge.* Features are standardised. A part (surface information, internal states) of F features
     is penalised by ridge * F each, so that every part is expected to explain equally much, however
     many numbers it has: hundreds of states would otherwise drown the dozen surface features, of
     which the loss alone says more than any state.
 
-    *Weight.* Either score z says how a pair compares with the trusted pairs' own scores of late,
-    of mean m and standard deviation d, and a pair must pass both to count:
+    *Weight.* A score z says how a pair compares with the trusted pairs' own scores of late, of
+    mean m and standard deviation d:
 
-        w = product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
-        tolerance),
+        w = sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness tolerance),
 
     so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
     and any share of noise can be weighed down.
@@ -101,74 +99,80 @@ class LeastSquaresHead(Head):
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
-        self.sources = [
-            s for s in SOURCES if s in cfg.teacher_learns_from.replace(",", " ").split()
-        ]
+        self.reads_likeness = "likeness" in cfg.teacher_reads.replace(",", " ").split()
         decay = 1.0 - 1.0 / cfg.teacher_memory
-        self.moments = Moments(decay)  # of training pairs and what the gradient says of them
+        self.moments = Moments(decay)  # of training pairs, and what the gradient says of them
         self.trusted = Moments(decay)
-        self.anchor = Moments(decay=1.0 - 1.0 / _ANCHOR_MEMORY)  # of trusted pairs of late
-        self.register_buffer("slope", torch.zeros(0, len(self.sources), dtype=torch.float64))
-        self.register_buffer("offset", torch.zeros(len(self.sources), dtype=torch.float64))
+        self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
+        self.anchor = Running(_ANCHOR_MEMORY)  # mean and variance of trusted pairs' scores
+        self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
+        self.register_buffer("curvature", torch.zeros(0, 0, dtype=torch.float64))
+        self.register_buffer("tilt", torch.zeros(0, dtype=torch.float64))
+        self._trusted_seen: tuple[Tensor, Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        scores = self._scores(features.double())
-        top = torch.sigmoid(scores.new_tensor(self.sharpness * self.tolerance))
-        passed = torch.sigmoid(self.sharpness * (scores + self.tolerance)) / top
-        return passed.prod(1).to(features)
+        score = self._score(features.double() - self.centre.value)
+        mean, variance = self.anchor.value
+        # Nothing learnt (a constant signal) leaves every weight at 1.
+        distance = torch.where(variance > 0, (score - mean) / variance.sqrt(), 0.0)
+        top = torch.sigmoid(score.new_tensor(self.sharpness * self.tolerance))
+        return (torch.sigmoid(self.sharpness * (distance + self.tolerance)) / top).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
-        """Add trusted pairs to their moments; :meth:`learn` uses them."""
-        x, sizes = self.features(seen).double(), seen.sizes.double()
-        for moments in (self.trusted, self.anchor):
-            moments.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
+        """Keep trusted pairs for :meth:`learn`, which comes next."""
+        self._trusted_seen = self.features(seen).double(), seen.sizes.double()
         return {}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
-        """Add an update's signals to the moments and solve again."""
+        """Add an update's signals to the moments and solve again; trusted pairs must be known."""
         x, y, sizes = self._regression(signals)
-        squared = total(torch.stack([sizes @ y.square(), sizes.sum()]))
+        sums = total(torch.cat([sizes @ x, (sizes @ y.square()).view(1), sizes.sum().view(1)]))
+        self.centre.add(sums[:-2] / sums[-1])
+        x = x - self.centre.value
         # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
         # far out would otherwise decide alone.
-        y = (y / (squared[0] / squared[1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
-        scores = self._scores(x)
-        self.moments.add(x, y, sizes, total)
+        y = (y / (sums[-2] / sums[-1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
+        found = None
+        if self.slope.numel() > 0:
+            found = _correlation(self._score(x), y, sizes, total)
+        assert self._trusted_seen is not None  # learn_from_dev() comes first
+        trusted, counts = self._trusted_seen
+        trusted = trusted - self.centre.value
+        self.moments.add(self._with_likeness(x), y, sizes, total)
+        self.trusted.add(trusted, torch.zeros_like(counts), counts, lambda local: local)
         self._solve([part.shape[1] for part in self.read(signals[0].seen)])
-        found = {
-            f"teacher_{source}": _correlation(score, y, sizes, total)
-            for source, score in zip(self.sources, scores.T, strict=True)
-        }
-        return {name: value for name, value in found.items() if value is not None}
+        self.anchor.add(_mean_and_variance(self._score(trusted), counts))
+        return {} if found is None else {"teacher_correlation": found}
 
-    def _scores(self, x: Tensor) -> Tensor:
-        """How many standard deviations of trusted pairs above their mean, shape (N, sources)."""
-        if self.slope.numel() == 0:
-            return x.new_zeros(len(x), len(self.sources))
-        return x @ self.slope + self.offset
+    def _with_likeness(self, x: Tensor) -> Tensor:
+        """Features (N, F), and the likeness as one more if it is read."""
+        if not self.reads_likeness:
+            return x
+        if self.tilt.numel() == 0:
+            return torch.cat([x, x.new_zeros(len(x), 1)], 1)
+        ratio = ((x @ self.curvature) * x).sum(1) + x @ self.tilt
+        return torch.cat([x, compressed(ratio).unsqueeze(1)], 1)
+
+    def _score(self, x: Tensor) -> Tensor:
+        return self._with_likeness(x) @ self.slope
 
     def _solve(self, widths: Sequence[int]) -> None:
-        mean, deviation, varies = self.moments.scale()
-        correlation, gradient = self.moments.regression()
-        # Without trusted pairs, training pairs are compared with each other.
-        there = self.trusted.width > 0
-        theirs, _ = (self.trusted if there else self.moments).centre()
-        targets = {"gradient": gradient, "looks": (theirs - mean) / deviation * varies}
-        target = torch.stack([targets[source] for source in self.sources], dim=1)
-        penalty = torch.cat([mean.new_full((width,), self.ridge * width) for width in widths])
-        slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation.unsqueeze(1)
-        centre, covariance = (self.anchor if there else self.moments).centre()
-        spread = torch.einsum("fk,fg,gk->k", slope, covariance, slope).clamp(min=0).sqrt()
-        # Nothing learnt (a constant signal) leaves every weight at 1.
-        self.slope = torch.where(spread > 0, slope / spread, 0.0)
-        self.offset = -(centre @ self.slope)
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        # The width is known from the first batch on, or from the state of an earlier run.
-        self.slope = torch.zeros_like(state_dict[prefix + "slope"])
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        """The regression's slope and the density ratio, from the moments."""
+        _, deviation, _ = self.moments.scale()
+        correlation, target = self.moments.regression()
+        penalty = torch.cat([target.new_full((width,), self.ridge * width) for width in widths])
+        of_all = torch.cat([penalty, penalty.new_full((len(target) - len(penalty),), self.ridge)])
+        self.slope = torch.linalg.solve(correlation + of_all.diag(), target) / deviation
+        if self.reads_likeness:
+            scale = deviation[: len(penalty)]
+            trusted = Gaussian.of(*self.trusted.centre(), scale)
+            train = Gaussian.of(*self.moments.centre(), scale)
+            curvature, tilt = log_ratio(trusted, train, penalty)
+            self.curvature = curvature / torch.outer(scale, scale)
+            self.tilt = tilt / scale
 
 
 class MLPHead(Head):
@@ -228,6 +232,12 @@ HEADS: dict[str, Callable[[Any, Read], Head]] = {
     "least-squares": LeastSquaresHead,
     "mlp": MLPHead,
 }
+
+
+def _mean_and_variance(values: Tensor, sizes: Tensor) -> Tensor:
+    """Of values (N,), each counted ``sizes`` (N,) times; shape (2,)."""
+    mean = sizes @ values / sizes.sum()
+    return torch.stack([mean, sizes @ (values - mean).square() / sizes.sum()])
 
 
 def _correlation(a: Tensor, b: Tensor, sizes: Tensor, total: Total) -> float | None:

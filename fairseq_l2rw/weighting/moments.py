@@ -8,7 +8,40 @@ from torch import Tensor, nn
 from fairseq_l2rw.weighting.base import Total
 
 
-class Moments(nn.Module):
+class Growing(nn.Module):
+    """A module whose buffers get their shapes from the first batch, or from a state to resume."""
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        for name, buffer in self._buffers.items():
+            if buffer is not None and prefix + name in state_dict:
+                self._buffers[name] = torch.zeros_like(state_dict[prefix + name])
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class Running(Growing):
+    """A running mean; early on of all that was added.
+
+    Args:
+        memory: additions after which one is mostly forgotten.
+    """
+
+    value: Tensor
+    count: Tensor
+
+    def __init__(self, memory: int) -> None:
+        super().__init__()
+        self.memory = memory
+        self.register_buffer("value", torch.zeros(0, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    def add(self, value: Tensor) -> None:
+        """Let a tensor of the shape of the others count."""
+        self.count = (self.count + 1).to(value)
+        before = self.value if self.value.numel() else torch.zeros_like(value)
+        self.value = before + (value - before) / self.count.clamp(max=self.memory)
+
+
+class Moments(Growing):
     """Sums of n (1, x, y) (1, x, y)^T over all that was added, older additions decayed.
 
     One matrix holds all that a standardised ridge regression with intercept needs: counts, means,
@@ -69,7 +102,3 @@ class Moments(nn.Module):
         correlation = correlation * torch.outer(varies, varies)
         target = (m[1:-1, -1] - mean * m[0, -1]) / deviation
         return correlation, target * varies
-
-    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
-        self.matrix = torch.zeros_like(state_dict[prefix + "matrix"])
-        super()._load_from_state_dict(state_dict, prefix, *args)
