@@ -13,7 +13,7 @@ from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting import Signal, Weighting, register, safe
 from fairseq_l2rw.weighting.heads import HEADS
 from fairseq_l2rw.weighting.likeness import Gaussian, log_ratio
-from fairseq_l2rw.weighting.moments import Moments
+from fairseq_l2rw.weighting.moments import Moments, Running
 
 OPTIONS = {
     "weighting": "deep",
@@ -300,6 +300,13 @@ def test_moments_forget_exponentially():
         moments.add(torch.full((1, 1), value).double(), one, one, local)
     mean, _, _ = moments.scale()
     assert float(mean) == pytest.approx((0.5 * 8 + 2) / 1.5)
+
+
+def test_a_running_mean_is_the_plain_mean_until_its_memory_is_full():
+    running = Running(memory=2)
+    for value, mean in ((4.0, 4.0), (8.0, 6.0), (2.0, 4.0), (2.0, 3.0)):
+        running.add(torch.tensor([value, -value]).double())
+        assert running.value.tolist() == [mean, -mean]
 
 
 @settings(deadline=None)
