@@ -84,9 +84,12 @@ class LeastSquaresHead(Growing, Head):
     which the loss alone says more than any state.
 
     *Weight.* A score z says how a pair compares with the trusted pairs' own scores of late, of
-    mean m and standard deviation d:
+    mean m and standard deviation d. The regression is one score, the likeness another, and a pair
+    must pass both: the gradient also praises bad pairs that the student has stopped fitting, as
+    little as they look like trusted ones.
 
-        w = sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness tolerance),
+        w = product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
+        tolerance),
 
     so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
     and any share of noise can be weighed down.
@@ -114,12 +117,13 @@ class LeastSquaresHead(Growing, Head):
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        score = self._score(features.double() - self.centre.value)
+        scores = self._scores(features.double() - self.centre.value)
         mean, variance = self.anchor.value
         # Nothing learnt (a constant signal) leaves every weight at 1.
-        distance = torch.where(variance > 0, (score - mean) / variance.sqrt(), 0.0)
-        top = torch.sigmoid(score.new_tensor(self.sharpness * self.tolerance))
-        return (torch.sigmoid(self.sharpness * (distance + self.tolerance)) / top).to(features)
+        distance = torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
+        top = torch.sigmoid(scores.new_tensor(self.sharpness * self.tolerance))
+        passed = torch.sigmoid(self.sharpness * (distance + self.tolerance)) / top
+        return passed.prod(1).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Keep trusted pairs for :meth:`learn`, which comes next."""
@@ -137,14 +141,14 @@ class LeastSquaresHead(Growing, Head):
         y = (y / (sums[-2] / sums[-1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
         found = None
         if self.slope.numel() > 0:
-            found = _correlation(self._score(x), y, sizes, total)
+            found = _correlation(self._scores(x)[:, 0], y, sizes, total)
         assert self._trusted_seen is not None  # learn_from_dev() comes first
         trusted, counts = self._trusted_seen
         trusted = trusted - self.centre.value
         self.moments.add(self._with_likeness(x), y, sizes, total)
         self.trusted.add(trusted, torch.zeros_like(counts), counts, lambda local: local)
         self._solve([part.shape[1] for part in self.read(signals[0].seen)])
-        self.anchor.add(_mean_and_variance(self._score(trusted), counts))
+        self.anchor.add(_mean_and_variance(self._scores(trusted), counts))
         return {} if found is None else {"teacher_correlation": found}
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -156,8 +160,11 @@ class LeastSquaresHead(Growing, Head):
         ratio = ((x @ self.curvature) * x).sum(1) + x @ self.tilt
         return torch.cat([x, compressed(ratio).unsqueeze(1)], 1)
 
-    def _score(self, x: Tensor) -> Tensor:
-        return self._with_likeness(x) @ self.slope
+    def _scores(self, x: Tensor) -> Tensor:
+        """What the regression predicts, and the likeness if it is read: shape (N, 1 or 2)."""
+        x = self._with_likeness(x)
+        predicted = (x @ self.slope).unsqueeze(1)
+        return torch.cat([predicted, x[:, -1:]], 1) if self.reads_likeness else predicted
 
     def _solve(self, widths: Sequence[int]) -> None:
         """The regression's slope and the density ratio, from the moments."""
@@ -235,7 +242,7 @@ HEADS: dict[str, Callable[[Any, Read], Head]] = {
 
 
 def _mean_and_variance(values: Tensor, sizes: Tensor) -> Tensor:
-    """Of values (N,), each counted ``sizes`` (N,) times; shape (2,)."""
+    """Of values (N, K), each row counted ``sizes`` (N,) times; shape (2, K)."""
     mean = sizes @ values / sizes.sum()
     return torch.stack([mean, sizes @ (values - mean).square() / sizes.sum()])
 
