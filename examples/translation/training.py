@@ -48,7 +48,7 @@ CONFIGS = {
         learning_rate=3e-3,
         warmup=200,
         meta_max_tokens=1500,
-        weighting_warmup=300,
+        weighting_warmup=150,
         cpu=True,
     ),
     # 29,000 captions; a small student, so that a run takes less than half an hour on one core.
@@ -76,7 +76,7 @@ CONFIGS = {
         learning_rate=2e-3,
         warmup=400,
         meta_max_tokens=4096,
-        weighting_warmup=300,
+        weighting_warmup=200,
         cpu=False,
     ),
     # The 160,000 pairs of IWSLT'14: fairseq's transformer_iwslt_de_en. Hours on a GPU.
