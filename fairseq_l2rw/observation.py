@@ -10,8 +10,8 @@ from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.history import History
 from fairseq_l2rw.states import States, pooled
 
-#: Columns of the surface information, in order. Lengths are in tokens, losses in nats.
-SURFACE = (
+#: Surface information of a pair, by column. Lengths are in tokens, losses in nats.
+PAIR = (
     "loss",  # per target token, label smoothing included
     "log_probability",  # of the reference, per token
     "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
@@ -24,10 +24,14 @@ SURFACE = (
     "log_target_length",
     "log_length_ratio",  # log(target / source)
     "squared_log_length_ratio",  # so that a linear score can find either end of it suspicious
+)
+#: How training is going: the same for all pairs of an update.
+COURSE = (
     "progress",  # fraction of training done
     "train_accuracy",  # fraction of training tokens predicted right in recent updates
     "dev_loss",  # per token, of the last dev batch (0 before the first)
 )
+SURFACE = (*PAIR, *COURSE)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Head(nn.Module):
     """
 
     learns_from_dev = False  # wants learn_from_dev()
+    reads_course = False  # wants the surface information that all pairs of an update share
 
     def __init__(self, cfg: Any, read: Read) -> None:
         super().__init__()
@@ -188,6 +189,8 @@ class MLPHead(Head):
     Features are standardised with running moments. The last layer starts at zero, so that every
     weight starts at 1: w = 2 sigmoid(MLP(x)).
     """
+
+    reads_course = True
 
     def __init__(self, cfg: Any, read: Read) -> None:
         super().__init__(cfg, read)

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fairseq_l2rw.observation import Observation
+from fairseq_l2rw.observation import PAIR, SURFACE, Observation
 from fairseq_l2rw.weighting.base import Signal, Total, Weighting
 from fairseq_l2rw.weighting.heads import HEADS, Head
 
@@ -31,7 +31,8 @@ class Teacher(Weighting):
 
     def parts(self, seen: Observation) -> list[Tensor]:
         """What is read: surface information, internal states; shapes (N, F)."""
-        parts = [seen.surface] if self.reads_surface else []
+        width = len(SURFACE if self.head.reads_course else PAIR)
+        parts = [seen.surface[:, :width]] if self.reads_surface else []
         return parts if seen.states is None else [*parts, seen.states]
 
     def forward(self, seen: Observation) -> Tensor:
