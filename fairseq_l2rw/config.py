@@ -121,7 +121,8 @@ class TeacherConfig(FairseqDataclass):
     teacher_lr: float = option(1e-3, "Adam's learning rate for --teacher-head mlp")
     teacher_memory: int = option(
         100,
-        "meta-gradients that the teacher's moments of features remember (exponential forgetting)",
+        "meta-gradients that the teacher's moments of features remember (exponential forgetting); "
+        "half of those so far, while that is less",
     )
     teacher_ridge: float = option(
         0.1,

@@ -104,9 +104,8 @@ class LeastSquaresHead(Growing, Head):
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
         self.reads_likeness = "likeness" in cfg.teacher_reads.replace(",", " ").split()
-        decay = 1.0 - 1.0 / cfg.teacher_memory
-        self.moments = Moments(decay)  # of training pairs, and what the gradient says of them
-        self.trusted = Moments(decay)
+        self.moments = Moments(cfg.teacher_memory)  # of training pairs and their meta-gradients
+        self.trusted = Moments(cfg.teacher_memory)
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
         self.anchor = Running(_ANCHOR_MEMORY)  # mean and variance of trusted pairs' scores
         self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
@@ -197,7 +196,7 @@ class MLPHead(Head):
         self.hidden: int = cfg.teacher_hidden_size
         self.rate: float = cfg.teacher_lr
         self.seed: int = cfg.seed
-        self.moments = Moments(decay=1.0 - 1.0 / cfg.teacher_memory)
+        self.moments = Moments(cfg.teacher_memory)
         self.net: nn.Sequential | None = None  # the width is known from the first batch on
         self.descent: Descent | None = None
 

@@ -18,45 +18,56 @@ class Growing(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-class Running(Growing):
-    """A running mean; early on of all that was added.
+class Forgetting(Growing):
+    """Counts what was added, and says how much of it the newest addition makes up.
+
+    Early on the older half is forgotten: a student changes fastest when it is new.
 
     Args:
-        memory: additions after which one is mostly forgotten.
+        memory: additions after which one is mostly forgotten, at most.
     """
 
-    value: Tensor
     count: Tensor
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: float) -> None:
         super().__init__()
         self.memory = memory
-        self.register_buffer("value", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    def _share(self) -> Tensor:
+        """One more: the share of the newest addition, 1 if it replaces all others."""
+        self.count = self.count + 1
+        return 1 / (self.count / 2).clamp(1, self.memory)
+
+
+class Running(Forgetting):
+    """A running mean."""
+
+    value: Tensor
+
+    def __init__(self, memory: float) -> None:
+        super().__init__(memory)
+        self.register_buffer("value", torch.zeros(0, dtype=torch.float64))
 
     def add(self, value: Tensor) -> None:
         """Let a tensor of the shape of the others count."""
-        self.count = (self.count + 1).to(value)
+        share = self._share().to(value)
         before = self.value if self.value.numel() else torch.zeros_like(value)
-        self.value = before + (value - before) / self.count.clamp(max=self.memory)
+        self.value = before + (value - before) * share
 
 
-class Moments(Growing):
+class Moments(Forgetting):
     """Sums of n (1, x, y) (1, x, y)^T over all that was added, older additions decayed.
 
     One matrix holds all that a standardised ridge regression with intercept needs: counts, means,
     covariances. It does not depend on how sentences are split into batches, so a batch of one
     sentence is as good as any.
-
-    Args:
-        decay: factor on everything seen before, each time something is added.
     """
 
     matrix: Tensor
 
-    def __init__(self, decay: float) -> None:
-        super().__init__()
-        self.decay = decay
+    def __init__(self, memory: float) -> None:
+        super().__init__(memory)
         self.register_buffer("matrix", torch.zeros(0, 0, dtype=torch.float64))
 
     @property
@@ -70,7 +81,8 @@ class Moments(Growing):
         local = rows.T @ (rows * sizes.unsqueeze(1))
         if self.matrix.numel() == 0:
             self.matrix = torch.zeros_like(local)
-        self.matrix = self.decay * self.matrix.to(local.device) + total(local)
+        kept = 1 - self._share().to(local)
+        self.matrix = kept * self.matrix.to(local.device) + total(local)
 
     def centre(self) -> tuple[Tensor, Tensor]:
         """Means (F,) and covariances (F, F) of the features."""
