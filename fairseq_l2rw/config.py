@@ -45,7 +45,7 @@ class WeightingConfig(FairseqDataclass):
     draw_at_least: float = option(
         0.1,
         "with a teacher ('deep', 'surface'): an epoch holds a sentence with the probability of its "
-        "last weight, but at least with this one, and there it counts for as many as it stands "
+        "mean weight of late, but at least this one, and there it counts for as many as it stands "
         "for, so that hardly any time goes into sentences that do not count; 1: every epoch holds "
         "every sentence",
     )

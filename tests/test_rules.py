@@ -249,10 +249,10 @@ def test_order_and_bucketing_change_no_weight(name, order, cut, seed):
     built = rule(name)
     for step in range(3):  # so that there is something learnt
         signal = Signal(anything(6, seed + step), torch.randn(6))
-        if built.learns:
-            built.learn([signal], local)
         if built.learns_from_dev:
             built.learn_from_dev(signal.seen)
+        if built.learns:
+            built.learn([signal], local)
     seen = anything(6, seed)
     together, index = built(seen), torch.tensor(order)
     torch.testing.assert_close(built(take(seen, index)), together[index])
@@ -266,10 +266,10 @@ def test_state_survives_the_safe_loader_and_learning_goes_on_bit_for_bit(name, t
 
     def learn(one, seed):
         signal = Signal(anything(6, seed), torch.linspace(-1, 1, 6))
-        if one.learns:
-            one.learn([signal], local)
         if one.learns_from_dev:
             one.learn_from_dev(signal.seen)
+        if one.learns:
+            one.learn([signal], local)
 
     for seed in (1, 2):
         learn(built, seed)

@@ -42,7 +42,7 @@ class Weighting(nn.Module):
     reads_alignment: bool = False  # wants Observation.alignment
     learns: bool = False  # wants learn() to be called with meta-gradients
     learns_from_dev: bool = False  # wants learn_from_dev() to be called with the dev batch
-    draws: bool = False  # a sentence's last weight may decide how often it comes up
+    draws: bool = False  # a sentence's weights may decide how often it comes up
     plain: bool = False  # weighs 1 whatever it sees: training stays bit for bit the same
 
     @dataclass
@@ -71,7 +71,7 @@ class Weighting(nn.Module):
         raise NotImplementedError
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
-        """Learn from what was seen of a dev batch, the same one on every worker."""
+        """Learn from what was seen of a dev batch, the same one on every worker; before learn()."""
         raise NotImplementedError
 
 
