@@ -115,7 +115,7 @@ class LeastSquaresHead(Growing, Head):
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
-        if self.slope.numel() == 0:
+        if self.anchor.count == 0:
             return features.new_ones(len(features))
         scores = self._scores(features.double() - self.centre.value)
         mean, variance = self.anchor.value
@@ -132,6 +132,13 @@ class LeastSquaresHead(Growing, Head):
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """Add an update's signals to the moments and solve again; trusted pairs must be known."""
+        assert self._trusted_seen is not None  # learn_from_dev() comes first
+        trusted, counts = self._trusted_seen
+        if self.slope.numel() > 0:
+            # Judged as training pairs are, before anything is learnt from them: a solution that
+            # knows them would praise them.
+            found = self._scores(trusted - self.centre.value)
+            self.anchor.add(_mean_and_variance(found, counts))
         x, y, sizes = self._regression(signals)
         sums = total(torch.cat([sizes @ x, (sizes @ y.square()).view(1), sizes.sum().view(1)]))
         self.centre.add(sums[:-2] / sums[-1])
@@ -139,17 +146,15 @@ class LeastSquaresHead(Growing, Head):
         # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
         # far out would otherwise decide alone.
         y = (y / (sums[-2] / sums[-1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
-        found = None
-        if self.slope.numel() > 0:
-            found = _correlation(self._scores(x)[:, 0], y, sizes, total)
-        assert self._trusted_seen is not None  # learn_from_dev() comes first
-        trusted, counts = self._trusted_seen
         trusted = trusted - self.centre.value
+        log = {}
+        if self.slope.numel() > 0:
+            correlation = _correlation(self._scores(x)[:, 0], y, sizes, total)
+            log = {} if correlation is None else {"teacher_correlation": correlation}
         self.moments.add(self._with_likeness(x), y, sizes, total)
         self.trusted.add(trusted, torch.zeros_like(counts), counts, lambda local: local)
         self._solve([part.shape[1] for part in self.read(signals[0].seen)])
-        self.anchor.add(_mean_and_variance(self._scores(trusted), counts))
-        return {} if found is None else {"teacher_correlation": found}
+        return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
         """Features (N, F), and the likeness as one more if it is read."""
