@@ -13,7 +13,7 @@ from omegaconf import II
 
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import METHODS
-from fairseq_l2rw.weighting import find, names, option, parsed
+from fairseq_l2rw.weighting import find, listed, names, option, parsed
 from fairseq_l2rw.weighting.heads import HEADS
 
 
@@ -191,13 +191,14 @@ def check(cfg: L2RWTranslationConfig) -> None:
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
     _some_of("--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder", "likeness"])
-    if not {"surface", "encoder", "decoder"} & set(cfg.teacher_reads.replace(",", " ").split()):
+    if not {"surface", "encoder", "decoder"} & set(listed(cfg.teacher_reads)):
         raise InputError("--teacher-reads likeness: of what? add surface, encoder or decoder")
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
         _at_least(1, flag, getattr(cfg, flag))
-    for flag in ("weighting_warmup", "teacher_ridge", "teacher_sharpness", "teacher_lr"):
+    for flag in ("weighting_warmup", "teacher_lr"):
         _at_least(0, flag, getattr(cfg, flag))
-    _at_least(0, "teacher_tolerance", cfg.teacher_tolerance)
+    for flag in ("teacher_ridge", "teacher_sharpness", "teacher_tolerance"):
+        _at_least(0, flag, getattr(cfg, flag))
     _at_least(2, "teacher_memory", cfg.teacher_memory)
     if cfg.meta_max_tokens is not None:
         _at_least(1, "meta_max_tokens", cfg.meta_max_tokens)
@@ -220,7 +221,7 @@ def _one_of(flag: str, value: str, known: list[str]) -> None:
 
 
 def _some_of(flag: str, value: str, known: list[str]) -> None:
-    for name in value.replace(",", " ").split() or [""]:
+    for name in listed(value) or [""]:
         _one_of(flag, name, known)
 
 

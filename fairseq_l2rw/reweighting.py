@@ -193,14 +193,13 @@ class Reweighting:
             self._look_at_dev(update, optimizer, self.dev)
         real = [b for b in update.batches if not b.dummy]
         self.history.add([b.seen for b in real], total)
+        # A worker may have dummy batches only: then no rows, but of the right kind.
+        first = update.batches[0]
+        given = torch.cat([b.given for b in real] or [first.given[:0]])
         if self.drawing is not None:
-            nothing = torch.zeros(0, dtype=torch.int64)
-            self.drawing.note(
-                torch.cat([nothing, *(b.seen.ids.cpu() for b in real)]),
-                torch.cat([nothing.float(), *(b.given.float().cpu() for b in real)]),
-            )
-        given = [b.given for b in real] or [update.batches[0].given[:0]]
-        log_weights(torch.cat(given), torch.stack([b.fallback for b in update.batches]).sum())
+            ids = torch.cat([b.seen.ids for b in real] or [first.seen.ids[:0]])
+            self.drawing.note(ids, given)
+        log_weights(given, torch.stack([b.fallback for b in update.batches]).sum())
         if self.recording is not None:
             self.recording.write(update.number, self.epoch, real)
         self.updates = update.number + 1

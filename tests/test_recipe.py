@@ -163,7 +163,7 @@ def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None
     assert decoded(corpus / "some", "train.de-en.de") == [german[2], german[4]]
     lines.write_lines(kept, ["60"])
     with pytest.raises(SystemExit, match="'60' is no number of one of the 60 train lines"):
-        binarize.read_numbers(kept, 60)
+        lines.read_numbers(kept, 60)
     with pytest.raises(SystemExit, match="no line is labelled dirty; labels are clean, short"):
         binarize.kept_lines(["clean", "short"], ["dirty"])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from lines import read_lines, read_parallel, write_lines
+from lines import read_lines, read_numbers, read_parallel, write_lines
 from steps import Stamp, digest, run, say, short
 
 LABELS = "train.labels"
@@ -129,15 +129,6 @@ def read_labels(settings: Settings, lines: int) -> list[str] | None:
     if len(labels) != lines:
         sys.exit(f"{file} has {len(labels)} lines, the train text has {lines}")
     return labels
-
-
-def read_numbers(path: Path, lines: int) -> set[int]:
-    """Return the line numbers in a file, one a line, counted from 0."""
-    rows = read_lines(path)
-    wrong = [row for row in rows if not (row.isdecimal() and int(row) < lines)]
-    if wrong:
-        sys.exit(f"{path}: {wrong[0]!r} is no number of one of the {lines} train lines")
-    return {int(row) for row in rows}
 
 
 def train_rows(settings: Settings, labels: Sequence[str] | None, lines: int) -> list[int]:

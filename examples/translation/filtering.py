@@ -17,7 +17,7 @@ import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from lines import read_lines, read_parallel, write_lines
+from lines import read_lines, read_numbers, read_parallel, write_lines
 
 SCORE = re.compile(r"^H-(\d+)\t([-+.\deE]+|nan)\t")
 
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.command == "rules":
         kept = by_rules(texts[args.source], texts[args.target], languages, args.ratio)
     else:
-        among = [int(line) for line in read_lines(args.among)] if args.among else range(total)
+        among = sorted(read_numbers(args.among, total)) if args.among else range(total)
         count = round(args.share * total)
         kept = by_score(scores_of(read_lines(args.scores)), total, count, among)
     write_lines(args.out, map(str, kept))

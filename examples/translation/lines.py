@@ -35,6 +35,15 @@ def write_lines(path: Path, rows: Iterable[str]) -> None:
             file.write(row.replace("\r", " ").replace("\n", " ") + "\n")
 
 
+def read_numbers(path: Path, lines: int) -> set[int]:
+    """Return the line numbers in a file, one a line, counted from 0."""
+    rows = read_lines(path)
+    wrong = [row for row in rows if not (row.isdecimal() and int(row) < lines)]
+    if wrong:
+        sys.exit(f"{path}: {wrong[0]!r} is no number of one of the {lines} train lines")
+    return {int(row) for row in rows}
+
+
 def read_parallel(prefix: Path, languages: Iterable[str]) -> dict[str, list[str]]:
     """Return `prefix.LANGUAGE` for every language; files of different lengths are an error."""
     texts = {language: read_lines(Path(f"{prefix}.{language}")) for language in languages}

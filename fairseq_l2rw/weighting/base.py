@@ -115,6 +115,11 @@ def build(cfg: Any) -> Weighting:
     return find(cfg.weighting)(cfg)
 
 
+def listed(text: str) -> list[str]:
+    """The parts of an option that holds several, separated by commas or spaces."""
+    return text.replace(",", " ").split()
+
+
 def parsed(cls: type[Weighting], text: str) -> Any:
     """The options of ``--weighting-options`` for a weighting, each of its type.
 
@@ -125,7 +130,7 @@ def parsed(cls: type[Weighting], text: str) -> Any:
     Raises:
         InputError: for an option that the weighting does not have or a value of another type.
     """
-    given = text.replace(",", " ").split()
+    given = listed(text)
     try:
         if any("=" not in part for part in given):
             raise InputError(f"--weighting-options {text!r} is not of the form NAME=VALUE")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fairseq_l2rw.weighting.base import register
+from fairseq_l2rw.weighting.base import listed, register
 from fairseq_l2rw.weighting.teacher import Teacher
 
 
@@ -16,4 +16,4 @@ class Deep(Teacher):
     """
 
     def __init__(self, cfg: Any) -> None:
-        super().__init__(cfg, cfg.teacher_reads.replace(",", " ").split())
+        super().__init__(cfg, listed(cfg.teacher_reads))

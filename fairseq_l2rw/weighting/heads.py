@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fairseq_l2rw.observation import Observation
-from fairseq_l2rw.weighting.base import Signal, Total
+from fairseq_l2rw.weighting.base import Signal, Total, listed
 from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.likeness import Gaussian, compressed, log_ratio
 from fairseq_l2rw.weighting.moments import Growing, Moments, Running
@@ -103,7 +103,7 @@ class LeastSquaresHead(Growing, Head):
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
-        self.reads_likeness = "likeness" in cfg.teacher_reads.replace(",", " ").split()
+        self.reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.moments = Moments(cfg.teacher_memory)  # of training pairs and their meta-gradients
         self.trusted = Moments(cfg.teacher_memory)
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs

@@ -10,7 +10,8 @@ from fairseq_l2rw.weighting.teacher import Teacher
 class Surface(Teacher):
     """The teacher of ``deep`` without internal states: losses, margins, lengths, progress.
 
-    The columns are :data:`fairseq_l2rw.observation.SURFACE`.
+    The columns are :data:`fairseq_l2rw.observation.PAIR`, and where the head reads how training is
+    going :data:`fairseq_l2rw.observation.SURFACE`.
     """
 
     def __init__(self, cfg: Any) -> None:
