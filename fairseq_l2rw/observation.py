@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.costs import TokenCosts
 from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.history import History
 from fairseq_l2rw.states import States, pooled
@@ -14,6 +15,7 @@ from fairseq_l2rw.states import States, pooled
 PAIR = (
     "loss",  # per target token, label smoothing included
     "log_probability",  # of the reference, per token
+    "excess",  # of what the tokens cost over what they usually do, see costs.py; per token
     "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
     "accuracy",  # fraction of tokens whose reference is the likeliest
     "spread",  # standard deviation of the log-probability over the sentence's tokens
@@ -54,6 +56,8 @@ class Observation:
         update: number of the student's update.
         states: internal states, pooled over real tokens, shape (N, D), if the weighting asks for
             them; a token gets its own decoder states and the pooled ones of the encoder.
+        bigrams: all reference tokens of the batch, each after the token before it, shape (M, 2).
+        nll: -log p of each of them, shape (M,), nats.
         alignment: <dev gradient, grad l_i> at the student's parameters, shape (N,), if the
             weighting asks for it and there is a dev gradient yet.
     """
@@ -68,6 +72,8 @@ class Observation:
     positions: Tensor
     update: int = 0
     states: Tensor | None = None
+    bigrams: Tensor | None = None
+    nll: Tensor | None = None
     alignment: Tensor | None = None
 
     def column(self, name: str) -> Tensor:
@@ -119,12 +125,14 @@ class Observer:
         padding_idx: of the dictionaries.
         sentence_avg: whether the normaliser counts sentences instead of tokens.
         history: of the training losses so far.
+        costs: of the training tokens so far.
     """
 
     unit: str
     padding_idx: int
     sentence_avg: bool
     history: History
+    costs: TokenCosts
 
     @torch.no_grad()
     def observe(
@@ -153,22 +161,26 @@ class Observer:
         if STANDS_FOR in sample:
             sizes = sizes * sample[STANDS_FOR].to(sizes)[sentence]
         correct = mean((-nll >= log_best) * real.to(loss))
-        row_loss, target = mean(loss), lengths[sentence].to(loss).log()
-        source = source_real.sum(1)[sentence].to(loss).log()
+        row_loss = mean(loss)
+        target_length = lengths[sentence].to(loss).log()
+        source_length = source_real.sum(1)[sentence].to(loss).log()
         constant = torch.ones_like(row_loss)
+        before, target = sample["net_input"]["prev_output_tokens"], sample["target"]
+        usual = self.costs.usual(before, target).to(loss) * real
         columns = {
             "loss": row_loss,
             "log_probability": -mean(nll),
+            "excess": mean(nll - usual),
             "margin": -mean(nll + log_best),
             "accuracy": correct,
             "spread": _spread(nll, real)[sentence],
             "first_log_probability": -_at(nll, real, first=True)[sentence],
             "last_log_probability": -_at(nll, real, first=False)[sentence],
             "loss_rank": self.history.rank(row_loss),
-            "log_source_length": source,
-            "log_target_length": target,
-            "log_length_ratio": target - source,
-            "squared_log_length_ratio": (target - source).square(),
+            "log_source_length": source_length,
+            "log_target_length": target_length,
+            "log_length_ratio": target_length - source_length,
+            "squared_log_length_ratio": (target_length - source_length).square(),
             "progress": constant * moment.progress,
             "train_accuracy": constant * self.history.accuracy(),
             "dev_loss": constant * moment.dev_loss,
@@ -184,6 +196,8 @@ class Observer:
             positions=position,
             update=moment.update,
             states=None if states is None else self._states(states, source_real, real),
+            bigrams=torch.stack([before[real], target[real]], 1),
+            nll=nll[real],
         )
 
     def _states(self, states: States, source_real: Tensor, target_real: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from fairseq import utils
 from fairseq.logging import metrics
 from torch import Tensor, nn
 
+from fairseq_l2rw.costs import TokenCosts
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.drawing import STANDS_FOR, Drawing
 from fairseq_l2rw.errors import InputError
@@ -37,7 +38,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,13 @@ class Reweighting:
         self.weighting = weighting.to(self.device)
         self.dev, self.drawing = dev, drawing
         self.history = History().to(self.device)
+        self.costs = TokenCosts().to(self.device)
         self.observer = Observer(
-            cfg.weight_unit, criterion.padding_idx, criterion.sentence_avg, self.history
+            cfg.weight_unit,
+            criterion.padding_idx,
+            criterion.sentence_avg,
+            self.history,
+            self.costs,
         )
         self.passes = Passes(model, criterion.row_losses, cfg.meta_dropout == "replay")
         self.reader = (
@@ -193,6 +199,7 @@ class Reweighting:
             self._look_at_dev(update, optimizer, self.dev)
         real = [b for b in update.batches if not b.dummy]
         self.history.add([b.seen for b in real], total)
+        self.costs.add([b.seen for b in real], total)
         # A worker may have dummy batches only: then no rows, but of the right kind.
         first = update.batches[0]
         given = torch.cat([b.given for b in real] or [first.given[:0]])
@@ -287,6 +294,7 @@ class Reweighting:
             "dev_loss": self.dev_loss,
             "weighting": self.weighting.state_dict(),
             "history": self.history.state_dict(),
+            "costs": self.costs.state_dict(),
             "meta": self.meta.state_dict() if self.meta else {},
             "steps": [packed(s) for s in self.meta.steps] if self.meta else [],
             "dev": self.dev.state_dict() if self.dev else {},
@@ -317,6 +325,7 @@ class Reweighting:
                 f"and --weighting-options ({str(error).splitlines()[-1].strip()})"
             ) from None
         self.history.load_state_dict(state["history"])
+        self.costs.load_state_dict(state["costs"])
         self.updates, self.dev_loss = state["updates"], state["dev_loss"]
         if self.dev is not None:
             self.dev.load_state_dict(state["dev"])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from students import VOCABULARY, batch, criterion, pairs, student
 
+from fairseq_l2rw.costs import TokenCosts
 from fairseq_l2rw.history import History
 from fairseq_l2rw.observation import SURFACE, Moment, Observer
 from fairseq_l2rw.states import Reader
@@ -20,11 +21,13 @@ def local(tensor):
     return tensor
 
 
-def observe(model, sample, unit="sentence", sentence_avg=False, history=None):
+def observe(model, sample, unit="sentence", sentence_avg=False, history=None, costs=None):
     rule = criterion(unit=unit)
     with torch.no_grad(), Reader(model, VOCABULARY).reading() as states:
         tokens = rule.token_losses(model, model(**sample["net_input"]), sample)
-    observer = Observer(unit, rule.padding_idx, sentence_avg, history or History())
+    observer = Observer(
+        unit, rule.padding_idx, sentence_avg, history or History(), costs or TokenCosts()
+    )
     return observer.observe(sample, states, tokens, MOMENT), tokens
 
 
@@ -46,6 +49,19 @@ def test_a_sentence_is_seen_as_the_mean_of_its_tokens():
         assert seen.column("first_log_probability")[i] == -nll[0]
         assert seen.column("last_log_probability")[i] == -nll[-1]
     assert torch.equal(seen.sizes, lengths.double()) and torch.equal(seen.ids, sample["id"])
+
+
+def test_excess_is_what_a_pair_costs_beyond_what_its_tokens_usually_cost():
+    model, sample, costs = student(), batch(pairs(5)), TokenCosts()
+    plain, tokens = observe(model, sample, costs=costs)
+    torch.testing.assert_close(plain.column("excess"), -plain.column("log_probability"))
+    costs.add([plain], local)
+    seen, _ = observe(model, sample, costs=costs)
+    for i, n in enumerate(tokens.real.sum(1)):
+        before = sample["net_input"]["prev_output_tokens"][i, :n]
+        usual = costs.usual(before, sample["target"][i, :n])
+        expected = float((tokens.nll[i, :n] - usual).mean())
+        assert float(seen.column("excess")[i]) == pytest.approx(expected)
 
 
 def test_the_surface_has_lengths_progress_and_dev_loss():
@@ -95,11 +111,13 @@ def test_sizes_add_up_to_what_fairseq_divides_by(unit):
 )
 def test_order_padding_and_bucketing_change_nothing_that_is_seen(order, cut, multiple, unit):
     model, samples, history = student(), pairs(6), History()
+    costs = TokenCosts()
     plain, _ = observe(model, batch(samples), unit)
     history.add([plain], local)
+    costs.add([plain], local)
 
     def rows(chosen, **options):
-        seen, _ = observe(model, batch(chosen, **options), unit, history=history)
+        seen, _ = observe(model, batch(chosen, **options), unit, history=history, costs=costs)
         key = list(zip(seen.ids.tolist(), seen.positions.tolist(), strict=True))
         everything = torch.cat(
             [seen.surface, seen.states, seen.loss.unsqueeze(1), seen.sizes.unsqueeze(1)], 1
