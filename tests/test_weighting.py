@@ -164,8 +164,7 @@ def test_least_squares_is_the_ridge_regression_written_out():
     n, m = torch.randint(1, 9, (40,)).double(), torch.randint(1, 9, (12,)).double()
     trusted = torch.randn(12, 6).double() + torch.tensor([0, 1, 0, 0, -1, 0])
     seen = observation(x, n)
-    for _ in range(2):  # trusted pairs are judged by what was learnt before
-        learn(teacher, seen, -y * n, observation(trusted, m))
+    learn(teacher, seen, -y * n, observation(trusted, m))
     y = (y / ((n * y.square()).sum() / n.sum()).sqrt()).clamp(-3, 3)
     mean = (n @ x) / n.sum()
     deviation = ((n @ (x - mean).square()) / n.sum()).sqrt()
@@ -221,8 +220,7 @@ def test_many_states_do_not_drown_the_surface():
     fresh = torch.randn(400, 202, generator=generator)
     x = torch.randn(100, 202, generator=generator)
     noise = 2 * torch.randn(100, generator=generator)
-    for _ in range(2):  # trusted pairs are judged by what was learnt before
-        learn(teacher, observation(x), x[:, 0] + noise)
+    learn(teacher, observation(x), x[:, 0] + noise)
     weights = teacher(observation(fresh))
     ranks = torch.stack([weights.argsort().argsort(), fresh[:, 0].argsort().argsort()])
     assert ranks.double().corrcoef()[0, 1] < -0.7
@@ -276,6 +274,42 @@ def test_pairs_are_judged_as_the_student_of_today_sees_them():
     weights = moved(observation(train + drift))
     assert weights[~spoilt].mean() > 0.85 and weights[spoilt].mean() < 0.1
     torch.testing.assert_close(weights, still(observation(train)), rtol=0.0, atol=0.15)
+
+
+def test_good_pairs_keep_their_weights_when_the_spoilt_ones_are_gone():
+    """Scores shrink with the share of spoilt pairs; trusted pairs are judged by the same scores."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options(teacher_memory=10))
+    for update in range(60):
+        share = 0.5 if update < 30 else 0.0
+        train, spoilt, signal, trusted = spoilt_pairs(generator, share)
+        learn(teacher, observation(train), signal, observation(trusted))
+        assert teacher(observation(train))[~spoilt].mean() > 0.8
+
+
+def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothing():
+    """The gradient praises outliers that the student no longer fits, and tells a milder kind."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options())
+
+    def pairs():
+        train, outlier, _, trusted = spoilt_pairs(generator, share=0.3)
+        train[outlier, 3] -= 4
+        mild = ~outlier & (torch.rand(len(train), generator=generator) < 0.3)
+        train[mild, 3] -= 1.5
+        return train, outlier, mild, trusted
+
+    for update in range(60):
+        train, outlier, mild, trusted = pairs()
+        signal = mild + (outlier.float() if update < 5 else -2.0 * outlier)
+        signal = signal + torch.randn(len(train), generator=generator)
+        learn(teacher, observation(train), signal, observation(trusted))
+    train, outlier, mild, _ = pairs()
+    weights = teacher(observation(train))
+    good = ~(outlier | mild)
+    assert weights[outlier].mean() < 0.05
+    assert weights[good].mean() > 0.85
+    assert (weights[good].unsqueeze(1) > weights[mild]).double().mean() > 0.75
 
 
 def test_a_constant_feature_is_harmless():

@@ -13,16 +13,19 @@ from torch import Tensor, nn
 from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Signal, Total, listed
 from fairseq_l2rw.weighting.descent import Descent, adam
-from fairseq_l2rw.weighting.likeness import Gaussian, compressed, log_ratio
+from fairseq_l2rw.weighting.likeness import Likeness
 from fairseq_l2rw.weighting.moments import Growing, Moments, Running
 from fairseq_l2rw.weighting.seeded import seeded
 
 #: Gives the features of what was seen, part by part, shapes (N, F).
 Read = Callable[[Observation], Sequence[Tensor]]
-# Meta-gradients that running means remember: of what training pairs look like, and of the trusted
-# pairs' own scores. Both move with the student, and pairs are judged as it sees them today.
+# Meta-gradients that the mean of what is read remembers: it moves with the student.
 _CENTRE_MEMORY = 10
-_ANCHOR_MEMORY = 30
+# Trusted pairs that are remembered, to judge others by.
+_TRUSTED = 1000
+# The likeness is made to tell trusted pairs from others, so they pass it better than others as good
+# do; and what it is for, gross noise, is far out.
+_LIKENESS_TOLERANCE = 2.0
 
 
 class Head(nn.Module):
@@ -84,107 +87,118 @@ class LeastSquaresHead(Growing, Head):
     many numbers it has: hundreds of states would otherwise drown the dozen surface features, of
     which the loss alone says more than any state.
 
-    *Weight.* A score z says how a pair compares with the trusted pairs' own scores of late, of
-    mean m and standard deviation d. The regression is one score, the likeness another, and a pair
-    must pass both: the gradient also praises bad pairs that the student has stopped fitting, as
-    little as they look like trusted ones.
+    *Weight.* A score z says how a pair compares with the trusted pairs' own scores, of mean m and
+    standard deviation d. The regression is one score, the likeness another, twice as tolerant, and
+    a pair must pass both:
 
         w = product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
         tolerance),
 
     so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
     and any share of noise can be weighed down.
+
+    *Why two.* The gradient praises bad pairs that the student has stopped fitting: their losses
+    are large and they still teach words. Pairs that look like no trusted one are therefore judged
+    by their looks alone, and count in the regression only as far as they pass: else it learns to
+    praise what is bad.
     """
 
     learns_from_dev = True
+    slope: Tensor
+    anchor: Tensor
+    trusted: Tensor
+    trusted_sizes: Tensor
 
     def __init__(self, cfg: Any, read: Read) -> None:
         super().__init__(cfg, read)
         self.ridge: float = cfg.teacher_ridge
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
-        self.reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.moments = Moments(cfg.teacher_memory)  # of training pairs and their meta-gradients
-        self.trusted = Moments(cfg.teacher_memory)
+        reads_likeness = "likeness" in listed(cfg.teacher_reads)
+        self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
-        self.anchor = Running(_ANCHOR_MEMORY)  # mean and variance of trusted pairs' scores
-        self.register_buffer("slope", torch.zeros(0, dtype=torch.float64))
-        self.register_buffer("curvature", torch.zeros(0, 0, dtype=torch.float64))
-        self.register_buffer("tilt", torch.zeros(0, dtype=torch.float64))
-        self._trusted_seen: tuple[Tensor, Tensor] | None = None
+        for name in ("slope", "anchor", "trusted_sizes"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+        # Trusted pairs seen of late, centred, and the mean and variance of their scores.
+        self.register_buffer("trusted", torch.zeros(0, 0, dtype=torch.float64))
+        self._seen: tuple[Tensor, Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
-        if self.anchor.count == 0:
+        if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        scores = self._scores(features.double() - self.centre.value)
-        mean, variance = self.anchor.value
-        # Nothing learnt (a constant signal) leaves every weight at 1.
-        distance = torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
-        top = torch.sigmoid(scores.new_tensor(self.sharpness * self.tolerance))
-        passed = torch.sigmoid(self.sharpness * (distance + self.tolerance)) / top
-        return passed.prod(1).to(features)
+        scores = self._scores(self._with_likeness(features.double() - self.centre.value))
+        return self._passed(scores).prod(1).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Keep trusted pairs for :meth:`learn`, which comes next."""
-        self._trusted_seen = self.features(seen).double(), seen.sizes.double()
+        self._seen = self.features(seen).double(), seen.sizes.double()
         return {}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """Add an update's signals to the moments and solve again; trusted pairs must be known."""
-        assert self._trusted_seen is not None  # learn_from_dev() comes first
-        trusted, counts = self._trusted_seen
-        if self.slope.numel() > 0:
-            # Judged as training pairs are, before anything is learnt from them: a solution that
-            # knows them would praise them.
-            found = self._scores(trusted - self.centre.value)
-            self.anchor.add(_mean_and_variance(found, counts))
+        assert self._seen is not None  # learn_from_dev() comes first
         x, y, sizes = self._regression(signals)
-        sums = total(torch.cat([sizes @ x, (sizes @ y.square()).view(1), sizes.sum().view(1)]))
-        self.centre.add(sums[:-2] / sums[-1])
-        x = x - self.centre.value
+        self.centre.add(_mean(x, sizes, total))
+        x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
+        with_likeness, counts, log = self._with_likeness(x), sizes, {}
+        if self.slope.numel() > 0:
+            scores = self._scores(with_likeness)
+            counts = sizes * self._passed(scores)[:, 1:].prod(1)
         # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
         # far out would otherwise decide alone.
-        y = (y / (sums[-2] / sums[-1]).sqrt().clamp(min=1e-30)).clamp(-3, 3)
-        trusted = trusted - self.centre.value
-        log = {}
+        scale = _mean(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
+        y = (y / scale).clamp(-3, 3)
         if self.slope.numel() > 0:
-            correlation = _correlation(self._scores(x)[:, 0], y, sizes, total)
+            correlation = _correlation(scores[:, 0], y, counts, total)
             log = {} if correlation is None else {"teacher_correlation": correlation}
-        self.moments.add(self._with_likeness(x), y, sizes, total)
-        self.trusted.add(trusted, torch.zeros_like(counts), counts, lambda local: local)
-        self._solve([part.shape[1] for part in self.read(signals[0].seen)])
+        self.moments.add(with_likeness, y, counts, total)
+        self._remember(trusted, self._seen[1])
+        widths = [part.shape[1] for part in self.read(signals[0].seen)]
+        penalty = torch.cat([x.new_full((width,), self.ridge * width) for width in widths])
+        if self.likeness is not None:
+            self.likeness.add(x, sizes, total)
+            self.likeness.add_trusted(trusted, self._seen[1])
+            self.likeness.solve(penalty)
+        self._solve(penalty)
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
         """Features (N, F), and the likeness as one more if it is read."""
-        if not self.reads_likeness:
-            return x
-        if self.tilt.numel() == 0:
-            return torch.cat([x, x.new_zeros(len(x), 1)], 1)
-        ratio = ((x @ self.curvature) * x).sum(1) + x @ self.tilt
-        return torch.cat([x, compressed(ratio).unsqueeze(1)], 1)
+        return x if self.likeness is None else torch.cat([x, self.likeness(x).unsqueeze(1)], 1)
 
     def _scores(self, x: Tensor) -> Tensor:
         """What the regression predicts, and the likeness if it is read: shape (N, 1 or 2)."""
-        x = self._with_likeness(x)
         predicted = (x @ self.slope).unsqueeze(1)
-        return torch.cat([predicted, x[:, -1:]], 1) if self.reads_likeness else predicted
+        return predicted if self.likeness is None else torch.cat([predicted, x[:, -1:]], 1)
 
-    def _solve(self, widths: Sequence[int]) -> None:
-        """The regression's slope and the density ratio, from the moments."""
+    def _passed(self, scores: Tensor) -> Tensor:
+        """How far each score passes, beside the trusted pairs': 1 for their mean; (N, 1 or 2)."""
+        mean, variance = self.anchor
+        # Nothing learnt (a constant score) leaves every weight at 1.
+        distance = torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
+        tolerance = self.tolerance * scores.new_tensor([1.0, _LIKENESS_TOLERANCE])
+        tolerance = tolerance[: scores.shape[1]]
+        top = torch.sigmoid(self.sharpness * tolerance)
+        return torch.sigmoid(self.sharpness * (distance + tolerance)) / top
+
+    def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
+        """Keep the latest trusted pairs."""
+        before = self.trusted if self.trusted.numel() else trusted[:0]
+        self.trusted = torch.cat([before, trusted])[-_TRUSTED:]
+        self.trusted_sizes = torch.cat([self.trusted_sizes.to(sizes), sizes])[-_TRUSTED:]
+
+    def _solve(self, penalty: Tensor) -> None:
+        """The regression's slope, from the moments, and how trusted pairs score by it."""
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
-        penalty = torch.cat([target.new_full((width,), self.ridge * width) for width in widths])
         of_all = torch.cat([penalty, penalty.new_full((len(target) - len(penalty),), self.ridge)])
         self.slope = torch.linalg.solve(correlation + of_all.diag(), target) / deviation
-        if self.reads_likeness:
-            scale = deviation[: len(penalty)]
-            trusted = Gaussian.of(*self.trusted.centre(), scale)
-            train = Gaussian.of(*self.moments.centre(), scale)
-            curvature, tilt = log_ratio(trusted, train, penalty)
-            self.curvature = curvature / torch.outer(scale, scale)
-            self.tilt = tilt / scale
+        # Trusted pairs are judged by today's solution: its scale shrinks as noise is weighed down.
+        scores, sizes = self._scores(self._with_likeness(self.trusted)), self.trusted_sizes
+        mean = sizes @ scores / sizes.sum()
+        self.anchor = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
 
 
 class MLPHead(Head):
@@ -248,10 +262,10 @@ HEADS: dict[str, Callable[[Any, Read], Head]] = {
 }
 
 
-def _mean_and_variance(values: Tensor, sizes: Tensor) -> Tensor:
-    """Of values (N, K), each row counted ``sizes`` (N,) times; shape (2, K)."""
-    mean = sizes @ values / sizes.sum()
-    return torch.stack([mean, sizes @ (values - mean).square() / sizes.sum()])
+def _mean(values: Tensor, counts: Tensor, total: Total) -> Tensor:
+    """Over the rows of all workers, values (N, K), each row counted ``counts`` (N,) times; (K,)."""
+    sums = total(torch.cat([counts @ values, counts.sum().view(1)]))
+    return sums[:-1] / sums[-1]
 
 
 def _correlation(a: Tensor, b: Tensor, sizes: Tensor, total: Total) -> float | None:

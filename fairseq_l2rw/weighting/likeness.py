@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.weighting.base import Total
+from fairseq_l2rw.weighting.moments import Growing, Moments
+
 
 @dataclass(frozen=True)
 class Gaussian:
@@ -20,9 +23,8 @@ class Gaussian:
 
     @classmethod
     def of(cls, mean: Tensor, covariance: Tensor, scale: Tensor) -> "Gaussian":
-        """Of the first F features, in units of ``scale``, shape (F,)."""
-        n = len(scale)
-        return cls(mean[:n] / scale, covariance[:n, :n] / torch.outer(scale, scale))
+        """In units of ``scale``, shape (F,)."""
+        return cls(mean / scale, covariance / torch.outer(scale, scale))
 
 
 def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,6 +41,45 @@ def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tens
     return (precisions[1] - precisions[0]) / 2, pull
 
 
-def compressed(ratio: Tensor) -> Tensor:
-    """A log ratio with its extremes drawn in, so that a few outliers do not decide a regression."""
-    return ratio.sign() * ratio.abs().log1p()
+class Likeness(Growing):
+    """The log ratio as a feature, from moments of trusted and of training pairs.
+
+    Args:
+        memory: see :class:`fairseq_l2rw.weighting.moments.Moments`.
+    """
+
+    curvature: Tensor
+    tilt: Tensor
+
+    def __init__(self, memory: float) -> None:
+        super().__init__()
+        self.trusted, self.train_pairs = Moments(memory), Moments(memory)
+        self.register_buffer("curvature", torch.zeros(0, 0, dtype=torch.float64))
+        self.register_buffer("tilt", torch.zeros(0, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The ratio at features x (N, F), shape (N,), its extremes drawn in; 0 at first.
+
+        A few outliers would otherwise decide a regression.
+        """
+        if self.tilt.numel() == 0:
+            return x.new_zeros(len(x))
+        ratio = ((x @ self.curvature) * x).sum(1) + x @ self.tilt
+        return ratio.sign() * ratio.abs().log1p()
+
+    def add(self, x: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add training pairs x (N, F), each counted ``sizes`` (N,) times."""
+        self.train_pairs.add(x, torch.zeros_like(sizes), sizes, total)
+
+    def add_trusted(self, x: Tensor, sizes: Tensor) -> None:
+        """Add trusted pairs, the same on every worker."""
+        self.trusted.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
+
+    def solve(self, penalty: Tensor) -> None:
+        """The ratio, from all that was added; ``penalty`` is of standardised features, (F,)."""
+        _, scale, _ = self.train_pairs.scale()
+        trusted = Gaussian.of(*self.trusted.centre(), scale)
+        train = Gaussian.of(*self.train_pairs.centre(), scale)
+        curvature, tilt = log_ratio(trusted, train, penalty)
+        self.curvature = curvature / torch.outer(scale, scale)
+        self.tilt = tilt / scale
