@@ -140,7 +140,7 @@ class LeastSquaresHead(Growing, Head):
         """Add an update's signals to the moments and solve again; trusted pairs must be known."""
         assert self._seen is not None  # learn_from_dev() comes first
         x, y, sizes = self._regression(signals)
-        self.centre.add(_mean(x, sizes, total))
+        self.centre.update(_mean(x, sizes, total))
         x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
         with_likeness, counts, log = self._with_likeness(x), sizes, {}
         if self.slope.numel() > 0:
@@ -230,7 +230,7 @@ class MLPHead(Head):
         x, y, sizes = self._regression(signals)
         self.moments.add(x, y, sizes, total)
         if self.net is None:
-            self._build(self.moments.width, self.moments.matrix.device)
+            self._build(self.moments.width, self.moments.value.device)
         assert self.descent is not None
         norm = self.descent.along(lambda seen: self(self.features(seen)), signals, total)
         return {"teacher_gnorm": norm}

@@ -18,75 +18,50 @@ class Growing(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-class Forgetting(Growing):
-    """Counts what was added, and says how much of it the newest addition makes up.
-
-    Early on the older half is forgotten: a student changes fastest when it is new.
+class Running(Growing):
+    """A running mean: up to ``memory`` additions all count alike, then older ones are forgotten.
 
     Args:
-        memory: additions after which one is mostly forgotten, at most.
+        memory: additions after which one is mostly forgotten.
     """
 
     count: Tensor
+    value: Tensor
 
     def __init__(self, memory: float) -> None:
         super().__init__()
         self.memory = memory
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-
-    def _share(self) -> Tensor:
-        """One more: the share of the newest addition, 1 if it replaces all others."""
-        self.count = self.count + 1
-        return 1 / (self.count / 2).clamp(1, self.memory)
-
-
-class Running(Forgetting):
-    """A running mean."""
-
-    value: Tensor
-
-    def __init__(self, memory: float) -> None:
-        super().__init__(memory)
         self.register_buffer("value", torch.zeros(0, dtype=torch.float64))
 
-    def add(self, value: Tensor) -> None:
+    def update(self, value: Tensor) -> None:
         """Let a tensor of the shape of the others count."""
-        share = self._share().to(value)
-        before = self.value if self.value.numel() else torch.zeros_like(value)
-        self.value = before + (value - before) * share
+        self.count = self.count + 1
+        before = self.value.to(value.device) if self.value.numel() else torch.zeros_like(value)
+        self.value = before + (value - before) / self.count.clamp(max=self.memory).to(value)
 
 
-class Moments(Forgetting):
-    """Sums of n (1, x, y) (1, x, y)^T over all that was added, older additions decayed.
+class Moments(Running):
+    """The running mean of what additions sum up to: n (1, x, y) (1, x, y)^T over their rows.
 
     One matrix holds all that a standardised ridge regression with intercept needs: counts, means,
     covariances. It does not depend on how sentences are split into batches, so a batch of one
     sentence is as good as any.
     """
 
-    matrix: Tensor
-
-    def __init__(self, memory: float) -> None:
-        super().__init__(memory)
-        self.register_buffer("matrix", torch.zeros(0, 0, dtype=torch.float64))
-
     @property
     def width(self) -> int:
         """Number of features F."""
-        return len(self.matrix) - 2
+        return len(self.value) - 2
 
     def add(self, x: Tensor, y: Tensor, sizes: Tensor, total: Total) -> None:
         """Add rows x (N, F) with targets y (N,), each counted ``sizes`` (N,) times."""
         rows = torch.cat([torch.ones_like(y).unsqueeze(1), x, y.unsqueeze(1)], dim=1)
-        local = rows.T @ (rows * sizes.unsqueeze(1))
-        if self.matrix.numel() == 0:
-            self.matrix = torch.zeros_like(local)
-        kept = 1 - self._share().to(local)
-        self.matrix = kept * self.matrix.to(local.device) + total(local)
+        self.update(total(rows.T @ (rows * sizes.unsqueeze(1))))
 
     def centre(self) -> tuple[Tensor, Tensor]:
         """Means (F,) and covariances (F, F) of the features."""
-        m = self.matrix[:-1, :-1] / self.matrix[0, 0]
+        m = self.value[:-1, :-1] / self.value[0, 0]
         return m[0, 1:], m[1:, 1:] - torch.outer(m[0, 1:], m[0, 1:])
 
     def scale(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,7 +69,7 @@ class Moments(Forgetting):
 
         A feature that never varied has deviation 1.
         """
-        m = self.matrix / self.matrix[0, 0]
+        m = self.value / self.value[0, 0]
         mean, squares = m[0, 1:-1], m.diagonal()[1:-1]
         variance = squares - mean.square()
         # Rounding leaves a tiny variance to a constant: judge it against the feature's own size.
@@ -109,7 +84,7 @@ class Moments(Forgetting):
         """
         _, deviation, varies = self.scale()
         mean, covariance = self.centre()
-        m = self.matrix / self.matrix[0, 0]
+        m = self.value / self.value[0, 0]
         correlation = covariance / torch.outer(deviation, deviation)
         correlation = correlation * torch.outer(varies, varies)
         target = (m[1:-1, -1] - mean * m[0, -1]) / deviation
