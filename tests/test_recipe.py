@@ -25,9 +25,12 @@ import training
 import weights
 
 
-def write_weights(folder: Path, rows: list[tuple[int, int, float]]) -> None:
+def write_weights(
+    folder: Path, rows: list[tuple[int, int, float]], stands_for: dict[int, float] | None = None
+) -> None:
     """Write (epoch, id, weight) rows as the plugin does, an update an epoch, in two files."""
     folder.mkdir(parents=True)
+    times = stands_for or {}
     for part, half in enumerate((rows[::2], rows[1::2])):
         epoch, number, weight = zip(*half, strict=True)
         table = pa.table(
@@ -36,6 +39,7 @@ def write_weights(folder: Path, rows: list[tuple[int, int, float]]) -> None:
                 "epoch": pa.array(epoch, pa.int32()),
                 "id": pa.array(number, pa.int64()),
                 "weight": pa.array(weight, pa.float32()),
+                "stands_for": pa.array([times.get(n, 1.0) for n in number], pa.float32()),
                 "loss": pa.array([2.0] * len(half), pa.float32()),
                 "signal": pa.array([w if e == 2 else None for e, _, w in half], pa.float32()),
                 "length": pa.array([5] * len(half), pa.int32()),
@@ -311,6 +315,14 @@ def test_the_course_of_weight_signal_and_loss_is_told_epoch_by_epoch(tmp_path: P
     assert found["signal"] == {"short": [0.5]}
 
 
+def test_in_the_course_a_sentence_counts_as_often_as_it_stands_for_others(tmp_path: Path) -> None:
+    given = [(1, 0, 1.0), (1, 1, 0.5), (1, 2, 2.0)]
+    write_weights(tmp_path / "w", given, stands_for={1: 10.0})
+    rows = weights.read_weights(tmp_path / "w")
+    found = score.auc_per_epoch(rows, rows.kinds(["clean", "short", "short"]))
+    assert found["weight"] == {"short": [round(10 / 11, 4)]}
+
+
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="no weights in"):
         weights.read_weights(tmp_path / "nothing")
@@ -371,7 +383,7 @@ def test_a_run_without_weights_is_reported_by_its_scores_alone(tmp_path: Path) -
 def test_the_picture_shows_the_quartiles_of_each_epoch() -> None:
     epoch = np.repeat([1, 2], 5)
     given = np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0])
-    values = weights.Weights(epoch, epoch, np.arange(10), given, given, given)
+    values = weights.Weights(epoch, epoch, np.arange(10), given, given, given, given)
     panel = picture.Panel("x", values, ["clean"] * 10)
     epochs, steps_found = picture.quartiles(panel, "clean")
     assert epochs.tolist() == [1, 2]

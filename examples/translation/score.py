@@ -56,20 +56,22 @@ def quality(translations: Sequence[str], references: Sequence[str]) -> Quality:
     )
 
 
-def auc_per_kind(values: Array, kind: Array) -> dict[str, float]:
+def auc_per_kind(values: Array, kind: Array, counts: Array | None = None) -> dict[str, float]:
     """Return, per kind of noise, how often a clean sentence has the larger value (0.5: chance).
 
-    Values that are NaN do not count.
+    Values that are NaN do not count, others `counts` times.
     """
     from sklearn.metrics import roc_auc_score
 
     there = ~np.isnan(values)
-    values, kind = values[there], kind[there]
+    counts = np.ones(len(values)) if counts is None else counts
+    values, kind, counts = values[there], kind[there], counts[there]
     clean = kind == CLEAN
     result = {}
     for name in sorted(set(kind.tolist()) - {CLEAN}) if clean.any() else []:
         both = clean | (kind == name)
-        result[name] = float(roc_auc_score(clean[both], values[both]))
+        auc = roc_auc_score(clean[both], values[both], sample_weight=counts[both])
+        result[name] = float(auc)
     return result
 
 
@@ -77,13 +79,16 @@ def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[flo
     """Return what tells clean from noisy sentences, epoch by epoch.
 
     AUC of the weight, of the signal that it learnt from, and of minus the loss, per kind of noise.
+    A sentence counts as often as it stands for others, so that an epoch that holds only some is
+    still about all of them.
     """
     told = {"weight": weights.weight, "signal": weights.signal, "loss": -weights.loss}
     result: dict[str, dict[str, list[float]]] = {name: {} for name in told}
     for epoch in np.unique(weights.epoch):
         rows = weights.epoch == epoch
         for name, values in told.items():
-            for noise, auc in auc_per_kind(values[rows], kind[rows]).items():
+            found = auc_per_kind(values[rows], kind[rows], weights.stands_for[rows])
+            for noise, auc in found.items():
                 result[name].setdefault(noise, []).append(round(auc, 4))
     return result
 

@@ -22,6 +22,7 @@ class Weights:
     epoch: Array
     id: Array
     weight: Array
+    stands_for: Array  # sentences of the training set, if an epoch holds only some
     loss: Array
     signal: Array  # NaN where the trusted pairs were not asked
 
