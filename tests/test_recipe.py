@@ -383,7 +383,7 @@ def test_a_run_without_weights_is_reported_by_its_scores_alone(tmp_path: Path) -
 def test_the_picture_shows_the_quartiles_of_each_epoch() -> None:
     epoch = np.repeat([1, 2], 5)
     given = np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0])
-    values = weights.Weights(epoch, epoch, np.arange(10), given, given, given, given)
+    values = weights.Weights(epoch, epoch, np.arange(10), given, np.ones(10), given, given)
     panel = picture.Panel("x", values, ["clean"] * 10)
     epochs, steps_found = picture.quartiles(panel, "clean")
     assert epochs.tolist() == [1, 2]

@@ -37,10 +37,17 @@ def kind_order(panels: Sequence[Panel]) -> list[str]:
 
 
 def quartiles(panel: Panel, kind: str) -> tuple[Array, Array]:
-    """Return the epochs and, per epoch, the quartiles (25, 50, 75%) of the weights of a kind."""
+    """Return the epochs and, per epoch, the quartiles (25, 50, 75%) of the weights of a kind.
+
+    A sentence counts as often as it stands for others.
+    """
     of_kind = panel.weights.take(panel.kind == kind)
     epochs = np.unique(of_kind.epoch)
-    steps = [np.percentile(of_kind.weight[of_kind.epoch == e], (25, 50, 75)) for e in epochs]
+    parts = [of_kind.take(of_kind.epoch == epoch) for epoch in epochs]
+    steps = [
+        np.quantile(p.weight, (0.25, 0.5, 0.75), weights=p.stands_for, method="inverted_cdf")
+        for p in parts
+    ]
     return epochs, np.array(steps).reshape(-1, 3)
 
 
