@@ -22,9 +22,9 @@ STANDS_FOR = "stands_for"
 class Drawing:
     """The probability with which each training sentence is drawn, renewed every epoch.
 
-    It is the running mean of the weights that the sentence was given, within [least, 1]; the last
-    counts half, and before the first it is 1. A single weight is too fickle: a sentence that is
-    drawn with probability 0.1 and then found to be good would count ten times.
+    It is the running mean of the weights that the sentence was given, within [least, 1]; from the
+    second on the last counts half, and before the first it is 1. A single weight is too fickle: a
+    sentence that is drawn with probability 0.1 and then found to be good would count ten times.
 
     Args:
         sentences: number of sentences in the training split.
@@ -34,14 +34,17 @@ class Drawing:
 
     def __init__(self, sentences: int, least: float, seed: int) -> None:
         self.least, self.seed = least, seed
-        self.weights = torch.ones(sentences)  # running mean of those that each was given
+        # Running mean of those that each was given, NaN before the first.
+        self.weights = torch.full((sentences,), torch.nan)
         self.chance = torch.ones(sentences)  # of each in the epoch below
         self.epoch = 0
+        self.begun = False  # before, every epoch holds every sentence
 
     def drawn(self, epoch: int) -> np.ndarray:
         """Which sentences ``epoch`` holds, shape (sentences,), bool; the same when asked again."""
         if epoch != self.epoch:
-            self.chance = self.weights.clamp(self.least, 1.0)
+            weights = self.weights.nan_to_num(1.0)
+            self.chance = weights.clamp(self.least, 1.0) if self.begun else torch.ones_like(weights)
             self.epoch = epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         held = torch.rand(len(self.chance), generator=generator) < self.chance
@@ -57,7 +60,8 @@ class Drawing:
         for rows, values in everywhere((ids.cpu(), weights.float().cpu())):
             found, place, times = rows.unique(return_inverse=True, return_counts=True)
             sums = torch.zeros(len(found)).index_add_(0, place, values)
-            self.weights[found] = (self.weights[found] + sums / times) / 2
+            last, before = sums / times, self.weights[found]
+            self.weights[found] = torch.where(before.isnan(), last, (before + last) / 2)
 
     def stands_for(self, ids: Tensor) -> Tensor:
         """How many sentences each of the drawn ones stands for, shape (N,)."""
@@ -65,12 +69,17 @@ class Drawing:
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides this epoch's draws and the next one's."""
-        return {"weights": self.weights, "chance": self.chance, "epoch": self.epoch}
+        return {
+            "weights": self.weights,
+            "chance": self.chance,
+            "epoch": self.epoch,
+            "begun": self.begun,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore :meth:`state_dict`."""
         self.weights, self.chance = state["weights"].clone(), state["chance"].clone()
-        self.epoch = state["epoch"]
+        self.epoch, self.begun = state["epoch"], state["begun"]
 
 
 class DrawnBatches(EpochBatchIterator):

@@ -203,9 +203,11 @@ class Reweighting:
         # A worker may have dummy batches only: then no rows, but of the right kind.
         first = update.batches[0]
         given = torch.cat([b.given for b in real] or [first.given[:0]])
-        if self.drawing is not None:
+        # Late in warm-up the weighting's own weights are known, though every sentence still gets 1.
+        if self.drawing is not None and 2 * update.number >= self.cfg.weighting_warmup:
             ids = torch.cat([b.seen.ids for b in real] or [first.seen.ids[:0]])
-            self.drawing.note(ids, given)
+            self.drawing.note(ids, torch.cat([b.proposed for b in real] or [first.proposed[:0]]))
+            self.drawing.begun = update.number >= self.cfg.weighting_warmup
         log_weights(given, torch.stack([b.fallback for b in update.batches]).sum())
         if self.recording is not None:
             self.recording.write(update.number, self.epoch, real)

@@ -16,6 +16,7 @@ def weighted(weights, least=0.2, seed=1):
     drawing = Drawing(len(weights), least, seed)
     drawing.drawn(1)
     drawing.note(torch.arange(len(weights)), torch.tensor(weights))
+    drawing.begun = True
     return drawing
 
 
@@ -28,10 +29,28 @@ def test_before_there_are_weights_an_epoch_holds_every_sentence():
 def test_a_sentence_comes_up_with_its_weight_within_bounds(weights, seed):
     drawing = weighted(weights, least=0.25, seed=seed)
     drawing.drawn(2)
-    expected = ((1 + torch.tensor(weights)) / 2).clamp(0.25, 1.0)
+    expected = torch.tensor(weights).clamp(0.25, 1.0)
     ids = torch.arange(len(weights))
     torch.testing.assert_close(1 / drawing.stands_for(ids), expected)
     assert drawing.drawn(2)[expected.numpy() == 1].all()
+
+
+def test_the_last_of_several_weights_counts_half():
+    drawing = Drawing(2, 0.1, 1)
+    for weight in (1.0, 0.2, 0.4):
+        drawing.note(torch.tensor([1]), torch.tensor([weight]))
+    drawing.begun = True
+    drawing.drawn(2)
+    chance = 1 / drawing.stands_for(torch.tensor([0, 1]))
+    torch.testing.assert_close(chance, torch.tensor([1.0, 0.5]))
+
+
+def test_weights_of_the_warm_up_are_for_later():
+    drawing = weighted([0.0] * 50)
+    drawing.begun = False
+    assert drawing.drawn(2).all()
+    drawing.begun = True
+    assert not drawing.drawn(3).all()
 
 
 def test_drawn_sentences_stand_for_all_of_them():
@@ -50,9 +69,10 @@ def test_drawn_sentences_stand_for_all_of_them():
 def test_of_a_sentence_whose_tokens_have_weights_the_mean_counts():
     drawing = Drawing(3, 0.1, 1)
     drawing.note(torch.tensor([2, 2, 0]), torch.tensor([0.2, 0.6, 0.3]))
+    drawing.begun = True
     drawing.drawn(2)
     torch.testing.assert_close(
-        1 / drawing.stands_for(torch.tensor([0, 1, 2])), torch.tensor([0.65, 1.0, 0.7])
+        1 / drawing.stands_for(torch.tensor([0, 1, 2])), torch.tensor([0.3, 1.0, 0.4])
     )
 
 
@@ -81,8 +101,8 @@ def epoch(batches, stop=None):
 
 
 def halve(drawing):
-    for _ in range(6):
-        drawing.note(torch.arange(60), torch.where(torch.arange(60) < 30, 0.2, 1.0))
+    drawing.note(torch.arange(60), torch.where(torch.arange(60) < 30, 0.2, 1.0))
+    drawing.begun = True
 
 
 def test_batches_are_made_of_what_the_epoch_holds_in_the_order_of_all():
