@@ -62,7 +62,7 @@ CONFIGS = {
         learning_rate=3e-3,
         warmup=200,
         meta_max_tokens=2048,
-        weighting_warmup=200,
+        weighting_warmup=600,
         cpu=False,
     ),
     # 9,526 sentences of talks.
