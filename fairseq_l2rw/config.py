@@ -38,9 +38,9 @@ class WeightingConfig(FairseqDataclass):
         "sentence", "what gets a weight of its own: 'sentence' or 'token' (of the target)"
     )
     weighting_warmup: int = option(
-        200,
-        "updates during which every weight is 1 while the teacher already learns; the student's "
-        "states carry little before it can translate at all",
+        600,
+        "updates during which every weight is 1 while the teacher already learns; before the student "
+        "attends to the source, even noise teaches it, and nothing tells a wrong translation",
     )
     draw_at_least: float = option(
         0.1,

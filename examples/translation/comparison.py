@@ -13,6 +13,7 @@ from scipy import stats
 from contenders import BASELINE, CONTENDERS, ORACLE
 from recipes import RECIPES
 from report import Table, as_markdown, kinds_of, notes
+from score import CLEAN
 from steps import say, short
 
 Results = Sequence[Mapping[str, Any]]
@@ -99,7 +100,7 @@ def weight_table(runs: Mapping[str, Results], key: str) -> Table:
     """Return a row a run that gives weights: `auc` or `mean_weight` for every kind of noise."""
     shown = {run: group for run, group in runs.items() if _differ(group)}
     kinds = kinds_of([r for group in shown.values() for r in group])
-    kinds = ["clean", *kinds] if key == "mean_weight" else kinds
+    kinds = [CLEAN, *kinds] if key == "mean_weight" else kinds
     if not shown or not kinds:
         return []
     rows = [

@@ -23,7 +23,7 @@ from filtering import main as filtering
 from lines import read_lines
 from progress import Job, follow
 from recipes import RECIPES, prepare
-from score import evaluate, score_references, significance
+from score import CLEAN, evaluate, score_references, significance
 from steps import say
 from training import CONFIGS, Run, training
 
@@ -154,7 +154,7 @@ class Experiment:
         selection = cell.contender.selection
         name = f"bin-{selection}" + (f"-{cell.seed}" if cell.contender.by_loss else "")
         out = self.matrix.out / cell.recipe / name
-        keep = ("clean",) if selection == "clean" else ()
+        keep = (CLEAN,) if selection == "clean" else ()
         lines = self._kept(cell, raw, out) if selection not in ("all", "clean") else None
         vocab = self.matrix.vocab or RECIPES[cell.recipe].vocab
         binarize(Settings(raw, out, vocab, keep=keep, lines=lines))
@@ -172,7 +172,7 @@ class Experiment:
             scores = score_references(self._job(whole, self._binary(whole, raw)))
             # Told the true share of good pairs, which a practitioner would have to guess.
             labels = read_lines(raw / "train.labels")
-            share = labels.count("clean") / len(labels)
+            share = labels.count(CLEAN) / len(labels)
             among = ["--among", str(rules)] if cell.contender.by_rules else []
             arguments = ["loss", "--data", str(raw), "--scores", str(scores), "--share", str(share)]
             filtering([*arguments, *among, "--out", str(kept)])

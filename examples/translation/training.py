@@ -76,7 +76,7 @@ CONFIGS = {
         learning_rate=2e-3,
         warmup=400,
         meta_max_tokens=4096,
-        weighting_warmup=200,
+        weighting_warmup=400,
         cpu=False,
     ),
     # The 160,000 pairs of IWSLT'14: fairseq's transformer_iwslt_de_en. Hours on a GPU.
