@@ -39,8 +39,8 @@ class WeightingConfig(FairseqDataclass):
     )
     weighting_warmup: int = option(
         600,
-        "updates during which every weight is 1 while the teacher already learns; before the student "
-        "attends to the source, even noise teaches it, and nothing tells a wrong translation",
+        "updates during which every weight is 1 while the teacher already learns; before the "
+        "student attends to the source, nothing tells a wrong translation, and even noise teaches",
     )
     draw_at_least: float = option(
         0.1,
