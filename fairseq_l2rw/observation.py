@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.copying import copied
 from fairseq_l2rw.costs import TokenCosts
 from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.history import History
@@ -17,6 +18,7 @@ PAIR = (
     "log_probability",  # of the reference, per token
     "excess",  # of what the tokens cost over what they usually do, see costs.py; per token
     "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
+    "copied",  # fraction of tokens that the source sentence has, too
     "accuracy",  # fraction of tokens whose reference is the likeliest
     "spread",  # standard deviation of the log-probability over the sentence's tokens
     "first_log_probability",  # of the sentence's first token, which decides on copying
@@ -126,6 +128,7 @@ class Observer:
         sentence_avg: whether the normaliser counts sentences instead of tokens.
         history: of the training losses so far.
         costs: of the training tokens so far.
+        same: which types the languages have in common, see :mod:`fairseq_l2rw.copying`.
     """
 
     unit: str
@@ -133,6 +136,7 @@ class Observer:
     sentence_avg: bool
     history: History
     costs: TokenCosts
+    same: Tensor
 
     @torch.no_grad()
     def observe(
@@ -140,7 +144,8 @@ class Observer:
     ) -> Observation:
         """What is seen of ``sample``; ``tokens`` are its per-token losses, shapes (N, T)."""
         real: Tensor = tokens.real
-        source_real = sample["net_input"]["src_tokens"].ne(self.padding_idx)
+        source: Tensor = sample["net_input"]["src_tokens"]
+        source_real = source.ne(self.padding_idx)
         lengths = real.sum(1)
         token_rows = self.unit == "token"
         sentence, position = real.nonzero(as_tuple=True)
@@ -172,6 +177,7 @@ class Observer:
             "log_probability": -mean(nll),
             "excess": mean(nll - usual),
             "margin": -mean(nll + log_best),
+            "copied": mean((copied(source, target, self.same) & real).to(loss)),
             "accuracy": correct,
             "spread": _spread(nll, real)[sentence],
             "first_log_probability": -_at(nll, real, first=True)[sentence],

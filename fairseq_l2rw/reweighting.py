@@ -59,6 +59,7 @@ class Reweighting:
         criterion: gives per-token losses.
         dev: batches of the trusted split; None for a weighting that wants none.
         vocabulary: size of the target dictionary.
+        same: which types the languages have in common, see :mod:`fairseq_l2rw.copying`.
         state: what :meth:`state_dict` gave in the run that is being resumed.
         drawing: is told the weights, if they decide how often sentences come up.
     """
@@ -71,6 +72,7 @@ class Reweighting:
         criterion: Any,
         dev: DevStream | None,
         vocabulary: int,
+        same: Tensor,
         state: dict[str, Any] | None = None,
         drawing: Drawing | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class Reweighting:
             criterion.sentence_avg,
             self.history,
             self.costs,
+            same.to(self.device),
         )
         self.passes = Passes(model, criterion.row_losses, cfg.meta_dropout == "replay")
         self.reader = (

@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from fairseq.data import Dictionary
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from students import VOCABULARY, batch, criterion, pairs, student
+from students import DICTIONARY, VOCABULARY, batch, criterion, pairs, student
 
+from fairseq_l2rw.copying import copied, same_types
 from fairseq_l2rw.costs import TokenCosts
 from fairseq_l2rw.history import History
 from fairseq_l2rw.observation import SURFACE, Moment, Observer
@@ -26,7 +28,12 @@ def observe(model, sample, unit="sentence", sentence_avg=False, history=None, co
     with torch.no_grad(), Reader(model, VOCABULARY).reading() as states:
         tokens = rule.token_losses(model, model(**sample["net_input"]), sample)
     observer = Observer(
-        unit, rule.padding_idx, sentence_avg, history or History(), costs or TokenCosts()
+        unit,
+        rule.padding_idx,
+        sentence_avg,
+        history or History(),
+        costs or TokenCosts(),
+        same_types(DICTIONARY, DICTIONARY),
     )
     return observer.observe(sample, states, tokens, MOMENT), tokens
 
@@ -62,6 +69,29 @@ def test_excess_is_what_a_pair_costs_beyond_what_its_tokens_usually_cost():
         usual = costs.usual(before, sample["target"][i, :n])
         expected = float((tokens.nll[i, :n] - usual).mean())
         assert float(seen.column("excess")[i]) == pytest.approx(expected)
+
+
+def test_copied_is_the_fraction_of_tokens_that_the_source_has_too():
+    sample = batch(pairs(5))
+    seen, tokens = observe(student(), sample)
+    for i, n in enumerate(tokens.real.sum(1)):
+        source = set(sample["net_input"]["src_tokens"][i].tolist()) - {1, 2}  # padding and end
+        expected = sum(t in source for t in sample["target"][i, :n].tolist()) / n
+        assert float(seen.column("copied")[i]) == pytest.approx(float(expected))
+    assert float(seen.column("copied").max()) > 0
+
+
+def test_what_is_copied_is_told_by_symbols_not_by_their_numbers():
+    source, target = Dictionary(), Dictionary()
+    for word in ("haus", "berlin", "7"):
+        source.add_symbol(word)
+    for word in ("house", "7", "berlin"):
+        target.add_symbol(word)
+    same = same_types(source, target)
+    german = source.encode_line("haus berlin 7", add_if_not_exist=False).view(1, -1).long()
+    english = target.encode_line("house 7 berlin <unk>", add_if_not_exist=False).view(1, -1).long()
+    # The end of a sentence and what is unknown are in both, and copied from neither.
+    assert copied(german, english, same).tolist() == [[False, True, True, False, False]]
 
 
 def test_the_surface_has_lengths_progress_and_dev_loss():

@@ -9,6 +9,7 @@ from fairseq.tasks.translation import TranslationTask
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.config import L2RWTranslationConfig, check
+from fairseq_l2rw.copying import same_types
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.drawing import STANDS_FOR, Drawing, DrawnBatches
@@ -70,6 +71,7 @@ class L2RWTranslationTask(TranslationTask):
             self._criterion,
             dev,
             len(self.tgt_dict),
+            same_types(self.src_dict, self.tgt_dict),
             self._restored,
             self._drawing,
         )
