@@ -120,9 +120,9 @@ class TeacherConfig(FairseqDataclass):
     teacher_hidden_size: int = option(64, "hidden units of --teacher-head mlp")
     teacher_lr: float = option(1e-3, "Adam's learning rate for --teacher-head mlp")
     teacher_memory: int = option(
-        100,
-        "meta-gradients that the teacher's moments of features remember (exponential forgetting); "
-        "half of those so far, while that is less",
+        1000,
+        "meta-gradients that the teacher's moments of features remember: up to then all count "
+        "alike, from then on it forgets exponentially; late in training they say little",
     )
     teacher_ridge: float = option(
         0.1,
