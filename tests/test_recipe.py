@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -278,6 +279,20 @@ def test_a_perfect_translation_scores_100_and_says_how_it_was_scored() -> None:
     assert score.quality(["nothing in common"] * 2, text).bleu < 5
     with pytest.raises(SystemExit, match="1 translations for 2 references"):
         score.quality(text[:1], text)
+
+
+def test_the_seconds_of_a_resumed_run_add_up(tmp_path: Path) -> None:
+    records = [
+        {"epoch": 1, "update": 0.5, "num_updates": "10", "train_wall": "7", "wall": "40"},
+        {"epoch": 1, "valid_nll_loss": "5.5", "valid_wall": "60"},
+        {"epoch": 1, "train_train_wall": "60", "train_wall": "70", "train_num_updates": "20"},
+        {"epoch": 2, "update": 1.5, "num_updates": "30", "train_wall": "7", "wall": "15"},
+        {"epoch": 2, "valid_nll_loss": "4.5", "valid_wall": "28"},
+        {"epoch": 2, "train_train_wall": "30", "train_wall": "30", "train_num_updates": "40"},
+    ]
+    log = tmp_path / "train.log"
+    log.write_text("".join(f"x | train | {json.dumps(r)}\n" for r in records) + "not a record\n")
+    assert score.training_log(log) == {"train_seconds": 100.0, "valid_loss": 4.5}
 
 
 def test_auc_and_means_come_from_the_last_weight_of_every_sentence(tmp_path: Path) -> None:

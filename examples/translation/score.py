@@ -124,16 +124,23 @@ def significance(
 
 
 def training_log(log: Path) -> dict[str, float]:
-    """Return seconds of training, resumed parts included, and the last loss on the valid set.
+    """Return seconds of training and the last loss on the valid set, in bits a token.
 
-    Both as fairseq logs them; the loss in bits a token.
+    fairseq's clock starts anew in every process, so the parts of a run that was resumed add up.
     """
     found = {"train_seconds": 0.0}
+    before = clock = 0.0  # seconds of earlier processes, and of this one
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
         record = parse_record(line) or {}
-        for name, key in (("train_seconds", "train_wall"), ("valid_loss", "valid_nll_loss")):
-            if key in record:
-                found[name] = float(record[key])
+        # Within an epoch the clock is `wall`, at its end `train_wall`, which elsewhere is another.
+        name = "train_wall" if "train_num_updates" in record else "wall"
+        if name in record:
+            now = float(record[name])
+            before += clock if now < clock else 0.0
+            clock = now
+        if "valid_nll_loss" in record:
+            found["valid_loss"] = float(record["valid_nll_loss"])
+    found["train_seconds"] = before + clock
     return found
 
 
