@@ -295,18 +295,19 @@ def test_the_seconds_of_a_resumed_run_add_up(tmp_path: Path) -> None:
     assert score.training_log(log) == {"train_seconds": 100.0, "valid_loss": 4.5}
 
 
-def test_auc_and_means_come_from_the_last_weight_of_every_sentence(tmp_path: Path) -> None:
+def test_auc_and_means_come_from_the_last_epoch(tmp_path: Path) -> None:
     labels = ["clean", "clean", "short", "short", "untranslated"]
-    # an early mistake must not count, but the last sentence is not met again
-    first = [(1, 2, 9.0), (1, 3, 9.0), (1, 4, 0.0)]
-    last = [(2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75), (2, 3, 0.25)]
-    write_weights(tmp_path / "weights", first + last)
-    rows = weights.read_weights(tmp_path / "weights").latest()
-    auc = score.auc_per_kind(rows.weight, rows.kinds(labels))
-    assert auc == {"short": 0.75, "untranslated": 1.0}
-    assert score.mean_per_kind(rows.weight, rows.kinds(labels)) == {
+    # an early mistake must not count, nor an epoch that had hardly begun
+    first = [(1, n, 9.0) for n in range(5)]
+    last = [(2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75), (2, 3, 0.25), (2, 4, 0.0)]
+    write_weights(tmp_path / "weights", [*first, *last, (3, 0, 0.0)], stands_for={3: 3.0})
+    rows = weights.read_weights(tmp_path / "weights").last_epoch()
+    kind = rows.kinds(labels)
+    auc = score.auc_per_kind(rows.weight, kind, rows.stands_for)
+    assert auc == {"short": 0.875, "untranslated": 1.0}  # the short one that is told counts thrice
+    assert score.mean_per_kind(rows.weight, kind, rows.stands_for) == {
         "clean": 0.75,
-        "short": 0.5,
+        "short": 0.375,
         "untranslated": 0.0,
     }
 
@@ -314,8 +315,9 @@ def test_auc_and_means_come_from_the_last_weight_of_every_sentence(tmp_path: Pat
 def test_equal_weights_are_chance_and_a_clean_corpus_has_no_auc(tmp_path: Path) -> None:
     write_weights(tmp_path / "w", [(1, 0, 1.0), (1, 1, 1.0), (1, 2, 1.0)])
     rows = weights.read_weights(tmp_path / "w")
-    assert score.auc_per_kind(rows.weight, np.array(["clean", "short", "short"])) == {"short": 0.5}
-    assert score.auc_per_kind(rows.weight, np.array(["clean"] * 3)) == {}
+    kind = np.array(["clean", "short", "short"])
+    assert score.auc_per_kind(rows.weight, kind, rows.stands_for) == {"short": 0.5}
+    assert score.auc_per_kind(rows.weight, np.array(["clean"] * 3), rows.stands_for) == {}
     with pytest.raises(SystemExit, match="only 2 labels"):
         rows.kinds(["clean"] * 2)
 

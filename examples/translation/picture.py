@@ -36,30 +36,33 @@ def kind_order(panels: Sequence[Panel]) -> list[str]:
     return sorted(names, key=lambda name: (name != CLEAN, name))
 
 
-def quartiles(panel: Panel, kind: str) -> tuple[Array, Array]:
-    """Return the epochs and, per epoch, the quartiles (25, 50, 75%) of the weights of a kind.
+def quantiles(rows: Weights, steps: Sequence[float]) -> Array:
+    """Return quantiles of weights, each counted as often as its sentence stands for others."""
+    found: Array = np.quantile(rows.weight, steps, weights=rows.stands_for, method="inverted_cdf")
+    return found
 
-    A sentence counts as often as it stands for others.
-    """
+
+def quartiles(panel: Panel, kind: str) -> tuple[Array, Array]:
+    """Return the epochs and, per epoch, the quartiles (25, 50, 75%) of the weights of a kind."""
     of_kind = panel.weights.take(panel.kind == kind)
     epochs = np.unique(of_kind.epoch)
-    parts = [of_kind.take(of_kind.epoch == epoch) for epoch in epochs]
-    steps = [
-        np.quantile(p.weight, (0.25, 0.5, 0.75), weights=p.stands_for, method="inverted_cdf")
-        for p in parts
-    ]
+    steps = [quantiles(of_kind.take(of_kind.epoch == e), (0.25, 0.5, 0.75)) for e in epochs]
     return epochs, np.array(steps).reshape(-1, 3)
 
 
 def _spread(axes: Any, panel: Panel, kinds: Sequence[str]) -> None:
-    last = panel.weights.latest()
+    last = panel.weights.last_epoch()
     kind_of = last.kinds(panel.labels)
-    groups = [last.weight[kind_of == kind] for kind in kinds]
-    labels = [f"{kind} ({len(group):,})" for kind, group in zip(kinds, groups, strict=True)]
-    drawn = axes.boxplot(
-        groups,
+    groups = [last.take(kind_of == kind) for kind in kinds]
+    labels = [f"{kind} ({list(panel.labels).count(kind):,})" for kind in kinds]
+    parts = ("whislo", "q1", "med", "q3", "whishi")
+    boxes = [
+        quantiles(group, (0.05, 0.25, 0.5, 0.75, 0.95)) if len(group.id) else [np.nan] * 5
+        for group in groups
+    ]
+    drawn = axes.bxp(
+        [dict(zip(parts, box, strict=True)) for box in boxes],
         orientation="horizontal",
-        whis=(5, 95),
         showfliers=False,
         patch_artist=True,
         widths=0.6,
@@ -69,7 +72,7 @@ def _spread(axes: Any, panel: Panel, kinds: Sequence[str]) -> None:
         box.set(facecolor=colour, edgecolor=colour)
     axes.set_yticks(range(1, len(kinds) + 1), labels)
     axes.invert_yaxis()
-    axes.set_title(f"{panel.name}: last weight of every sentence")
+    axes.set_title(f"{panel.name}: weights in the last epoch")
     axes.set_xlabel("weight (box: middle half, line: median, whiskers: 5-95%)")
 
 

@@ -56,7 +56,7 @@ def quality(translations: Sequence[str], references: Sequence[str]) -> Quality:
     )
 
 
-def auc_per_kind(values: Array, kind: Array, counts: Array | None = None) -> dict[str, float]:
+def auc_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]:
     """Return, per kind of noise, how often a clean sentence has the larger value (0.5: chance).
 
     Values that are NaN do not count, others `counts` times.
@@ -64,7 +64,6 @@ def auc_per_kind(values: Array, kind: Array, counts: Array | None = None) -> dic
     from sklearn.metrics import roc_auc_score
 
     there = ~np.isnan(values)
-    counts = np.ones(len(values)) if counts is None else counts
     values, kind, counts = values[there], kind[there], counts[there]
     clean = kind == CLEAN
     result = {}
@@ -93,10 +92,10 @@ def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[flo
     return result
 
 
-def mean_per_kind(values: Array, kind: Array) -> dict[str, float]:
-    """Return the mean value of every kind of sentence, clean first."""
+def mean_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]:
+    """Return the mean value of every kind of sentence, each counted `counts` times, clean first."""
     names = sorted(set(kind.tolist()), key=lambda name: (name != CLEAN, name))
-    return {name: float(values[kind == name].mean()) for name in names}
+    return {n: float(np.average(values[kind == n], weights=counts[kind == n])) for n in names}
 
 
 def versions() -> dict[str, str]:
@@ -189,11 +188,11 @@ def weight_scores(job: Run) -> dict[str, Any]:
         return {"auc": {}, "mean_weight": {}, "course": {}}
     shutil.copyfile(labels, job.out / LABELS)  # the report then needs the run only
     weights, names = read_weights(job.weights), read_lines(labels)
-    last = weights.latest()
+    last = weights.last_epoch()
     kind = last.kinds(names)
     return {
-        "auc": auc_per_kind(last.weight, kind),
-        "mean_weight": mean_per_kind(last.weight, kind),
+        "auc": auc_per_kind(last.weight, kind, last.stands_for),
+        "mean_weight": mean_per_kind(last.weight, kind, last.stands_for),
         "course": auc_per_epoch(weights, weights.kinds(names)),
     }
 

@@ -30,14 +30,14 @@ class Weights:
         """Return some of the rows."""
         return Weights(*(getattr(self, column.name)[rows] for column in fields(self)))
 
-    def latest(self) -> Weights:
-        """Return the last row of every sentence: its weight by the trained teacher.
+    def last_epoch(self) -> Weights:
+        """Return the rows of the last epoch, or of the one before if it was cut off early.
 
-        An epoch need not hold every sentence.
+        An epoch need not hold every sentence; those that it holds stand for the others.
         """
-        newest_first = np.argsort(-self.update, kind="stable")
-        _, place = np.unique(self.id[newest_first], return_index=True)
-        return self.take(newest_first[place])
+        epochs, rows = np.unique(self.epoch, return_counts=True)
+        cut_off = len(epochs) > 1 and rows[-1] < rows[-2] / 2
+        return self.take(self.epoch == epochs[-2 if cut_off else -1])
 
     def kinds(self, labels: Sequence[str]) -> Array:
         """Return the label of every row's sentence."""
