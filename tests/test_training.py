@@ -145,15 +145,22 @@ def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_bits(data, deep, 
 
 def test_an_epoch_holds_a_sentence_as_often_as_its_weights_say(deep):
     """And in a fifth of the cases at least, as the flag asks."""
-    mean = dict.fromkeys(range(150), 1.0)
+    mean: dict[int, float] = {}
     drawn: dict[int, int] = {}
+    late_in_warm_up, rarely = set(), 0
     for row in rows(deep[0]).to_pylist():  # in the order of updates
         drawn[row["epoch"]] = drawn.get(row["epoch"], 0) + 1
-        chance = min(max(mean[row["id"]], 0.2), 1.0)
-        assert row["stands_for"] == pytest.approx(1 / chance, rel=1e-5)
-        mean[row["id"]] = (mean[row["id"]] + row["weight"]) / 2
+        number, weight = row["id"], row["weight"]
+        if row["update"] in (2, 3):  # the weight that counts is the teacher's own, not the 1 given
+            late_in_warm_up.add(number)
+        if number not in late_in_warm_up:
+            chance = min(max(mean.get(number, 1.0), 0.2), 1.0)
+            assert row["stands_for"] == pytest.approx(1 / chance, rel=1e-5)
+            rarely += chance < 1
+        if row["update"] >= 4:
+            mean[number] = (mean.get(number, weight) + weight) / 2
     whole = sorted(drawn)[:-1]  # the last may be cut off
-    assert drawn[1] == 150 and any(drawn[epoch] < 140 for epoch in whole)
+    assert drawn[1] == 150 and any(drawn[epoch] < 140 for epoch in whole) and rarely > 20
 
 
 REWIND = ["--meta-trajectory", "rewind", "--meta-dropout", "replay"]
