@@ -46,7 +46,11 @@ CONTENDERS = {
     ),
     "filter_rules": Contender("pairs of odd length ratio or language left out", selection="rules"),
     "filter_loss": Contender("the pairs with the largest loss left out", selection="loss"),
-    "filter": Contender("both filters, the rules first", selection="rules-loss"),
+    "filter": Contender(
+        "both filters, the rules first; the losses are those of `uniform`, and it is told how many "
+        "pairs are good",
+        selection="rules-loss",
+    ),
     "random": Contender("random weights", "random"),
     "trim": Contender("the largest losses of the moment dropped", "trim"),
     "l2rw": Contender("positive part of the alignment with the dev gradient", "l2rw"),

@@ -77,7 +77,10 @@ def notes(results: Sequence[Mapping[str, Any]]) -> list[str]:
         found += [f"{name} {text}" for text in sorted({result[key] for result in results})]
     if any(result["auc"] for result in results):
         found.append("AUC: how often a clean sentence outweighs one of this kind (0.5: chance).")
-        found.append("AUC and mean weight: of the last weight that every sentence was given.")
+        found.append(
+            "AUC and mean weight: over the last epoch, as given in training; a drawn sentence "
+            "counts as often as it stands for others."
+        )
     return found
 
 
