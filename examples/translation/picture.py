@@ -69,7 +69,7 @@ def _spread(axes: Any, panel: Panel, kinds: Sequence[str]) -> None:
         medianprops={"color": "white", "linewidth": 2},
     )
     for box, colour in zip(drawn["boxes"], COLOURS, strict=False):
-        box.set(facecolor=colour, edgecolor=colour)
+        box.set(facecolor=colour, edgecolor=colour, linewidth=6)
     axes.set_yticks(range(1, len(kinds) + 1), labels)
     axes.invert_yaxis()
     axes.set_title(f"{panel.name}: weights in the last epoch")
@@ -107,7 +107,7 @@ def draw(panels: Sequence[Panel], path: Path) -> Path:
     for (left, right), panel in zip(grid, shown, strict=True):
         _spread(left, panel, kinds)
         _course(right, panel, kinds)
-        left.set_xlim(0, top)  # every run on the same scale, from zero
+        left.set_xlim(-0.02 * top, top)  # every run on the same scale; a box at zero shows, too
         right.set_ylim(0, top)
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)
