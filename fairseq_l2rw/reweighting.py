@@ -201,8 +201,9 @@ class Reweighting:
         if ahead == 0 and self.dev is not None:
             self._look_at_dev(update, optimizer, self.dev)
         real = [b for b in update.batches if not b.dummy]
-        self.history.add([b.seen for b in real], total)
-        self.costs.add([b.seen for b in real], total)
+        seen = [b.seen for b in real]
+        self.history.add(seen, total)
+        self.costs.add(seen, total)
         # A worker may have dummy batches only: then no rows, but of the right kind.
         first = update.batches[0]
         given = torch.cat([b.given for b in real] or [first.given[:0]])

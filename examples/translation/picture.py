@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from score import CLEAN
 from weights import Array, Weights
 
 # Okabe and Ito's colours: told apart also by colour-blind readers. Clean is black.
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-CLEAN = "clean"
 
 
 @dataclass(frozen=True)
