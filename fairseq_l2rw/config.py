@@ -43,7 +43,7 @@ class WeightingConfig(FairseqDataclass):
         "student attends to the source, nothing tells a wrong translation, and even noise teaches",
     )
     draw_at_least: float = option(
-        0.1,
+        0.05,
         "with a teacher ('deep', 'surface'): an epoch holds a sentence with the probability of its "
         "mean weight of late, but at least this one, and there it counts for as many as it stands "
         "for, so that hardly any time goes into sentences that do not count; 1: every epoch holds "
@@ -121,8 +121,8 @@ class TeacherConfig(FairseqDataclass):
     teacher_lr: float = option(1e-3, "Adam's learning rate for --teacher-head mlp")
     teacher_memory: int = option(
         1000,
-        "meta-gradients that the teacher's moments of features remember: up to then all count "
-        "alike, from then on it forgets exponentially; late in training they say little",
+        "meta-gradients that the teacher's moments of features remember: from then on it forgets "
+        "exponentially; late in training they say little",
     )
     teacher_ridge: float = option(
         0.1,

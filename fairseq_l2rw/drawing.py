@@ -2,7 +2,8 @@
 
 A sentence that hardly counts costs as much time as any other. So an epoch holds sentence i with
 probability p_i, and there it stands for 1/p_i sentences: its loss and its size n_i count as often,
-and every sum over the training set keeps its expectation.
+and every sum over the training set keeps its expectation. Only a weight that rose since is bounded,
+as in truncated importance sampling (Ionides, 2008, "Truncated Importance Sampling").
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ from fairseq_l2rw.workers import everywhere
 
 #: What a sample says of its sentences: how many each stands for, shape (N,).
 STANDS_FOR = "stands_for"
+# A sentence counts for at most as many. Where p_i = 0.05 and the weight is 1 all of a sudden, it
+# would count for 20: few such sentences halve what a batch says.
+_MOST = 2.0
 
 
 class Drawing:
@@ -66,6 +70,10 @@ class Drawing:
     def stands_for(self, ids: Tensor) -> Tensor:
         """How many sentences each of the drawn ones stands for, shape (N,)."""
         return (1 / self.chance[ids.cpu()]).to(ids.device)
+
+    def bounded(self, ids: Tensor, weights: Tensor) -> Tensor:
+        """Weights of drawn sentences, shape (N,), at most 2 p_i: none counts for more than two."""
+        return torch.minimum(weights, _MOST / self.stands_for(ids).to(weights))
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides this epoch's draws and the next one's."""

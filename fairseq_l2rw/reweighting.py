@@ -38,7 +38,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 4
+STATE_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Reweighting:
             self._clip = ClipWatch(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.
         if all(p.grad is None for p in self.model.parameters()):
-            self._update = Update(update)
+            self._update = Update(update, optimizer.get_lr())
         self._next = (RandomState.now(self.device), dummy)
 
     @contextmanager
@@ -155,6 +155,8 @@ class Reweighting:
         with torch.no_grad():
             proposed, fallback = safe(self.weighting(seen))
         given = torch.ones_like(proposed) if plain else proposed
+        if self.drawing is not None:
+            given = self.drawing.bounded(seen.ids, given)
         self._update.batches.append(
             SubBatch.of(
                 self.passes,
@@ -165,6 +167,7 @@ class Reweighting:
                 fallback=fallback,
                 random=random,
                 dummy=dummy,
+                rate=self._update.rate,
             )
         )
         # The very number that fairseq's criterion gives, so that plain training stays the same to
@@ -284,7 +287,8 @@ class Reweighting:
             for batch, part in zip(batches, parts, strict=True):
                 batch.signal = -part
             seen = [replace(b.seen, sizes=b.sizes) for b in batches]
-            signals += [Signal(s, g) for s, g in zip(seen, parts, strict=True)]
+            found_out = zip(seen, parts, batches, strict=True)
+            signals += [Signal(s, g, b.rate) for s, g, b in found_out]
         return signals if bool(torch.isfinite(total(torch.stack(sums).sum()))) else None
 
     # -- what lasts ----------------------------------------------------------------------------

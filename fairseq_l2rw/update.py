@@ -23,6 +23,7 @@ class SubBatch(Batch):
     fallback: Tensor  # bool scalar: the weighting's own weights were unusable
     random: RandomState  # before the student's pass
     dummy: bool  # fills up an uneven shard; counts for nothing
+    rate: float  # the update's learning rate
     signal: Tensor | None = None  # -dL_dev/dw_i, (N,), once the trusted pairs were asked
 
     @classmethod
@@ -38,6 +39,7 @@ class Update:
     """The sub-batches of one update of the student, so far."""
 
     number: int
+    rate: float = 0.0  # its learning rate
     batches: list[SubBatch] = field(default_factory=list)
 
 
@@ -68,7 +70,7 @@ def unpacked(kept: dict[str, Any], passes: Passes) -> Step | Trace:
     return Step(batches, parameters, updates, clipping)
 
 
-_KEPT = ("sample", "proposed", "given", "fallback", "dummy")
+_KEPT = ("sample", "proposed", "given", "fallback", "dummy", "rate")
 
 
 def _packed_batch(batch: SubBatch) -> dict[str, Any]:

@@ -45,6 +45,21 @@ def test_the_last_of_several_weights_counts_half():
     torch.testing.assert_close(chance, torch.tensor([1.0, 0.5]))
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(0, 2, width=32), min_size=1, max_size=20), st.data())
+def test_no_sentence_counts_for_more_than_two(weights, data):
+    drawing = weighted(weights, least=0.05)
+    drawing.drawn(2)
+    ids, count = torch.arange(len(weights)), len(weights)
+    now = torch.tensor(
+        data.draw(st.lists(st.floats(0, 1, width=32), min_size=count, max_size=count))
+    )
+    given_to = drawing.bounded(ids, now)
+    counts = given_to * drawing.stands_for(ids)
+    assert (counts <= 2 + 1e-5).all()
+    assert torch.equal(given_to[counts < 1.99], now[counts < 1.99])
+
+
 def test_weights_of_the_warm_up_are_for_later():
     drawing = weighted([0.0] * 50)
     drawing.begun = False

@@ -155,7 +155,7 @@ def test_mlp_meta_gradient_agrees_with_central_differences():
 
 
 def test_least_squares_is_the_ridge_regression_written_out():
-    """Two parts of 2 and 4 features, and the comparison with the trusted pairs' scores."""
+    """Two parts of 2 and 4 features, two updates, the comparison with the trusted pairs' scores."""
     teacher = weighting.build(
         options(teacher_memory=1e12, teacher_tolerance=2.0, teacher_reads="surface,encoder,decoder")
     )
@@ -163,8 +163,15 @@ def test_least_squares_is_the_ridge_regression_written_out():
     x, y = torch.randn(40, 6).double(), torch.randn(40).double()
     n, m = torch.randint(1, 9, (40,)).double(), torch.randint(1, 9, (12,)).double()
     trusted = torch.randn(12, 6).double() + torch.tensor([0, 1, 0, 0, -1, 0])
+    updates, rates = [slice(0, 25), slice(25, 40)], (3e-3, 1e-3)
+    signals = [
+        Signal(observation(x[u], n[u]), (-y * n)[u], rate)
+        for u, rate in zip(updates, rates, strict=True)
+    ]
     seen = observation(x, n)
-    learn(teacher, seen, -y * n, observation(trusted, m))
+    learn(teacher, seen, -y * n, observation(trusted, m), split=signals)
+    for u, rate in zip(updates, rates, strict=True):
+        n[u] *= rate**2
     y = (y / ((n * y.square()).sum() / n.sum()).sqrt()).clamp(-3, 3)
     mean = (n @ x) / n.sum()
     deviation = ((n @ (x - mean).square()) / n.sum()).sqrt()
@@ -285,6 +292,21 @@ def test_good_pairs_keep_their_weights_when_the_spoilt_ones_are_gone():
         train, spoilt, signal, trusted = spoilt_pairs(generator, share)
         learn(teacher, observation(train), signal, observation(trusted))
         assert teacher(observation(train))[~spoilt].mean() > 0.8
+
+
+def test_good_pairs_known_by_heart_are_not_forgotten():
+    """Late in training only what is not yet fitted still lowers the dev loss; steps are small."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options(teacher_memory=1000, teacher_reads="surface,decoder"))
+    for update in range(80):
+        late = update >= 30
+        train, spoilt, _, trusted = spoilt_pairs(generator, share=0.5)
+        signal = (-1.0 if late else 1.0) * spoilt + torch.randn(len(train), generator=generator)
+        split = [Signal(observation(train), signal, 1e-4 if late else 1e-3)]
+        learn(teacher, observation(train), signal, observation(trusted), split)
+    weights = teacher(observation(train))
+    assert weights[~spoilt].mean() > 0.85
+    assert weights[spoilt].mean() < 0.1
 
 
 def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothing():

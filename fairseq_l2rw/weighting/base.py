@@ -22,10 +22,12 @@ class Signal:
     Attributes:
         seen: what the weighting read of them.
         gradient: dL_dev/dw_i, shape (N,); negative where more weight would lower the dev loss.
+        rate: the learning rate of the student's update that saw them.
     """
 
     seen: Observation
     gradient: Tensor
+    rate: float = 1.0
 
 
 class Weighting(nn.Module):

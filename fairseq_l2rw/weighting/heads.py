@@ -74,8 +74,10 @@ class LeastSquaresHead(Growing, Head):
     The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
     states are strongly correlated. Solving it against the features' covariance instead of stepping
     along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
-    x_i", with every sentence counted by its tokens and earlier meta-gradients forgotten
-    exponentially.
+    x_i", with every sentence counted by its tokens and every meta-gradient by the square of the
+    learning rate of the update it is about. So it counts as in least squares for what that update
+    did, and late ones, when good pairs are known by heart and no longer lower the dev loss, do not
+    undo what was learnt.
 
     *Features* are what was read, minus its mean over recent training pairs, so that what the
     student learns in the meantime is not taken for a difference between pairs. One more is the
@@ -142,12 +144,13 @@ class LeastSquaresHead(Growing, Head):
         x, y, sizes = self._regression(signals)
         self.centre.update(_mean(x, sizes, total))
         x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
-        with_likeness, counts, log = self._with_likeness(x), sizes, {}
+        with_likeness, log = self._with_likeness(x), {}
+        counts = sizes * _rates(signals).square()
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
-            counts = sizes * self._passed(scores)[:, 1:].prod(1)
-        # Every meta-gradient counts alike, however large the dev gradient was; the few sentences
-        # far out would otherwise decide alone.
+            counts = counts * self._passed(scores)[:, 1:].prod(1)
+        # However large the dev gradient was; and the few sentences far out would otherwise decide
+        # alone.
         scale = _mean(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
         y = (y / scale).clamp(-3, 3)
         if self.slope.numel() > 0:
@@ -260,6 +263,12 @@ HEADS: dict[str, Callable[[Any, Read], Head]] = {
     "least-squares": LeastSquaresHead,
     "mlp": MLPHead,
 }
+
+
+def _rates(signals: Sequence[Signal]) -> Tensor:
+    """The learning rate of every row's update, (N,); not 0, so that means are defined."""
+    rates = [s.gradient.new_full((len(s.gradient),), s.rate).double() for s in signals]
+    return torch.cat(rates).clamp(min=1e-12)
 
 
 def _mean(values: Tensor, counts: Tensor, total: Total) -> Tensor:
