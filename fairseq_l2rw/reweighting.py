@@ -210,8 +210,9 @@ class Reweighting:
         # A worker may have dummy batches only: then no rows, but of the right kind.
         first = update.batches[0]
         given = torch.cat([b.given for b in real] or [first.given[:0]])
-        # Late in warm-up the weighting's own weights are known, though every sentence still gets 1.
-        if self.drawing is not None and 2 * update.number >= self.cfg.weighting_warmup:
+        # Soon in warm-up the weighting's own weights tell gross noise, though every sentence gets
+        # 1, and the first epoch that draws should know as many sentences as possible.
+        if self.drawing is not None and 4 * update.number >= self.cfg.weighting_warmup:
             ids = torch.cat([b.seen.ids for b in real] or [first.seen.ids[:0]])
             self.drawing.note(ids, torch.cat([b.proposed for b in real] or [first.proposed[:0]]))
             self.drawing.begun = update.number >= self.cfg.weighting_warmup
