@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -279,6 +281,19 @@ def test_a_perfect_translation_scores_100_and_says_how_it_was_scored() -> None:
     assert score.quality(["nothing in common"] * 2, text).bleu < 5
     with pytest.raises(SystemExit, match="1 translations for 2 references"):
         score.quality(text[:1], text)
+
+
+@pytest.mark.skipif(score.shutil.which("git") is None, reason="asks git")
+def test_a_result_says_which_code_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = subprocess.run(
+        ["git", "-C", str(Path(score.__file__).parent), "rev-parse", "--short=7", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    assert score.versions()["fairseq-l2rw"].startswith(head)
+    monkeypatch.setattr(score.shutil, "which", lambda name: None)
+    assert score.versions()["fairseq-l2rw"] == metadata.version("fairseq-l2rw")
 
 
 def test_the_seconds_of_a_resumed_run_add_up(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +102,16 @@ def mean_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]
 def versions() -> dict[str, str]:
     """Return the versions of what the numbers depend on."""
     names = ("torch", "fairseq-fixed", "sacrebleu", "sentencepiece", "numpy")
-    return {name: metadata.version(name) for name in names}
+    return {"fairseq-l2rw": _commit(), **{name: metadata.version(name) for name in names}}
+
+
+def _commit() -> str:
+    """Return the commit of this checkout, or without one the version of the package."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    done = None
+    if shutil.which("git"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done and not done.returncode else metadata.version("fairseq-l2rw")
 
 
 def significance(
