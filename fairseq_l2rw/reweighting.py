@@ -102,7 +102,7 @@ class Reweighting:
         self.dev_loss = 0.0
         self._clip: ClipWatch | None = None
         self._update = Update(0)
-        self._next: tuple[RandomState, bool] | None = None
+        self._next: tuple[RandomState, bool, float] | None = None
         if state:
             self.load_state_dict(state)
         self.recording = (
@@ -133,8 +133,8 @@ class Reweighting:
             self._clip = ClipWatch(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.
         if all(p.grad is None for p in self.model.parameters()):
-            self._update = Update(update, optimizer.get_lr())
-        self._next = (RandomState.now(self.device), dummy)
+            self._update = Update(update)
+        self._next = (RandomState.now(self.device), dummy, optimizer.get_lr())
 
     @contextmanager
     def reading(self) -> Iterator[States | None]:
@@ -145,7 +145,7 @@ class Reweighting:
     def weigh(self, sample: dict[str, Any], states: States | None, tokens: Any) -> Weights:
         """Weights of a sub-batch from what its pass showed."""
         assert self._next is not None  # begin() comes first
-        random, dummy = self._next
+        random, dummy, rate = self._next
         number = self._update.number
         plain = self.weighting.plain or number < self.cfg.weighting_warmup
         seen = self.observer.observe(sample, states, tokens, self._moment(number))
@@ -167,7 +167,7 @@ class Reweighting:
                 fallback=fallback,
                 random=random,
                 dummy=dummy,
-                rate=self._update.rate,
+                rate=rate,
             )
         )
         # The very number that fairseq's criterion gives, so that plain training stays the same to
@@ -287,9 +287,7 @@ class Reweighting:
             parts = gradient.split([len(n) for n in sizes])
             for batch, part in zip(batches, parts, strict=True):
                 batch.signal = -part
-            seen = [replace(b.seen, sizes=b.sizes) for b in batches]
-            found_out = zip(seen, parts, batches, strict=True)
-            signals += [Signal(s, g, b.rate) for s, g, b in found_out]
+                signals.append(Signal(replace(batch.seen, sizes=batch.sizes), part, batch.rate))
         return signals if bool(torch.isfinite(total(torch.stack(sums).sum()))) else None
 
     # -- what lasts ----------------------------------------------------------------------------

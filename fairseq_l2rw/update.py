@@ -39,7 +39,6 @@ class Update:
     """The sub-batches of one update of the student, so far."""
 
     number: int
-    rate: float = 0.0  # its learning rate
     batches: list[SubBatch] = field(default_factory=list)
 
 

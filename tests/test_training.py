@@ -125,6 +125,7 @@ def kill(process, log):
             break
         os.kill(process.pid, signal.SIGCONT)
         time.sleep(0.05)
+        assert process.poll() is None, text[-3000:]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     return text
