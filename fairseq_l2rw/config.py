@@ -26,7 +26,7 @@ class WeightingConfig(FairseqDataclass):
         "how sentences are weighted: 'uniform' (plain training), 'random' (control), 'trim' (drop "
         "the largest losses), 'l2rw' and 'mask' (alignment of a sentence's gradient with the dev "
         "gradient), 'mwnet' (network of the loss), 'lilaw' (three scalars), 'surface' (teacher on "
-        "losses, margins, lengths), 'deep' (teacher on internal states too), or a name registered "
+        "costs, copying, lengths), 'deep' (teacher on internal states too), or a name registered "
         "by your own --user-dir",
     )
     weighting_options: str = option(
@@ -142,7 +142,7 @@ class TeacherConfig(FairseqDataclass):
     )
     teacher_reads: str = option(
         "surface,encoder,decoder,likeness",
-        "what the deep teacher reads, separated by commas: 'surface' (losses, margins, lengths), "
+        "what the deep teacher reads, separated by commas: 'surface' (costs, copying, lengths), "
         "'encoder' and 'decoder' (the student's internal states), and with --teacher-head "
         "least-squares 'likeness' (the density ratio of trusted to training pairs in all the "
         "others: what looks to the student like a trusted pair)",

@@ -12,22 +12,27 @@ from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.history import History
 from fairseq_l2rw.states import States, pooled
 
-#: Surface information of a pair, by column. Lengths are in tokens, losses in nats.
+#: Surface information of a pair that a regression reads, by column. Lengths are in tokens, losses
+#: in nats.
 PAIR = (
-    "loss",  # per target token, label smoothing included
-    "log_probability",  # of the reference, per token
     "excess",  # of what the tokens cost over what they usually do, see costs.py; per token
-    "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
     "copied",  # fraction of tokens that the source sentence has, too
-    "accuracy",  # fraction of tokens whose reference is the likeliest
-    "spread",  # standard deviation of the log-probability over the sentence's tokens
     "first_log_probability",  # of the sentence's first token, which decides on copying
     "last_log_probability",  # of its end: low where a translation stops too early
-    "loss_rank",  # the fraction of recent training sentences whose loss per token is smaller
     "log_source_length",
     "log_target_length",
     "log_length_ratio",  # log(target / source)
     "squared_log_length_ratio",  # so that a linear score can find either end of it suspicious
+)
+#: More measures of how well the student fits a pair. All but say the same; a regression sees in the
+#: little by which they differ what has been learnt by heart, and praises what has not.
+FIT = (
+    "loss",  # per target token, label smoothing included
+    "log_probability",  # of the reference, per token
+    "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
+    "accuracy",  # fraction of tokens whose reference is the likeliest
+    "spread",  # standard deviation of the log-probability over the sentence's tokens
+    "loss_rank",  # the fraction of recent training sentences whose loss per token is smaller
 )
 #: How training is going: the same for all pairs of an update.
 COURSE = (
@@ -35,7 +40,7 @@ COURSE = (
     "train_accuracy",  # fraction of training tokens predicted right in recent updates
     "dev_loss",  # per token, of the last dev batch (0 before the first)
 )
-SURFACE = (*PAIR, *COURSE)
+SURFACE = (*PAIR, *FIT, *COURSE)
 
 
 @dataclass(frozen=True)
@@ -173,20 +178,20 @@ class Observer:
         before, target = sample["net_input"]["prev_output_tokens"], sample["target"]
         usual = self.costs.usual(before, target).to(loss) * real
         columns = {
-            "loss": row_loss,
-            "log_probability": -mean(nll),
             "excess": mean(nll - usual),
-            "margin": -mean(nll + log_best),
             "copied": mean((copied(source, target, self.same) & real).to(loss)),
-            "accuracy": correct,
-            "spread": _spread(nll, real)[sentence],
             "first_log_probability": -_at(nll, real, first=True)[sentence],
             "last_log_probability": -_at(nll, real, first=False)[sentence],
-            "loss_rank": self.history.rank(row_loss),
             "log_source_length": source_length,
             "log_target_length": target_length,
             "log_length_ratio": target_length - source_length,
             "squared_log_length_ratio": (target_length - source_length).square(),
+            "loss": row_loss,
+            "log_probability": -mean(nll),
+            "margin": -mean(nll + log_best),
+            "accuracy": correct,
+            "spread": _spread(nll, real)[sentence],
+            "loss_rank": self.history.rank(row_loss),
             "progress": constant * moment.progress,
             "train_accuracy": constant * self.history.accuracy(),
             "dev_loss": constant * moment.dev_loss,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -21,34 +21,47 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
+class Criterion(Protocol):
+    """The losses of a batch, from (model, its output, sample)."""
+
+    def row_losses(self, model: nn.Module, net_output: Any, sample: dict[str, Any], /) -> Tensor:
+        """Losses of the sentences or tokens that the student trains on, shape (N,)."""
+
+    def dev_losses(self, model: nn.Module, net_output: Any, sample: dict[str, Any], /) -> Tensor:
+        """Losses of sentences that judge it, shape (N,)."""
+
+
 class Passes:
-    """Makes functions from parameters to the losses of a batch's rows, shape (N,).
+    """Makes functions from parameters to the losses of a batch, shape (N,).
 
     Args:
         model: the student, unwrapped.
-        row_losses: (model, its output, sample) to the losses of sentences or tokens.
+        criterion: says what losses are.
         replay: whether a batch that the student trained on is passed with the same dropout again,
             or without any.
     """
 
-    def __init__(self, model: nn.Module, row_losses: Callable[..., Tensor], replay: bool) -> None:
-        self.model, self.row_losses, self.replay = model, row_losses, replay
+    def __init__(self, model: nn.Module, criterion: Criterion, replay: bool) -> None:
+        self.model, self.criterion, self.replay = model, criterion, replay
 
     def training(self, sample: dict[str, Any], random: RandomState) -> Losses:
         """Losses of a batch that the student trained on; ``random`` from before its pass."""
-        return self._function(sample, random.replayed if self.replay else self._evaluating)
+        around = random.replayed if self.replay else self._evaluating
+        return self._function(sample, around, self.criterion.row_losses)
 
     def evaluation(self, sample: dict[str, Any]) -> Losses:
         """Losses of a dev batch, without dropout."""
-        return self._function(sample, self._evaluating)
+        return self._function(sample, self._evaluating, self.criterion.dev_losses)
 
     def _evaluating(self) -> Any:
         return evaluating(self.model)
 
-    def _function(self, sample: dict[str, Any], around: Callable[[], Any]) -> Losses:
+    def _function(
+        self, sample: dict[str, Any], around: Callable[[], Any], of: Callable[..., Tensor]
+    ) -> Losses:
         def losses(parameters: Any) -> Tensor:
             with around():
                 output = functional.call(self.model, parameters, **sample["net_input"])
-                return self.row_losses(self.model, output, sample)
+                return of(self.model, output, sample)
 
         return losses

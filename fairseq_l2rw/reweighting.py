@@ -38,7 +38,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Reweighting:
             self.costs,
             same.to(self.device),
         )
-        self.passes = Passes(model, criterion.row_losses, cfg.meta_dropout == "replay")
+        self.passes = Passes(model, criterion, cfg.meta_dropout == "replay")
         self.reader = (
             Reader(model, vocabulary, cfg.teacher_depth, weighting.reads_states)
             if weighting.reads_states

@@ -7,7 +7,7 @@ import torch
 from fairseq.optim.adagrad import Adagrad as FairseqAdagrad
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from students import ARCHITECTURES, batch, criterion, pairs, sentence_losses, student
+from students import ARCHITECTURES, DICTIONARY, batch, criterion, pairs, sentence_losses, student
 from trajectories import Trajectory
 
 from fairseq_l2rw.errors import InputError
@@ -15,7 +15,7 @@ from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import METHODS, Chosen, Clipping, Update, difference, updates
 from fairseq_l2rw.metagradient.weights import weight_gradient
 from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, check_optimizer
-from fairseq_l2rw.passes import Passes
+from fairseq_l2rw.passes import Passes, evaluating
 from fairseq_l2rw.randomness import RandomState
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -147,14 +147,27 @@ def test_the_students_dropout_is_replayed_as_often_as_one_asks():
     output = model(**sample["net_input"])
     expected = rule.row_losses(model, output, sample)
     after = torch.get_rng_state()
-    replayed = Passes(model, rule.row_losses, replay=True).training(sample, random)
+    replayed = Passes(model, rule, replay=True).training(sample, random)
     for _ in range(2):
         assert torch.equal(replayed(dict(model.named_parameters())), expected)
     assert torch.equal(torch.get_rng_state(), after)
-    off = Passes(model, rule.row_losses, replay=False)
+    off = Passes(model, rule, replay=False)
     found = off.training(sample, random)(dict(model.named_parameters()))
-    assert torch.equal(found, off.evaluation(sample)(dict(model.named_parameters())))
-    assert not torch.allclose(found, expected) and model.training
+    assert not torch.allclose(found, expected)
+    with evaluating(model):
+        output = model(**sample["net_input"])
+    assert torch.equal(found, rule.row_losses(model, output, sample)) and model.training
+
+
+def test_trusted_pairs_judge_by_the_likelihood_without_dropout_or_label_smoothing():
+    model, sample = student(dropout=0.3), batch(pairs(4))
+    passes = Passes(model, criterion(smoothing=0.3), replay=True)
+    found = passes.evaluation(sample)(dict(model.named_parameters()))
+    with evaluating(model):
+        log_p = model.get_normalized_probs(model(**sample["net_input"]), log_probs=True)
+    target = sample["target"]
+    nll = -log_p.gather(2, target.unsqueeze(2)).squeeze(2) * target.ne(DICTIONARY.pad())
+    torch.testing.assert_close(found, nll.sum(1))
 
 
 def test_adam_adjoint_is_finite_where_a_parameter_never_had_a_gradient():

@@ -1,6 +1,7 @@
 """Promise: every weighting of the field is the rule that was published."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +17,7 @@ from fairseq_l2rw.history import History
 from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import weight_gradient
 from fairseq_l2rw.metagradient.attention import differentiable_attention
-from fairseq_l2rw.observation import SURFACE
+from fairseq_l2rw.observation import PAIR, SURFACE
 from fairseq_l2rw.weighting import Signal
 
 
@@ -234,6 +235,23 @@ def anything(n, seed):
         alignment=a - 0.5,
         surface={name: torch.rand(n, generator=generator).tolist() for name in SURFACE},
     )
+
+
+@pytest.mark.parametrize(("head", "read"), [("least-squares", PAIR), ("mlp", SURFACE)])
+def test_a_regression_reads_one_measure_of_fit_and_a_network_all(head, read):
+    built = weighting.build(options(weighting="surface", teacher_head=head))
+    for seed in range(3):
+        seen, gradient = anything(6, seed), torch.linspace(-1, 1, 6) * (-1) ** seed
+        if built.learns_from_dev:
+            built.learn_from_dev(seen)
+        built.learn([Signal(seen, gradient)], local)
+    seen = anything(6, 0)
+    before = built(seen)
+    for column, name in enumerate(SURFACE):
+        surface = seen.surface.clone()
+        surface[:, column] += torch.linspace(-1, 1, 6)
+        changed = not torch.equal(built(replace(seen, surface=surface)), before)
+        assert changed == (name in read), name
 
 
 def take(seen, index):

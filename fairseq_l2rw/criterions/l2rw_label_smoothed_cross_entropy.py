@@ -102,6 +102,16 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         n = len(sample["target"])
         return self._rows(loss.view(n, -1), target.view(n, -1).ne(self.padding_idx), sample)
 
+    def dev_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
+        """-log p of the reference, summed over each sentence, shape (N,): how dev pairs judge.
+
+        Without label smoothing. Sooner or later the student is surer of itself than smoothing wants
+        it to be, and then whatever makes it less sure would look useful, noise more than all else.
+        """
+        lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
+        _, nll = self._smoothed(lprobs, target)
+        return nll.view(len(sample["target"]), -1).sum(1)
+
     def _rows(self, losses: Tensor, real: Tensor, sample: dict[str, Any]) -> Tensor:
         """Losses of what gets a weight, as often as each stands for others: (N, T) to (rows,)."""
         if STANDS_FOR in sample:

@@ -37,7 +37,7 @@ class Head(nn.Module):
     """
 
     learns_from_dev = False  # wants learn_from_dev()
-    reads_course = False  # wants the surface information that all pairs of an update share
+    reads_all = False  # wants all surface information, not only what a regression can use
 
     def __init__(self, cfg: Any, read: Read) -> None:
         super().__init__()
@@ -86,8 +86,8 @@ class LeastSquaresHead(Growing, Head):
 
     *Ridge.* Features are standardised. A part (surface information, internal states) of F features
     is penalised by ridge * F each, so that every part is expected to explain equally much, however
-    many numbers it has: hundreds of states would otherwise drown the dozen surface features, of
-    which the loss alone says more than any state.
+    many numbers it has: hundreds of states would otherwise drown the few surface features, of
+    which the excess alone says more than any state.
 
     *Weight.* A score z says how a pair compares with the trusted pairs' own scores, of mean m and
     standard deviation d. The regression is one score, the likeness another, twice as tolerant, and
@@ -211,7 +211,7 @@ class MLPHead(Head):
     weight starts at 1: w = 2 sigmoid(MLP(x)).
     """
 
-    reads_course = True
+    reads_all = True
 
     def __init__(self, cfg: Any, read: Read) -> None:
         super().__init__(cfg, read)

@@ -8,10 +8,10 @@ from fairseq_l2rw.weighting.teacher import Teacher
 
 @register("surface")
 class Surface(Teacher):
-    """The teacher of ``deep`` without internal states: losses, margins, lengths, progress.
+    """The teacher of ``deep`` without internal states: costs, copying, lengths.
 
-    The columns are :data:`fairseq_l2rw.observation.PAIR`, and where the head reads how training is
-    going :data:`fairseq_l2rw.observation.SURFACE`.
+    The columns are :data:`fairseq_l2rw.observation.PAIR`, for the mlp head, which has more use for
+    them, all of :data:`fairseq_l2rw.observation.SURFACE`.
     """
 
     def __init__(self, cfg: Any) -> None:

@@ -31,7 +31,7 @@ class Teacher(Weighting):
 
     def parts(self, seen: Observation) -> list[Tensor]:
         """What is read: surface information, internal states; shapes (N, F)."""
-        width = len(SURFACE if self.head.reads_course else PAIR)
+        width = len(SURFACE if self.head.reads_all else PAIR)
         parts = [seen.surface[:, :width]] if self.reads_surface else []
         return parts if seen.states is None else [*parts, seen.states]
 
