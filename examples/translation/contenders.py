@@ -59,6 +59,9 @@ CONTENDERS = {
     "lilaw": Contender("three scalars", "lilaw"),
     "surface": Contender("teacher on surface information", "surface"),
     "deep": Contender("teacher on surface information and internal states", "deep"),
+    "rules_deep": Contender(
+        "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
+    ),
     # What of it matters.
     "deep_all": Contender(
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
