@@ -24,8 +24,8 @@ PAIR = (
     "log_length_ratio",  # log(target / source)
     "squared_log_length_ratio",  # so that a linear score can find either end of it suspicious
 )
-#: More measures of how well the student fits a pair. They say nearly the same; in the little by
-#: which they differ a regression finds what has been learnt by heart, and praises what has not.
+#: More measures of how well the student fits a pair. They say nearly the same, and with all of them
+#: a regression takes longer to learn which to go by.
 FIT = (
     "loss",  # per target token, label smoothing included
     "log_probability",  # of the reference, per token

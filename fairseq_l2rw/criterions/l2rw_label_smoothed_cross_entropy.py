@@ -10,6 +10,7 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
     label_smoothed_nll_loss,
 )
 from torch import Tensor
+from torch.nn.functional import nll_loss
 
 from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.errors import InputError
@@ -109,7 +110,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         it to be, and then whatever makes it less sure would look useful, noise more than all else.
         """
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
-        _, nll = self._smoothed(lprobs, target)
+        nll = nll_loss(lprobs, target, ignore_index=self.padding_idx, reduction="none")
         return nll.view(len(sample["target"]), -1).sum(1)
 
     def _rows(self, losses: Tensor, real: Tensor, sample: dict[str, Any]) -> Tensor:

@@ -99,10 +99,9 @@ class LeastSquaresHead(Growing, Head):
     so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
     and any share of noise can be weighed down.
 
-    *Why two.* The gradient praises bad pairs that the student has stopped fitting: their losses
-    are large and they still teach words. Pairs that look like no trusted one are therefore judged
-    by their looks alone, and count in the regression only as far as they pass: else it learns to
-    praise what is bad.
+    *Why two.* A pair may deviate in either direction from what a good one looks like, which no
+    linear score can say. Pairs that look like no trusted one are judged by their looks, and count
+    in the regression only as far as they pass: it is left to tell apart what looks cannot.
     """
 
     learns_from_dev = True
