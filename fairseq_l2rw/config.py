@@ -65,6 +65,13 @@ class MetaConfig(FairseqDataclass):
         "valid", "split of DATA that holds the trusted pairs which drive the teacher"
     )
     meta_interval: int = option(4, "student updates from one meta-gradient to the next")
+    meta_spacing: str = option(
+        "auto",
+        "what --meta-interval counts: 'even' (updates) or 'rate' (updates of the highest learning "
+        "rate so far; another counts by the square of its rate, so that meta-gradients become "
+        "rare as the rate falls), or 'auto': rate with --teacher-head least-squares, which counts "
+        "them so, else even",
+    )
     meta_window: int = option(
         1,
         "B, student updates that a meta-gradient looks back through; above 1 it needs "
@@ -182,6 +189,7 @@ def check(cfg: L2RWTranslationConfig) -> None:
             f"{' or '.join(find(cfg.weighting).units)}"
         )
     _one_of("--meta-trajectory", cfg.meta_trajectory, ["stored", "rewind"])
+    _one_of("--meta-spacing", cfg.meta_spacing, ["even", "rate", "auto"])
     _one_of("--meta-dropout", cfg.meta_dropout, ["replay", "off"])
     if cfg.meta_trajectory == "rewind" and cfg.meta_dropout != "replay":
         raise InputError(

@@ -45,6 +45,7 @@ class DevStream:
                 "--meta-max-tokens and the model's maximal positions"
             )
         self._batches: Any = None
+        self._resumed: dict[str, Any] = {}  # the position until a batch is drawn
         logger.info(f"dev set: {len(dataset)} pairs of {subset!r} in {len(self._epochs)} batches")
 
     def next(self) -> dict[str, Any]:
@@ -55,13 +56,13 @@ class DevStream:
 
     def state_dict(self) -> dict[str, Any]:
         """The position in the stream."""
-        return {} if self._batches is None else self._epochs.state_dict()
+        return self._resumed if self._batches is None else self._epochs.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where :meth:`state_dict` was taken."""
         if state:
             self._epochs.load_state_dict(state)
-            self._batches = None
+            self._batches, self._resumed = None, state
 
 
 def _load(task: FairseqTask, subset: str) -> Any:

@@ -22,6 +22,7 @@ from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.drawing import STANDS_FOR, Drawing
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.history import History
+from fairseq_l2rw.looks import Looks
 from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import Batch, weight_gradient
 from fairseq_l2rw.observation import Moment, Observation, Observer
@@ -38,7 +39,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 6
+STATE_VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,16 @@ class Reweighting:
             else None
         )
         self.meta = self._build_meta() if weighting.learns or weighting.reads_alignment else None
+        by_rate = cfg.meta_spacing == "rate" or (
+            cfg.meta_spacing == "auto" and weighting.counts_by_span
+        )
+        self.looks = Looks(cfg.meta_interval, by_rate)
         self.epoch = 1
         self.updates = 0  # done so far
         self.dev_loss = 0.0
         self._clip: ClipWatch | None = None
         self._update = Update(0)
-        self._next: tuple[RandomState, bool, float] | None = None
+        self._next: tuple[RandomState, bool] | None = None
         if state:
             self.load_state_dict(state)
         self.recording = (
@@ -134,7 +139,7 @@ class Reweighting:
         # fairseq drops all gradients before an update, also before it tries one again.
         if all(p.grad is None for p in self.model.parameters()):
             self._update = Update(update)
-        self._next = (RandomState.now(self.device), dummy, optimizer.get_lr())
+        self._next = RandomState.now(self.device), dummy
 
     @contextmanager
     def reading(self) -> Iterator[States | None]:
@@ -145,7 +150,7 @@ class Reweighting:
     def weigh(self, sample: dict[str, Any], states: States | None, tokens: Any) -> Weights:
         """Weights of a sub-batch from what its pass showed."""
         assert self._next is not None  # begin() comes first
-        random, dummy, rate = self._next
+        random, dummy = self._next
         number = self._update.number
         plain = self.weighting.plain or number < self.cfg.weighting_warmup
         seen = self.observer.observe(sample, states, tokens, self._moment(number))
@@ -167,7 +172,6 @@ class Reweighting:
                 fallback=fallback,
                 random=random,
                 dummy=dummy,
-                rate=rate,
             )
         )
         # The very number that fairseq's criterion gives, so that plain training stays the same to
@@ -187,13 +191,11 @@ class Reweighting:
 
     def around_step(self, optimizer: Any, step: Callable[[], None]) -> None:
         """Take the student's step; learn from the dev set if it is time; write the record."""
-        update, interval = self._update, self.cfg.meta_interval
+        update, rate = self._update, optimizer.get_lr()
         assert self._clip is not None
         # Under AMP fairseq calls this for updates that overflowed and will be tried again.
         happens = bool(torch.isfinite(torch.as_tensor(self._clip.norm)).all())
-        # Updates until the next look at the dev set, which happens when it is 0.
-        ahead = -update.number % interval
-        traced = self.weighting.learns and happens and ahead < self.cfg.meta_window
+        traced = self.meta is not None and happens and self._in_window(self.meta, rate)
         if traced and self.meta:
             self.meta.before_step(optimizer.optimizer)
         step()
@@ -201,8 +203,9 @@ class Reweighting:
             return
         if traced and self.meta:
             self.meta.after_step(optimizer.optimizer, update.batches, self._clip.clipping())
-        if ahead == 0 and self.dev is not None:
-            self._look_at_dev(update, optimizer, self.dev)
+        span = self.looks.advance(rate)
+        if span is not None and self.dev is not None:
+            self._look_at_dev(update, optimizer, self.dev, span)
         real = [b for b in update.batches if not b.dummy]
         seen = [b.seen for b in real]
         self.history.add(seen, total)
@@ -222,7 +225,15 @@ class Reweighting:
         self.updates = update.number + 1
         self._update = Update(self.updates)
 
-    def _look_at_dev(self, update: Update, optimizer: Any, dev: DevStream) -> None:
+    def _in_window(self, meta: MetaGradient, rate: float) -> bool:
+        """Whether the next look will look back through this update.
+
+        As far as one knows: the rate may fall, and the look come later. What was begun goes on.
+        """
+        near = self.looks.ahead(rate) < self.cfg.meta_window
+        return self.weighting.learns and (near or len(meta.steps) > 0)
+
+    def _look_at_dev(self, update: Update, optimizer: Any, dev: DevStream, span: float) -> None:
         """Draw a dev batch and let the weighting learn from it."""
         batch = utils.move_to_cuda(dev.next()) if self.device.type == "cuda" else dev.next()
         log: dict[str, float] = {}
@@ -240,7 +251,7 @@ class Reweighting:
                 logger.warning(f"update {update.number}: dev loss not finite, nothing learnt")
             log["meta_skipped"] = float(not usable)
             if self.weighting.learns and usable:
-                log |= self._learn(update, optimizer)
+                log |= self._learn(update, optimizer, span)
         # In bits, as all losses in fairseq's log.
         log["dev_loss"] = self.dev_loss / math.log(2)
         for name, value in log.items():
@@ -253,10 +264,10 @@ class Reweighting:
             tokens = self.criterion.token_losses(self.model, output, batch)
         return self.observer.observe(batch, states, tokens, self._moment(number))
 
-    def _learn(self, update: Update, optimizer: Any) -> dict[str, float]:
+    def _learn(self, update: Update, optimizer: Any, span: float) -> dict[str, float]:
         """Look back through the window, and the weighting's step along what was found."""
         assert self.meta is not None
-        signals = self._signals(self.meta.look_back(optimizer.optimizer, total))
+        signals = self._signals(self.meta.look_back(optimizer.optimizer, total), span)
         if self.cfg.meta_window <= self.cfg.meta_interval:
             self.meta.steps.clear()  # no later window reaches these
         if signals is None:
@@ -273,7 +284,9 @@ class Reweighting:
         return log | self.weighting.learn(signals, total)
 
     @staticmethod
-    def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]]) -> list[Signal] | None:
+    def _signals(
+        looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], span: float
+    ) -> list[Signal] | None:
         """The derivative by every weight of the updates looked back through, if finite."""
         signals, sums = [], []
         for step, products in looked:
@@ -287,7 +300,7 @@ class Reweighting:
             parts = gradient.split([len(n) for n in sizes])
             for batch, part in zip(batches, parts, strict=True):
                 batch.signal = -part
-                signals.append(Signal(replace(batch.seen, sizes=batch.sizes), part, batch.rate))
+                signals.append(Signal(replace(batch.seen, sizes=batch.sizes), part, span))
         return signals if bool(torch.isfinite(total(torch.stack(sums).sum()))) else None
 
     # -- what lasts ----------------------------------------------------------------------------
@@ -307,6 +320,7 @@ class Reweighting:
             "meta": self.meta.state_dict() if self.meta else {},
             "steps": [packed(s) for s in self.meta.steps] if self.meta else [],
             "dev": self.dev.state_dict() if self.dev else {},
+            "looks": self.looks.state_dict(),
         }
         return utils.move_to_cpu(state)
 
@@ -335,6 +349,7 @@ class Reweighting:
             ) from None
         self.history.load_state_dict(state["history"])
         self.costs.load_state_dict(state["costs"])
+        self.looks.load_state_dict(state["looks"])
         self.updates, self.dev_loss = state["updates"], state["dev_loss"]
         if self.dev is not None:
             self.dev.load_state_dict(state["dev"])

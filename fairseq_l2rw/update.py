@@ -23,7 +23,6 @@ class SubBatch(Batch):
     fallback: Tensor  # bool scalar: the weighting's own weights were unusable
     random: RandomState  # before the student's pass
     dummy: bool  # fills up an uneven shard; counts for nothing
-    rate: float  # the update's learning rate
     signal: Tensor | None = None  # -dL_dev/dw_i, (N,), once the trusted pairs were asked
 
     @classmethod
@@ -69,7 +68,7 @@ def unpacked(kept: dict[str, Any], passes: Passes) -> Step | Trace:
     return Step(batches, parameters, updates, clipping)
 
 
-_KEPT = ("sample", "proposed", "given", "fallback", "dummy", "rate")
+_KEPT = ("sample", "proposed", "given", "fallback", "dummy")
 
 
 def _packed_batch(batch: SubBatch) -> dict[str, Any]:

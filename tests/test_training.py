@@ -180,6 +180,7 @@ def test_an_epoch_holds_a_sentence_as_often_as_its_weights_say(deep):
     assert drawn[1] == 150 and any(drawn[epoch] < 140 for epoch in whole) and rarely > 20
 
 
+FALLING = ["--lr-scheduler", "polynomial_decay", "--total-num-update", "16"]
 REWIND = ["--meta-trajectory", "rewind", "--meta-dropout", "replay"]
 SGD = ["--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.1"]
 KINDS = {
@@ -194,6 +195,7 @@ KINDS = {
     "tokens": ["--weighting", "deep", "--weight-unit", "token"],
     "mlp": ["--weighting", "deep", "--teacher-head", "mlp"],
     "window": ["--weighting", "deep", "--meta-window", "3", "--meta-interval", "2"],
+    "rare looks": ["--weighting", "deep", "--meta-window", "3", *FALLING],
     "rewound": [
         *("--weighting", "mwnet", "--meta-window", "5", "--meta-interval", "3"),
         *REWIND,
@@ -254,6 +256,20 @@ def test_the_record_has_what_the_trusted_pairs_said_where_they_were_asked(data, 
     total, size = map(sum, zip(*said, strict=True))
     # More of everything changes nothing: the weighted signals of an update add up to 0.
     assert size > 0 and abs(total) < 1e-4 * size
+
+
+def test_the_trusted_pairs_are_asked_less_often_as_the_learning_rate_falls(data, tmp_path):
+    flags = [*OURS, "--meta-interval", "2", *FALLING, "--max-update", 16]
+    asked = {}
+    for kind in (["deep"], ["deep", "--meta-spacing", "even"], ["mwnet"]):
+        out = tmp_path / "-".join(kind)
+        ours = [*flags, "--weighting", *kind, "--save-dir", out, "--weights-dir", out / "weights"]
+        train(data, *ours)
+        rows = zip(*columns(out, "update", "signal"), strict=True)
+        asked[kind[0], len(kind)] = sorted({u for u, signal in rows if signal is not None})
+    # By hand, of rates 1, 15/16, 14/16, ...: their squares since the last look add up to 2.
+    assert asked["deep", 1] == [0, 3, 9]
+    assert asked["deep", 3] == asked["mwnet", 1] == list(range(0, 16, 2))
 
 
 def test_another_weighting_or_shape_of_teacher_on_resume_is_refused(data, deep, tmp_path):

@@ -165,7 +165,7 @@ def test_least_squares_is_the_ridge_regression_written_out():
     trusted = torch.randn(12, 6).double() + torch.tensor([0, 1, 0, 0, -1, 0])
     updates, rates = [slice(0, 25), slice(25, 40)], (3e-3, 1e-3)
     signals = [
-        Signal(observation(x[u], n[u]), (-y * n)[u], rate)
+        Signal(observation(x[u], n[u]), (-y * n)[u], rate**2)
         for u, rate in zip(updates, rates, strict=True)
     ]
     seen = observation(x, n)
@@ -302,7 +302,7 @@ def test_good_pairs_known_by_heart_are_not_forgotten():
         late = update >= 30
         train, spoilt, _, trusted = spoilt_pairs(generator, share=0.5)
         signal = (-1.0 if late else 1.0) * spoilt + torch.randn(len(train), generator=generator)
-        split = [Signal(observation(train), signal, 1e-4 if late else 1e-3)]
+        split = [Signal(observation(train), signal, 1e-8 if late else 1e-6)]
         learn(teacher, observation(train), signal, observation(trusted), split)
     weights = teacher(observation(train))
     assert weights[~spoilt].mean() > 0.85

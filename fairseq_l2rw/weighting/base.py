@@ -22,12 +22,13 @@ class Signal:
     Attributes:
         seen: what the weighting read of them.
         gradient: dL_dev/dw_i, shape (N,); negative where more weight would lower the dev loss.
-        rate: the learning rate of the student's update that saw them.
+        span: how much of the training they speak for: the sum of squared learning rates of the
+            student's updates since it was last asked.
     """
 
     seen: Observation
     gradient: Tensor
-    rate: float = 1.0
+    span: float = 1.0
 
 
 class Weighting(nn.Module):
@@ -43,6 +44,7 @@ class Weighting(nn.Module):
     reads_states: tuple[str, ...] = ()  # of "encoder", "decoder": wants them as Observation.states
     reads_alignment: bool = False  # wants Observation.alignment
     learns: bool = False  # wants learn() to be called with meta-gradients
+    counts_by_span: bool = False  # of a smaller learning rate it wants fewer: see Signal.span
     learns_from_dev: bool = False  # wants learn_from_dev() to be called with the dev batch
     draws: bool = False  # a sentence's weights may decide how often it comes up
     plain: bool = False  # weighs 1 whatever it sees: training stays bit for bit the same

@@ -37,6 +37,7 @@ class Head(nn.Module):
     """
 
     learns_from_dev = False  # wants learn_from_dev()
+    counts_by_span = False  # see Weighting
     reads_all = False  # wants all surface information, not only what a regression can use
 
     def __init__(self, cfg: Any, read: Read) -> None:
@@ -74,10 +75,10 @@ class LeastSquaresHead(Growing, Head):
     The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
     states are strongly correlated. Solving it against the features' covariance instead of stepping
     along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
-    x_i", with every sentence counted by its tokens and every meta-gradient by the square of the
-    learning rate of the update it is about. So it counts as in least squares for what that update
-    did, and late ones, when good pairs are known by heart and no longer lower the dev loss, do not
-    undo what was learnt.
+    x_i", with every sentence counted by its tokens and every meta-gradient by the squared learning
+    rates of the updates that it speaks for. So it counts as in least squares for what they did, and
+    late ones, when good pairs are known by heart and no longer lower the dev loss, do not undo what
+    was learnt.
 
     *Features* are what was read, minus its mean over recent training pairs, so that what the
     student learns in the meantime is not taken for a difference between pairs. One more is the
@@ -105,6 +106,7 @@ class LeastSquaresHead(Growing, Head):
     """
 
     learns_from_dev = True
+    counts_by_span = True
     slope: Tensor
     anchor: Tensor
     trusted: Tensor
@@ -144,7 +146,7 @@ class LeastSquaresHead(Growing, Head):
         self.centre.update(_mean(x, sizes, total))
         x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
         with_likeness, log = self._with_likeness(x), {}
-        counts = sizes * _rates(signals).square()
+        counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
             counts = counts * self._passed(scores)[:, 1:].prod(1)
@@ -264,10 +266,10 @@ HEADS: dict[str, Callable[[Any, Read], Head]] = {
 }
 
 
-def _rates(signals: Sequence[Signal]) -> Tensor:
-    """The learning rate of every row's update, (N,); not 0, so that means are defined."""
-    rates = [s.gradient.new_full((len(s.gradient),), s.rate).double() for s in signals]
-    return torch.cat(rates).clamp(min=1e-12)
+def _spans(signals: Sequence[Signal]) -> Tensor:
+    """What every row speaks for, (N,); not 0, so that means are defined."""
+    spans = [s.gradient.new_full((len(s.gradient),), s.span, dtype=torch.double) for s in signals]
+    return torch.cat(spans).clamp(min=1e-24)
 
 
 def _mean(values: Tensor, counts: Tensor, total: Total) -> Tensor:

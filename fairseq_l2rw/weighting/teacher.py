@@ -28,6 +28,7 @@ class Teacher(Weighting):
         self.reads_states = tuple(part for part in ("encoder", "decoder") if part in reads)
         self.head: Head = HEADS[cfg.teacher_head](cfg, self.parts)
         self.learns_from_dev = self.head.learns_from_dev
+        self.counts_by_span = self.head.counts_by_span
 
     def parts(self, seen: Observation) -> list[Tensor]:
         """What is read: surface information, internal states; shapes (N, F)."""
