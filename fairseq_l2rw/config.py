@@ -132,10 +132,10 @@ class TeacherConfig(FairseqDataclass):
         "exponentially; late in training they say little",
     )
     teacher_ridge: float = option(
-        0.1,
-        "ridge penalty of --teacher-head least-squares, in units of a feature's variance and per "
-        "feature of its part (surface information, internal states), so that either part is "
-        "expected to explain as much as the other",
+        0.001,
+        "ridge penalty of --teacher-head least-squares, in units of a feature's variance and times "
+        "the square of the number of features in its part (surface information, internal states), "
+        "so that a large part does not drown a small one",
     )
     teacher_sharpness: float = option(
         3.0,

@@ -21,7 +21,7 @@ OPTIONS = {
     "teacher_hidden_size": 6,
     "teacher_lr": 1e-2,
     "teacher_memory": 50,
-    "teacher_ridge": 0.1,
+    "teacher_ridge": 0.01,
     "teacher_sharpness": 3.0,
     "teacher_tolerance": 1.5,
     "teacher_reads": "surface,encoder,decoder,likeness",
@@ -176,7 +176,7 @@ def test_least_squares_is_the_ridge_regression_written_out():
     mean = (n @ x) / n.sum()
     deviation = ((n @ (x - mean).square()) / n.sum()).sqrt()
     z = (x - mean) / deviation
-    ridge = torch.tensor([0.2, 0.2, 0.4, 0.4, 0.4, 0.4]).double()
+    ridge = torch.tensor([0.04, 0.04, 0.16, 0.16, 0.16, 0.16]).double()
     normal = z.T @ (n.unsqueeze(1) * z) / n.sum() + ridge.diag()
     solution = torch.linalg.solve(normal, z.T @ (n * (y - (n @ y) / n.sum())) / n.sum())
     score, anchor = z @ solution, (trusted - mean) / deviation @ solution

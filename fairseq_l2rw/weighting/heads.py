@@ -85,10 +85,10 @@ class LeastSquaresHead(Growing, Head):
     likeness, if it is read: the log density ratio of trusted to training pairs, a quadratic
     function of the others (:mod:`fairseq_l2rw.weighting.likeness`).
 
-    *Ridge.* Features are standardised. A part (surface information, internal states) of F features
-    is penalised by ridge * F each, so that every part is expected to explain equally much, however
-    many numbers it has: hundreds of states would otherwise drown the few surface features, of
-    which the excess alone says more than any state.
+    *Ridge.* Features are standardised. In a part (surface information, internal states, likeness)
+    of F features each is penalised by ridge * F^2, as if it had been divided by F before: hundreds
+    of states would otherwise drown the few surface features, of which the excess alone says more
+    than any state.
 
     *Weight.* A score z says how a pair compares with the trusted pairs' own scores, of mean m and
     standard deviation d. The regression is one score, the likeness another, twice as tolerant, and
@@ -160,12 +160,12 @@ class LeastSquaresHead(Growing, Head):
         self.moments.add(with_likeness, y, counts, total)
         self._remember(trusted, self._seen[1])
         widths = [part.shape[1] for part in self.read(signals[0].seen)]
-        penalty = torch.cat([x.new_full((width,), self.ridge * width) for width in widths])
         if self.likeness is not None:
             self.likeness.add(x, sizes, total)
             self.likeness.add_trusted(trusted, self._seen[1])
-            self.likeness.solve(penalty)
-        self._solve(penalty)
+            self.likeness.solve(widths)
+            widths.append(1)
+        self._solve(torch.cat([x.new_full((width,), self.ridge * width**2) for width in widths]))
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -197,8 +197,7 @@ class LeastSquaresHead(Growing, Head):
         """The regression's slope, from the moments, and how trusted pairs score by it."""
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
-        of_all = torch.cat([penalty, penalty.new_full((len(target) - len(penalty),), self.ridge)])
-        self.slope = torch.linalg.solve(correlation + of_all.diag(), target) / deviation
+        self.slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
         # Trusted pairs are judged by today's solution: its scale shrinks as noise is weighed down.
         scores, sizes = self._scores(self._with_likeness(self.trusted)), self.trusted_sizes
         mean = sizes @ scores / sizes.sum()

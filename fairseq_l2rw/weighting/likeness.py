@@ -1,5 +1,6 @@
 """How much like a trusted pair a training pair looks: the log ratio of two Gaussian densities."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,9 @@ from torch import Tensor
 
 from fairseq_l2rw.weighting.base import Total
 from fairseq_l2rw.weighting.moments import Growing, Moments
+
+# Penalty of a feature of a part of F, times F: a part is expected to tell as much, however large.
+_RIDGE = 0.1
 
 
 @dataclass(frozen=True)
@@ -75,11 +79,12 @@ class Likeness(Growing):
         """Add trusted pairs, the same on every worker."""
         self.trusted.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
 
-    def solve(self, penalty: Tensor) -> None:
-        """The ratio, from all that was added; ``penalty`` is of standardised features, (F,)."""
+    def solve(self, widths: Sequence[int]) -> None:
+        """The ratio, from all that was added; ``widths`` say how many features a part has."""
         _, scale, _ = self.train_pairs.scale()
         trusted = Gaussian.of(*self.trusted.centre(), scale)
         train = Gaussian.of(*self.train_pairs.centre(), scale)
+        penalty = torch.cat([scale.new_full((width,), _RIDGE * width) for width in widths])
         curvature, tilt = log_ratio(trusted, train, penalty)
         self.curvature = curvature / torch.outer(scale, scale)
         self.tilt = tilt / scale
