@@ -286,6 +286,15 @@ def test_means_intervals_and_the_gap_closed_are_what_they_say() -> None:
     assert comparison.closed({**runs, "oracle": [line("oracle", 1, 10.5)]}, "deep") is None
 
 
+def test_a_filter_by_losses_also_takes_the_time_of_the_model_that_gives_them() -> None:
+    results = [line("uniform", 2, 10.0, train_seconds=90.0), line("uniform", 1, 10.0)]
+    results += [line("filter", 2, 20.0), line("filter_rules", 2, 20.0), line("filter", 3, 20.0)]
+    runs = comparison.by_run(results, "mixed50")
+    assert comparison.minutes(runs, "filter") == [2.5, 1.0]
+    assert comparison.minutes(runs, "filter_rules") == [1.0]
+    assert comparison.minutes(runs, "uniform") == [1.5, 1.0]
+
+
 def test_the_p_value_shown_is_the_worst_of_all_seeds() -> None:
     tests = [{"difference": 2.0, "p": 0.001}, {"difference": 1.0, "p": 0.04}]
     assert comparison._against(tests) == "+1.5, p ≤ 0.040"

@@ -82,10 +82,17 @@ def quality_table(runs: Mapping[str, Results]) -> Table:
                 Estimate.of([r["chrf"] for r in group]).text(1),
                 "" if part is None else f"{part:.0%}",
                 _against(tests),
-                Estimate.of([r["train_seconds"] / 60 for r in group]).text(0),
+                Estimate.of(minutes(runs, run)).text(0),
             ]
         )
     return table
+
+
+def minutes(runs: Mapping[str, Results], run: str) -> list[float]:
+    """Return the minutes of training; a filter by losses needs those of the baseline first."""
+    before = {r["seed"]: r["train_seconds"] for r in runs.get(BASELINE, [])}
+    needed = before if CONTENDERS[run].by_loss else {}
+    return [(r["train_seconds"] + needed.get(r["seed"], 0.0)) / 60 for r in runs[run]]
 
 
 def _against(tests: Sequence[Mapping[str, Any]]) -> str:
@@ -139,6 +146,7 @@ def legend(results: Results) -> str:
         "against uniform: mean difference in BLEU, and the largest p of all seeds "
         "(paired bootstrap, each against uniform with the same seed)."
     )
+    said.append("minutes: of training; a filter by losses needs those of uniform, too.")
     return "\n".join(lines) + "\n\n" + "\n".join(f"{line}  " for line in said)
 
 
