@@ -64,7 +64,7 @@ class MetaConfig(FairseqDataclass):
     meta_subset: str = option(
         "valid", "split of DATA that holds the trusted pairs which drive the teacher"
     )
-    meta_interval: int = option(4, "student updates from one meta-gradient to the next")
+    meta_interval: int = option(8, "student updates from one meta-gradient to the next")
     meta_spacing: str = option(
         "auto",
         "what --meta-interval counts: 'even' (updates) or 'rate' (updates of the highest learning "

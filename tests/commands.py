@@ -41,6 +41,7 @@ TRAINING = [
 OURS = [
     *("--task", "l2rw_translation", "--criterion", "l2rw_label_smoothed_cross_entropy"),
     *("--meta-subset", "meta", "--weighting-warmup", "4", "--meta-max-tokens", "150"),
+    *("--meta-interval", "4"),
 ]
 PLAIN = ["--task", "translation", "--criterion", "label_smoothed_cross_entropy"]
 

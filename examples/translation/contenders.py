@@ -33,6 +33,10 @@ class Contender:
         return "loss" in self.selection
 
 
+# Algorithms from papers, which learn at every update: as often as one can wait for.
+_OFTEN = ("--meta-interval", "4")
+
+
 def _reading(what: str, *parts: str) -> Contender:
     return Contender(f"deep; {what}", "deep", extra=("--teacher-reads", ",".join(parts)))
 
@@ -53,10 +57,10 @@ CONTENDERS = {
     ),
     "random": Contender("random weights", "random"),
     "trim": Contender("the largest losses of the moment dropped", "trim"),
-    "l2rw": Contender("positive part of the alignment with the dev gradient", "l2rw"),
-    "mask": Contender("sign of the alignment with the dev gradient", "mask"),
-    "mwnet": Contender("network of the loss", "mwnet"),
-    "lilaw": Contender("three scalars", "lilaw"),
+    "l2rw": Contender("positive part of the alignment with the dev gradient", "l2rw", extra=_OFTEN),
+    "mask": Contender("sign of the alignment with the dev gradient", "mask", extra=_OFTEN),
+    "mwnet": Contender("network of the loss", "mwnet", extra=_OFTEN),
+    "lilaw": Contender("three scalars", "lilaw", extra=_OFTEN),
     "surface": Contender("teacher on surface information", "surface"),
     "deep": Contender("teacher on surface information and internal states", "deep"),
     "rules_deep": Contender(
@@ -66,7 +70,9 @@ CONTENDERS = {
     "deep_all": Contender(
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
     ),
-    "deep_mlp": Contender("deep; the published form", "deep", extra=("--teacher-head", "mlp")),
+    "deep_mlp": Contender(
+        "deep; the published form", "deep", extra=("--teacher-head", "mlp", *_OFTEN)
+    ),
     "deep_linear": _reading("without likeness", "surface", "encoder", "decoder"),
     "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
     "deep_encoder": _reading("encoder only", "encoder", "likeness"),
