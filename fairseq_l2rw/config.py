@@ -39,8 +39,9 @@ class WeightingConfig(FairseqDataclass):
     )
     weighting_warmup: int = option(
         600,
-        "updates during which every weight is 1 while the teacher already learns; before the "
-        "student attends to the source, nothing tells a wrong translation, and even noise teaches",
+        "updates during which weights are not yet learnt ones (but prior ones, where "
+        "--teacher-reads has them, else 1) while the teacher already learns; before the student "
+        "attends to the source, nothing tells a wrong translation, and even noise teaches",
     )
     draw_at_least: float = option(
         0.05,
@@ -148,11 +149,12 @@ class TeacherConfig(FairseqDataclass):
         "standard deviations, a pair has about half the weight of an average trusted pair",
     )
     teacher_reads: str = option(
-        "surface,encoder,decoder,likeness",
+        "surface,encoder,decoder,likeness,prior",
         "what the deep teacher reads, separated by commas: 'surface' (costs, copying, lengths), "
         "'encoder' and 'decoder' (the student's internal states), and with --teacher-head "
         "least-squares 'likeness' (the density ratio of trusted to training pairs in all the "
-        "others: what looks to the student like a trusted pair)",
+        "others: what looks to the student like a trusted pair) and 'prior' (the same in tokens, "
+        "copying and lengths, before any training)",
     )
     teacher_depth: int = option(
         1,
@@ -178,6 +180,10 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     amp: bool = II("common.amp")
 
 
+# Parts of what a teacher reads of a pair.
+_READ = ("surface", "encoder", "decoder")
+
+
 def check(cfg: L2RWTranslationConfig) -> None:
     """Raise :class:`InputError` at the first option that cannot work, naming its flag."""
     _one_of("--weighting", cfg.weighting, names())
@@ -198,8 +204,10 @@ def check(cfg: L2RWTranslationConfig) -> None:
         )
     _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
-    _some_of("--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder", "likeness"])
-    if not {"surface", "encoder", "decoder"} & set(listed(cfg.teacher_reads)):
+    _some_of(
+        "--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder", "likeness", "prior"]
+    )
+    if not {*_READ} & set(listed(cfg.teacher_reads)):
         raise InputError("--teacher-reads likeness: of what? add surface, encoder or decoder")
     for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
         _at_least(1, flag, getattr(cfg, flag))

@@ -29,7 +29,7 @@ class DevStream:
     def __init__(
         self, task: FairseqTask, subset: str, max_tokens: int, max_positions: Any, seed: int
     ) -> None:
-        dataset = _load(task, subset)
+        dataset = trusted_pairs(task, subset)
         # Not from the task's cache: validation iterates over the same dataset.
         self._epochs = task.get_batch_iterator(
             dataset,
@@ -65,7 +65,8 @@ class DevStream:
             self._batches, self._resumed = None, state
 
 
-def _load(task: FairseqTask, subset: str) -> Any:
+def trusted_pairs(task: FairseqTask, subset: str) -> Any:
+    """The dataset of a split, loaded if it is not there; raises as :class:`DevStream` says."""
     folder = Path(utils.split_paths(task.cfg.data)[0])
     if any(not f.stat().st_size for f in folder.glob(f"{subset}.*.bin")):
         raise InputError(f"--meta-subset {subset} is empty; it needs trusted pairs")

@@ -18,6 +18,8 @@ from fairseq_l2rw.workers import everywhere
 
 #: What a sample says of its sentences: how many each stands for, shape (N,).
 STANDS_FOR = "stands_for"
+#: Likewise: their prior weights (:mod:`fairseq_l2rw.prior`), shape (N,).
+PRIOR = "prior"
 # A sentence counts for at most as many. Where p_i = 0.05 and the weight is 1 all of a sudden, it
 # would count for 20: few such sentences halve what a batch says.
 _MOST = 2.0
@@ -27,28 +29,33 @@ class Drawing:
     """The probability with which each training sentence is drawn, renewed every epoch.
 
     It is the running mean of the weights that the sentence was given, within [least, 1]; from the
-    second on the last counts half, and before the first it is 1. A single weight is too fickle: a
-    sentence that is drawn with probability 0.1 and then found to be good would count ten times.
+    second on the last counts half, and before the first it is the prior weight. A single weight is
+    too fickle: a sentence that is drawn with probability 0.1 and then found to be good would count
+    ten times.
 
     Args:
         sentences: number of sentences in the training split.
         least: smallest probability, so that every sentence is judged again some day.
         seed: of the draws.
+        prior: weights to begin with, shape (sentences,); 1 if there are none.
     """
 
-    def __init__(self, sentences: int, least: float, seed: int) -> None:
+    def __init__(
+        self, sentences: int, least: float, seed: int, prior: Tensor | None = None
+    ) -> None:
         self.least, self.seed = least, seed
+        self.prior = torch.ones(sentences) if prior is None else prior
         # Running mean of those that each was given, NaN before the first.
         self.weights = torch.full((sentences,), torch.nan)
         self.chance = torch.ones(sentences)  # of each in the epoch below
         self.epoch = 0
-        self.begun = False  # before, every epoch holds every sentence
+        self.begun = False  # before, the prior weights decide
 
     def drawn(self, epoch: int) -> np.ndarray:
         """Which sentences ``epoch`` holds, shape (sentences,), bool; the same when asked again."""
         if epoch != self.epoch:
-            weights = self.weights.nan_to_num(1.0)
-            self.chance = weights.clamp(self.least, 1.0) if self.begun else torch.ones_like(weights)
+            known = ~self.weights.isnan() & self.begun
+            self.chance = torch.where(known, self.weights, self.prior).clamp(self.least, 1.0)
             self.epoch = epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         held = torch.rand(len(self.chance), generator=generator) < self.chance

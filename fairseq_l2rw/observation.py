@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fairseq_l2rw.copying import copied
 from fairseq_l2rw.costs import TokenCosts
-from fairseq_l2rw.drawing import STANDS_FOR
+from fairseq_l2rw.drawing import PRIOR, STANDS_FOR
 from fairseq_l2rw.history import History
 from fairseq_l2rw.states import States, pooled
 
@@ -65,6 +65,8 @@ class Observation:
             them; a token gets its own decoder states and the pooled ones of the encoder.
         bigrams: all reference tokens of the batch, each after the token before it, shape (M, 2).
         nll: -log p of each of them, shape (M,), nats.
+        prior: weights by what pairs look like before any training (:mod:`fairseq_l2rw.prior`),
+            shape (N,), if the weighting asks for them.
         alignment: <dev gradient, grad l_i> at the student's parameters, shape (N,), if the
             weighting asks for it and there is a dev gradient yet.
     """
@@ -81,6 +83,7 @@ class Observation:
     states: Tensor | None = None
     bigrams: Tensor | None = None
     nll: Tensor | None = None
+    prior: Tensor | None = None
     alignment: Tensor | None = None
 
     def column(self, name: str) -> Tensor:
@@ -209,6 +212,7 @@ class Observer:
             states=None if states is None else self._states(states, source_real, real),
             bigrams=torch.stack([before[real], target[real]], 1),
             nll=nll[real],
+            prior=sample[PRIOR].to(row_loss)[sentence] if PRIOR in sample else None,
         )
 
     def _states(self, states: States, source_real: Tensor, target_real: Tensor) -> Tensor:

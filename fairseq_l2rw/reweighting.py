@@ -152,14 +152,14 @@ class Reweighting:
         assert self._next is not None  # begin() comes first
         random, dummy = self._next
         number = self._update.number
-        plain = self.weighting.plain or number < self.cfg.weighting_warmup
+        warming = number < self.cfg.weighting_warmup
         seen = self.observer.observe(sample, states, tokens, self._moment(number))
-        if self.weighting.reads_alignment and self.meta and self.meta.count and not plain:
+        if self.weighting.reads_alignment and self.meta and self.meta.count and not warming:
             found = self.meta.alignments(self.passes.training(sample, random))
             seen = replace(seen, alignment=found)
         with torch.no_grad():
             proposed, fallback = safe(self.weighting(seen))
-        given = torch.ones_like(proposed) if plain else proposed
+            given = safe(self.weighting.early(seen))[0] if warming else proposed
         if self.drawing is not None:
             given = self.drawing.bounded(seen.ids, given)
         self._update.batches.append(
@@ -178,7 +178,7 @@ class Reweighting:
         # the last bit.
         sentences = len(sample["target"])
         plain_size = sentences if self.criterion.sentence_avg else sample["ntokens"]
-        as_ever = plain and STANDS_FOR not in sample
+        as_ever = self.weighting.plain and STANDS_FOR not in sample
         return Weights(given, plain_size if as_ever else given @ seen.sizes)
 
     def _moment(self, update: int) -> Moment:

@@ -41,7 +41,7 @@ def data(tmp_path_factory):
 def same(a, b):
     """Whether two checkpoints' parts are equal, to the last bit."""
     if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
+        return torch.equal(a.nan_to_num(-1.0), b.nan_to_num(-1.0))
     if isinstance(a, dict):
         return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
     if isinstance(a, list | tuple):
@@ -90,13 +90,12 @@ def test_weights_move_after_warmup_and_are_recorded_once_a_sentence(deep):
     table = rows(deep[0])
     updates, weights = table["update"].to_pylist(), table["weight"].to_pylist()
     assert set(updates) == set(range(40))
-    assert {w for u, w in zip(updates, weights, strict=True) if u < 4} == {1.0}
     assert len({w for u, w in zip(updates, weights, strict=True) if u >= 4}) > 50
     seen = list(zip(updates, table["id"].to_pylist(), strict=True))
     assert len(seen) == len(set(seen))
     epochs = table["epoch"].to_pylist()
     first = [i for i, e in zip(table["id"].to_pylist(), epochs, strict=True) if e == 1]
-    assert sorted(first) == list(range(150))
+    assert len(first) == len(set(first)) and 100 < len(first) < 150
 
 
 def test_the_log_tells_about_weights_and_teacher(deep):
@@ -157,12 +156,14 @@ def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_bits(data, deep, 
     assert rows(deep[0]).equals(rows(tmp_path))
 
 
-def test_an_epoch_holds_a_sentence_as_often_as_its_weights_say(deep):
+def test_an_epoch_holds_a_sentence_as_often_as_its_weights_say(data, tmp_path):
     """And in a fifth of the cases at least, as the flag asks, and then counts for two at most."""
+    reads = ["--teacher-reads", "surface,encoder,decoder,likeness"]  # no prior weights
+    train(data, *deep_flags(tmp_path, *reads))
     mean: dict[int, float] = {}
     drawn: dict[int, int] = {}
     unknown, rarely = set(), 0  # whose own weights were not all written down
-    for row in rows(deep[0]).to_pylist():  # in the order of updates
+    for row in rows(tmp_path).to_pylist():  # in the order of updates
         drawn[row["epoch"]] = drawn.get(row["epoch"], 0) + 1
         number, weight = row["id"], row["weight"]
         if 1 <= row["update"] < 4:  # what counts is the teacher's own weight, not the 1 given
@@ -210,12 +211,13 @@ KINDS = {
 def test_every_weighting_trains_and_resumes_with_the_same_bits(data, tmp_path, kind):
     flags = [*OURS, *KINDS[kind], "--max-update", 14]
     weights = ["--weights-dir", tmp_path / "weights"]
-    done = train(data, *flags, *weights, "--save-interval-updates", 9, "--save-dir", tmp_path)
+    done = train(data, *flags, *weights, "--save-interval-updates", 7, "--save-dir", tmp_path)
     assert "not finite" not in done.stdout + done.stderr
     given = [(u, w) for u, w in zip(*columns(tmp_path, "update", "weight"), strict=True)]
-    assert {w for u, w in given if u < 4} == {1.0}
+    starts_at_one = not {"deep", "surface"} & {*KINDS[kind]} or "mlp" in KINDS[kind]
+    assert ({w for u, w in given if u < 4} == {1.0}) == starts_at_one
     assert len({w for u, w in given if u >= 4}) > 1
-    (middle,) = tmp_path.glob("checkpoint_*_9.pt")
+    (middle,) = tmp_path.glob("checkpoint_*_7.pt")
     train(data, *flags, "--restore-file", middle, "--save-dir", tmp_path / "again")
     whole, again = (load(d / "checkpoint_last.pt") for d in (tmp_path, tmp_path / "again"))
     assert same(whole["model"], again["model"])
@@ -235,6 +237,18 @@ def test_an_open_window_is_in_the_checkpoint_and_a_closed_one_is_not(data, tmp_p
         train(data, *flags, "--max-update", updates)
         state = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]
         assert len(state["steps"]) == open_steps
+
+
+def test_before_the_teacher_weighs_a_sentence_has_its_prior_weight(data, tmp_path):
+    flags = [*OURS, "--weighting", "deep", "--weights-dir", tmp_path / "weights"]
+    flags += ["--weighting-warmup", 9, "--max-update", 12, "--save-dir", tmp_path]
+    train(data, *flags)
+    rows = list(zip(*columns(tmp_path, "update", "id", "weight", "stands_for"), strict=True))
+    early = [(number, weight, 1 / s) for u, number, weight, s in rows if u < 9]
+    assert len({weight for _, weight, _ in early}) > 50
+    for _, weight, chance in early:
+        assert chance == pytest.approx(max(weight, 0.05), abs=1e-6)
+    assert len({(number, weight) for number, weight, _ in early}) == len({n for n, *_ in early})
 
 
 def test_token_weights_are_recorded_under_their_sentence(data, tmp_path):

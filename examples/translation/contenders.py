@@ -37,6 +37,10 @@ class Contender:
 _OFTEN = ("--meta-interval", "4")
 
 
+# What a teacher reads once the student trains.
+_ALL_BUT_PRIOR = ("surface", "encoder", "decoder", "likeness")
+
+
 def _reading(what: str, *parts: str) -> Contender:
     return Contender(f"deep; {what}", "deep", extra=("--teacher-reads", ",".join(parts)))
 
@@ -67,13 +71,19 @@ CONTENDERS = {
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),
     # What of it matters.
+    "deep_no_prior": _reading("without prior weights", *_ALL_BUT_PRIOR),
+    "prior": Contender(
+        "the prior weights alone: what pairs look like before any training",
+        "deep",
+        extra=("--weighting-warmup", "1000000"),
+    ),
     "deep_all": Contender(
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
     ),
     "deep_mlp": Contender(
         "deep; the published form", "deep", extra=("--teacher-head", "mlp", *_OFTEN)
     ),
-    "deep_linear": _reading("without likeness", "surface", "encoder", "decoder"),
+    "deep_linear": _reading("without likeness", "surface", "encoder", "decoder", "prior"),
     "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
     "deep_encoder": _reading("encoder only", "encoder", "likeness"),
     "deep_decoder": _reading("decoder only", "decoder", "likeness"),

@@ -6,15 +6,17 @@ from typing import Any
 from fairseq import utils
 from fairseq.tasks import register_task
 from fairseq.tasks.translation import TranslationTask
+from torch import Tensor
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.copying import same_types
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
-from fairseq_l2rw.dev import DevStream
-from fairseq_l2rw.drawing import STANDS_FOR, Drawing, DrawnBatches
+from fairseq_l2rw.dev import DevStream, trusted_pairs
+from fairseq_l2rw.drawing import PRIOR, STANDS_FOR, Drawing, DrawnBatches
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.optimizers import check_optimizer
+from fairseq_l2rw.prior import Language, prior_weights
 from fairseq_l2rw.reweighting import Reweighting
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,9 @@ class L2RWTranslationTask(TranslationTask):
         super().__init__(cfg, src_dict, tgt_dict)
         check(cfg)
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
-        self._drawing: Drawing | None = None  # from the first training batches on
+        # From the first training batches on:
+        self._prior: Tensor | None = None
+        self._drawing: Drawing | None = None
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
         self._restored: dict[str, Any] | None = None
 
@@ -104,15 +108,35 @@ class L2RWTranslationTask(TranslationTask):
         batches = super().get_batch_iterator(dataset, *args, **{**kwargs, "epoch": 1})
         dataset.set_epoch(epoch)
         batches.epoch = epoch
-        if self._draws and dataset is self.datasets.get(self.cfg.train_subset):
+        if dataset is not self.datasets.get(self.cfg.train_subset):
+            return batches
+        self._prior = self._build_prior(dataset)
+        if self._draws:
             names = ("max_tokens", "max_sentences", "required_batch_size_multiple")
             bounds = {name: kwargs[name] for name in names if name in kwargs}
-            self._drawing = Drawing(len(dataset), self.cfg.draw_at_least, self.cfg.seed)
+            self._drawing = Drawing(
+                len(dataset), self.cfg.draw_at_least, self.cfg.seed, self._prior
+            )
             batches = DrawnBatches(
                 batches, self._drawing, lambda indices: dataset.batch_by_size(indices, **bounds)
             )
             self.dataset_to_epoch_iter[dataset] = batches
         return batches
+
+    def _build_prior(self, dataset: Any) -> Tensor | None:
+        if dataset.tgt is None or not weighting.build(self.cfg).reads_prior:
+            return None
+        return prior_weights(
+            dataset,
+            trusted_pairs(self, self.cfg.meta_subset),
+            Language(
+                (len(self.src_dict), len(self.tgt_dict)),
+                self.tgt_dict.pad(),
+                same_types(self.src_dict, self.tgt_dict),
+            ),
+            self.cfg.teacher_sharpness,
+            self.cfg.teacher_tolerance,
+        )
 
     @property
     def _draws(self) -> bool:
@@ -133,6 +157,8 @@ class L2RWTranslationTask(TranslationTask):
         self.reweighting.begin(optimizer, update_num, dummy=ignore_grad)
         if self._drawing is not None:
             sample = {**sample, STANDS_FOR: self._drawing.stands_for(sample["id"])}
+        if self._prior is not None:
+            sample = {**sample, PRIOR: self._prior[sample["id"].cpu()]}
         return super().train_step(
             sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
         )

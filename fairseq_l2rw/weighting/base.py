@@ -46,6 +46,7 @@ class Weighting(nn.Module):
     learns: bool = False  # wants learn() to be called with meta-gradients
     counts_by_span: bool = False  # of a smaller learning rate it wants fewer: see Signal.span
     learns_from_dev: bool = False  # wants learn_from_dev() to be called with the dev batch
+    reads_prior: bool = False  # wants Observation.prior
     draws: bool = False  # a sentence's weights may decide how often it comes up
     plain: bool = False  # weighs 1 whatever it sees: training stays bit for bit the same
 
@@ -60,6 +61,10 @@ class Weighting(nn.Module):
     def forward(self, seen: Observation) -> Tensor:
         """Weights of a batch, shape (N,), not negative."""
         raise NotImplementedError
+
+    def early(self, seen: Observation) -> Tensor:
+        """Weights while ``--weighting-warmup`` lasts, shape (N,): the prior ones if there are."""
+        return torch.ones_like(seen.loss) if seen.prior is None else seen.prior
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """Learn from the signals of the updates looked back through.

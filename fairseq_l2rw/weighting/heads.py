@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Signal, Total, listed
 from fairseq_l2rw.weighting.descent import Descent, adam
-from fairseq_l2rw.weighting.likeness import Likeness
+from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.weighting.moments import Growing, Moments, Running
+from fairseq_l2rw.weighting.passing import passed
 from fairseq_l2rw.weighting.seeded import seeded
 
 #: Gives the features of what was seen, part by part, shapes (N, F).
@@ -23,9 +24,6 @@ Read = Callable[[Observation], Sequence[Tensor]]
 _CENTRE_MEMORY = 10
 # Trusted pairs that are remembered, to judge others by.
 _TRUSTED = 1000
-# The likeness is made to tell trusted pairs from others, so they pass it better than others as good
-# do; and what it is for, gross noise, is far out.
-_LIKENESS_TOLERANCE = 2.0
 
 
 class Head(nn.Module):
@@ -38,6 +36,7 @@ class Head(nn.Module):
 
     learns_from_dev = False  # wants learn_from_dev()
     counts_by_span = False  # see Weighting
+    reads_prior = False  # likewise
     reads_all = False  # wants all surface information, not only what a regression can use
 
     def __init__(self, cfg: Any, read: Read) -> None:
@@ -118,6 +117,7 @@ class LeastSquaresHead(Growing, Head):
         self.sharpness: float = cfg.teacher_sharpness
         self.tolerance: float = cfg.teacher_tolerance
         self.moments = Moments(cfg.teacher_memory)  # of training pairs and their meta-gradients
+        self.reads_prior = "prior" in listed(cfg.teacher_reads)
         reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
@@ -179,13 +179,9 @@ class LeastSquaresHead(Growing, Head):
 
     def _passed(self, scores: Tensor) -> Tensor:
         """How far each score passes, beside the trusted pairs': 1 for their mean; (N, 1 or 2)."""
+        tolerance = self.tolerance * scores.new_tensor([1.0, TOLERANCE])[: scores.shape[1]]
         mean, variance = self.anchor
-        # Nothing learnt (a constant score) leaves every weight at 1.
-        distance = torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
-        tolerance = self.tolerance * scores.new_tensor([1.0, _LIKENESS_TOLERANCE])
-        tolerance = tolerance[: scores.shape[1]]
-        top = torch.sigmoid(self.sharpness * tolerance)
-        return torch.sigmoid(self.sharpness * (distance + tolerance)) / top
+        return passed(scores, mean, variance, self.sharpness, tolerance)
 
     def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
         """Keep the latest trusted pairs."""

@@ -9,6 +9,9 @@ from torch import Tensor
 from fairseq_l2rw.weighting.base import Total
 from fairseq_l2rw.weighting.moments import Growing, Moments
 
+#: The likeness is made to tell trusted pairs from others, so they pass it better than others that
+#: are as good; and what it is for, gross noise, is far out. So it is this much more tolerant.
+TOLERANCE = 2.0
 # Penalty of a feature of a part of F, times F: a part is expected to tell as much, however large.
 _RIDGE = 0.1
 

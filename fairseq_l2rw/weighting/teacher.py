@@ -29,6 +29,7 @@ class Teacher(Weighting):
         self.head: Head = HEADS[cfg.teacher_head](cfg, self.parts)
         self.learns_from_dev = self.head.learns_from_dev
         self.counts_by_span = self.head.counts_by_span
+        self.reads_prior = self.head.reads_prior
 
     def parts(self, seen: Observation) -> list[Tensor]:
         """What is read: surface information, internal states; shapes (N, F)."""
@@ -37,8 +38,8 @@ class Teacher(Weighting):
         return parts if seen.states is None else [*parts, seen.states]
 
     def forward(self, seen: Observation) -> Tensor:
-        """Weights, shape (N,); all 1 until the teacher has learnt something."""
-        return self.head(self.head.features(seen))
+        """Weights, shape (N,); the prior ones until the teacher has learnt something."""
+        return self.early(seen) * self.head(self.head.features(seen))
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One step of the head on the meta-gradient."""

@@ -1,0 +1,142 @@
+"""Weights to begin with: how much pairs look like trusted ones before any training.
+
+Tokens, copying and lengths tell gross noise (another language, nothing translated, cut targets)
+before the student can tell anything, and so before it has done harm.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from fairseq.data.data_utils import collate_tokens
+from torch import Tensor
+from tqdm import tqdm
+
+from fairseq_l2rw.copying import copied
+from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
+from fairseq_l2rw.weighting.passing import passed
+
+#: What a sample says of its sentences: their prior weights, shape (N,).
+PRIOR = "prior"
+# Pseudo-counts of a type, so that one that was to be expected once or twice says little.
+_PSEUDO = 5.0
+_TOGETHER = 256  # pairs, of which a matrix of tokens by tokens is made
+
+
+class Pairs(Protocol):
+    """A split: fairseq's ``LanguagePairDataset``."""
+
+    src: Any
+    tgt: Any
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """What the two dictionaries say.
+
+    Attributes:
+        types: their sizes.
+        padding: number of the padding type in both.
+        same: which types they have in common, see :mod:`fairseq_l2rw.copying`.
+    """
+
+    types: tuple[int, int]
+    padding: int
+    same: Tensor
+
+
+def familiarity(train: Tensor, trusted: Tensor, own: int = 0) -> Tensor:
+    """How much more often types come up in trusted text than in training text, in nats.
+
+    Args:
+        train: how often each type does, shape (V,).
+        trusted: likewise.
+        own: occurrences to leave out: 1 for a type in a trusted sentence that is judged itself.
+
+    Returns:
+        log((c + k) / (e + k)), shape (V,), with c its count in trusted text, e what one would
+        expect by its frequency in training text, and k pseudo-counts.
+    """
+    expected = train * (trusted.sum() / train.sum())
+    return ((trusted - own).clamp(min=0) + _PSEUDO).log() - (expected + _PSEUDO).log()
+
+
+def prior_weights(
+    train: Pairs,
+    trusted: Pairs,
+    language: Language,
+    sharpness: float,
+    tolerance: float,
+) -> Tensor:
+    """How far each training pair passes by its looks beside the trusted ones.
+
+    Looks are the mean familiarity of source and of target tokens, the fraction of target tokens
+    that the source has, too, log lengths, their difference and its square. What is judged is the
+    log density ratio of trusted to training pairs (:mod:`fairseq_l2rw.weighting.likeness`).
+
+    Args:
+        train: N pairs.
+        trusted: M pairs.
+        language: what the dictionaries say.
+        sharpness: see :func:`fairseq_l2rw.weighting.passing.passed`.
+        tolerance: likewise; twice as much, as for every likeness.
+
+    Returns:
+        Weights in [0, 1], shape (N,).
+    """
+    counts = [_counts(pairs, language) for pairs in (train, trusted)]
+    known, itself = (
+        [familiarity(a, b, own) for a, b in zip(*counts, strict=True)] for own in (0, 1)
+    )
+    x, y = _looks(train, language, known), _looks(trusted, language, itself)
+    likeness = Likeness(memory=float("inf"))
+    likeness.add(x, torch.ones(len(x), dtype=x.dtype), lambda local: local)
+    likeness.add_trusted(y, torch.ones(len(y), dtype=y.dtype))
+    likeness.solve([x.shape[1]])
+    scores, anchor = likeness(x), likeness(y)
+    weights = passed(
+        scores, anchor.mean(), anchor.var(correction=0), sharpness, TOLERANCE * tolerance
+    )
+    return weights.clamp(max=1).float()
+
+
+def _batches(pairs: Pairs, language: Language, what: str) -> Iterator[list[Tensor]]:
+    """All pairs in order, some together: types of sources (n, S) and of targets (n, T)."""
+    starts = tqdm(range(0, len(pairs), _TOGETHER), desc=f"prior: {what}", leave=False)
+    for start in starts:
+        numbers = range(start, min(start + _TOGETHER, len(pairs)))
+        yield [
+            collate_tokens([side[n] for n in numbers], language.padding)
+            for side in (pairs.src, pairs.tgt)
+        ]
+
+
+def _counts(pairs: Pairs, language: Language) -> list[Tensor]:
+    """How often types come up in sources and in targets, shapes (V,), float64."""
+    found = [torch.zeros(size, dtype=torch.double) for size in language.types]
+    for sides in _batches(pairs, language, "types"):
+        for count, tokens in zip(found, sides, strict=True):
+            count += torch.bincount(tokens[tokens.ne(language.padding)], minlength=len(count))
+    return found
+
+
+def _looks(pairs: Pairs, language: Language, familiar: list[Tensor]) -> Tensor:
+    """What there is to see of every pair, shape (N, 7), float64."""
+    rows = []
+    for source, target in _batches(pairs, language, "looks"):
+        real = [tokens.ne(language.padding).double() for tokens in (source, target)]
+        lengths = [r.sum(1) for r in real]
+        columns = [
+            (known[tokens] * r).sum(1) / n
+            for known, tokens, r, n in zip(familiar, (source, target), real, lengths, strict=True)
+        ]
+        columns.append((copied(source, target, language.same) * real[1]).sum(1) / lengths[1])
+        columns += [n.log() for n in lengths]
+        columns.append(columns[-1] - columns[-2])
+        columns.append(columns[-1].square())
+        rows.append(torch.stack(columns, 1))
+    return torch.cat(rows)

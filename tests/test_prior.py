@@ -1,0 +1,136 @@
+"""What pairs look like before any training: gross noise starts with small weights, nothing else."""
+
+import random
+from dataclasses import dataclass
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairseq_l2rw.prior import Language, familiarity, prior_weights
+
+PAD, EOS, WORDS = 1, 2, 40
+# The first WORDS types are the source language's, the next the target's, the last a third one's.
+FIRST = {"source": 4, "target": 4 + WORDS, "third": 4 + 2 * WORDS}
+TYPES = 4 + 3 * WORDS
+LANGUAGE = Language(
+    (TYPES, TYPES), PAD, torch.where(torch.arange(TYPES) < 4, -1, torch.arange(TYPES))
+)
+
+
+@dataclass
+class Split:
+    src: list
+    tgt: list
+
+    def __len__(self):
+        return len(self.src)
+
+
+def sentence(words, language):
+    return torch.tensor([FIRST[language] + w for w in words] + [EOS])
+
+
+def pair(rng, kind):
+    words = [min(int(rng.expovariate(0.1)), WORDS - 1) for _ in range(rng.randint(5, 12))]
+    language = {"wrong_language": "third", "untranslated": "source"}.get(kind, "target")
+    kept = words[: len(words) // 3] if kind == "short" else words
+    return sentence(words, "source"), sentence(reversed(kept), language)
+
+
+def split(kinds, seed):
+    rng = random.Random(seed)
+    return Split(*map(list, zip(*(pair(rng, kind) for kind in kinds), strict=True)))
+
+
+def weights(train, trusted, sharpness=3.0, tolerance=1.5):
+    return prior_weights(train, trusted, LANGUAGE, sharpness, tolerance)
+
+
+GROSS = ("wrong_language", "untranslated", "short")
+
+
+def test_gross_noise_starts_with_small_weights_and_good_pairs_with_one():
+    kinds = ["good"] * 700 + [kind for kind in GROSS for _ in range(100)]
+    found = weights(split(kinds, 1), split(["good"] * 200, 2))
+    for kind in GROSS:
+        assert found[[k == kind for k in kinds]].mean() < 0.1, kind
+    assert found[:700].mean() > 0.95
+    assert ((found >= 0) & (found <= 1)).all()
+
+
+def test_where_nothing_is_wrong_nothing_is_weighed_down():
+    assert weights(split(["good"] * 1000, 1), split(["good"] * 100, 2)).mean() > 0.95
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.randoms(use_true_random=False))
+def test_a_weight_does_not_depend_on_the_order_of_the_pairs(rng):
+    train = split(["good"] * 200 + ["short"] * 100, 1)
+    trusted = split(["good"] * 50, 2)
+    order = list(range(300))
+    rng.shuffle(order)
+    mixed = Split([train.src[n] for n in order], [train.tgt[n] for n in order])
+    torch.testing.assert_close(weights(mixed, trusted), weights(train, trusted)[order])
+
+
+def test_familiarity_by_hand():
+    train, trusted = torch.tensor([800.0, 150.0, 50.0, 0.0]), torch.tensor([80.0, 0.0, 20.0, 0.0])
+    expected = torch.tensor([85 / 85, 5 / 20, 25 / 10, 1.0]).log()
+    torch.testing.assert_close(familiarity(train, trusted), expected)
+    less = torch.tensor([84 / 85, 5 / 20, 24 / 10, 1.0]).log()
+    torch.testing.assert_close(familiarity(train, trusted, own=1), less)
+
+
+def test_the_weight_is_a_sigmoid_of_the_log_ratio_of_two_normal_densities_written_out():
+    kinds = ["good"] * 150 + ["short"] * 50
+    train, trusted = split(kinds, 1), split(["good"] * 60, 2)
+
+    def counts(side):
+        return torch.bincount(torch.cat(side), minlength=TYPES).double()
+
+    def looks(pairs, own):
+        rows = []
+        for source, target in zip(pairs.src, pairs.tgt, strict=True):
+            known = []
+            for tokens, a, b in (
+                (source, train.src, trusted.src),
+                (target, train.tgt, trusted.tgt),
+            ):
+                expected = counts(a) * len(torch.cat(b)) / len(torch.cat(a))
+                ratios = ((counts(b) - own).clamp(min=0) + 5) / (expected + 5)
+                known.append(float(ratios.log()[tokens].mean()))
+            copies = sum(t in source and t >= 4 for t in target) / len(target)
+            lengths = [
+                torch.tensor(float(len(s)), dtype=torch.double).log() for s in (source, target)
+            ]
+            ratio = lengths[1] - lengths[0]
+            rows.append(torch.tensor([*known, copies, *lengths, ratio, ratio**2]).double())
+        return torch.stack(rows)
+
+    x, y = looks(train, 0), looks(trusted, 1)
+    scale = x.std(0, correction=0)
+    scale = torch.where(scale > 1e-9, scale, 1.0)
+    laws = []
+    for rows in (y, x):
+        z = rows / scale
+        covariance = z.T.cov(correction=0) + 0.1 * 7 * torch.eye(7).double()
+        laws.append(torch.distributions.MultivariateNormal(z.mean(0), covariance))
+
+    def score(rows):
+        return laws[0].log_prob(rows / scale) - laws[1].log_prob(rows / scale)
+
+    # The ratio is known up to a constant, which decides where its extremes are drawn in.
+    origin = score(torch.zeros(1, 7).double())
+    a, b = ((s := score(rows) - origin).sign() * s.abs().log1p() for rows in (x, y))
+    distance = (a - b.mean()) / b.std(correction=0)
+    expected = torch.sigmoid(2 * (distance + 2)) / torch.sigmoid(torch.tensor(4.0))
+    found = weights(train, trusted, sharpness=2.0, tolerance=1.0)
+    torch.testing.assert_close(found, expected.clamp(max=1).float(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_handful_of_trusted_pairs_gives_finite_weights(count):
+    found = weights(split(["good"] * 100 + ["short"] * 50, 1), split(["good"] * count, 2))
+    assert torch.isfinite(found).all() and ((found >= 0) & (found <= 1)).all()
