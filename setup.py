@@ -19,7 +19,7 @@ def version() -> str:
     return found[1]
 
 
-EXAMPLES = ["matplotlib", "py3langid", "scikit-learn", "scipy", "tqdm"]
+EXAMPLES = ["matplotlib", "py3langid", "scikit-learn", "scipy"]
 
 setup(
     name="fairseq-l2rw",
@@ -35,6 +35,7 @@ setup(
         "sentencepiece",
         "sacremoses",
         "pyarrow",
+        "tqdm",
     ],
     extras_require={
         "examples": EXAMPLES,

@@ -4,6 +4,7 @@ Tokens, copying and lengths tell gross noise (another language, nothing translat
 before the student can tell anything, and so before it has done harm.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,8 +18,8 @@ from fairseq_l2rw.copying import copied
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.weighting.passing import passed
 
-#: What a sample says of its sentences: their prior weights, shape (N,).
-PRIOR = "prior"
+logger = logging.getLogger(__name__)
+
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
 _PSEUDO = 5.0
 _TOGETHER = 256  # pairs, of which a matrix of tokens by tokens is made
@@ -101,7 +102,10 @@ def prior_weights(
     weights = passed(
         scores, anchor.mean(), anchor.var(correction=0), sharpness, TOLERANCE * tolerance
     )
-    return weights.clamp(max=1).float()
+    weights = weights.clamp(max=1).float()
+    few = float((weights < 0.3).float().mean())
+    logger.info(f"prior weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
+    return weights
 
 
 def _batches(pairs: Pairs, language: Language, what: str) -> Iterator[list[Tensor]]:

@@ -242,7 +242,9 @@ def test_an_open_window_is_in_the_checkpoint_and_a_closed_one_is_not(data, tmp_p
 def test_before_the_teacher_weighs_a_sentence_has_its_prior_weight(data, tmp_path):
     flags = [*OURS, "--weighting", "deep", "--weights-dir", tmp_path / "weights"]
     flags += ["--weighting-warmup", 9, "--max-update", 12, "--save-dir", tmp_path]
-    train(data, *flags)
+    assert re.search(
+        r"prior weights: mean 0\.\d\d, \d+% of pairs below 0\.3", train(data, *flags).stdout
+    )
     rows = list(zip(*columns(tmp_path, "update", "id", "weight", "stands_for"), strict=True))
     early = [(number, weight, 1 / s) for u, number, weight, s in rows if u < 9]
     assert len({weight for _, weight, _ in early}) > 50
