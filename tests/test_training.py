@@ -211,13 +211,14 @@ KINDS = {
 def test_every_weighting_trains_and_resumes_with_the_same_bits(data, tmp_path, kind):
     flags = [*OURS, *KINDS[kind], "--max-update", 14]
     weights = ["--weights-dir", tmp_path / "weights"]
-    done = train(data, *flags, *weights, "--save-interval-updates", 7, "--save-dir", tmp_path)
+    done = train(data, *flags, *weights, "--save-interval-updates", 3, "--save-dir", tmp_path)
     assert "not finite" not in done.stdout + done.stderr
     given = [(u, w) for u, w in zip(*columns(tmp_path, "update", "weight"), strict=True)]
     starts_at_one = not {"deep", "surface"} & {*KINDS[kind]} or "mlp" in KINDS[kind]
     assert ({w for u, w in given if u < 4} == {1.0}) == starts_at_one
     assert len({w for u, w in given if u >= 4}) > 1
-    (middle,) = tmp_path.glob("checkpoint_*_7.pt")
+    # After 9 updates, or after 6 where an epoch ends then: its checkpoint has another name.
+    middle = max(tmp_path.glob("checkpoint_*_[69].pt"), key=lambda path: path.stem[-1])
     train(data, *flags, "--restore-file", middle, "--save-dir", tmp_path / "again")
     whole, again = (load(d / "checkpoint_last.pt") for d in (tmp_path, tmp_path / "again"))
     assert same(whole["model"], again["model"])
