@@ -213,8 +213,8 @@ class Reweighting:
         # A worker may have dummy batches only: then no rows, but of the right kind.
         first = update.batches[0]
         given = torch.cat([b.given for b in real] or [first.given[:0]])
-        # Soon in warm-up the weighting's own weights tell gross noise, though every sentence gets
-        # 1, and the first epoch that draws should know as many sentences as possible.
+        # Soon in warm-up the weighting's own weights tell something, though they are not given yet,
+        # and the first epoch that draws by them should know as many sentences as possible.
         if self.drawing is not None and 4 * update.number >= self.cfg.weighting_warmup:
             ids = torch.cat([b.seen.ids for b in real] or [first.seen.ids[:0]])
             self.drawing.note(ids, torch.cat([b.proposed for b in real] or [first.proposed[:0]]))
@@ -293,7 +293,7 @@ class Reweighting:
             batches = [b for b in step if isinstance(b, SubBatch)]
             found = [p * (not b.dummy) for b, p in zip(batches, products, strict=True)]
             sizes = [b.sizes for b in batches]
-            # While warm-up gives every sentence 1, centre with the weighting's own weights.
+            # While warm-up gives other weights, centre with the weighting's own.
             proposed = torch.cat([b.proposed for b in batches])
             gradient = weight_gradient(torch.cat(found), torch.cat(sizes), proposed, total)
             sums.append(gradient.abs().sum())

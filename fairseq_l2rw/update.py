@@ -18,7 +18,7 @@ class SubBatch(Batch):
 
     sample: dict[str, Any]
     seen: Observation
-    proposed: Tensor  # the weighting's own weights, also while warm-up gives every sentence 1
+    proposed: Tensor  # the weighting's own weights, also while warm-up gives others
     given: Tensor  # the weights that trained the student
     fallback: Tensor  # bool scalar: the weighting's own weights were unusable
     random: RandomState  # before the student's pass

@@ -35,8 +35,6 @@ class Contender:
 
 # Algorithms from papers, which learn at every update: as often as one can wait for.
 _OFTEN = ("--meta-interval", "4")
-
-
 # What a teacher reads once the student trains.
 _ALL_BUT_PRIOR = ("surface", "encoder", "decoder", "likeness")
 

@@ -1,6 +1,7 @@
 """fairseq's translation task with reweighting: the hooks, and nothing but the hooks."""
 
 import logging
+from functools import cached_property
 from typing import Any
 
 from fairseq import utils
@@ -75,7 +76,7 @@ class L2RWTranslationTask(TranslationTask):
             self._criterion,
             dev,
             len(self.tgt_dict),
-            same_types(self.src_dict, self.tgt_dict),
+            self._same,
             self._restored,
             self._drawing,
         )
@@ -132,11 +133,15 @@ class L2RWTranslationTask(TranslationTask):
             Language(
                 (len(self.src_dict), len(self.tgt_dict)),
                 self.tgt_dict.pad(),
-                same_types(self.src_dict, self.tgt_dict),
+                self._same,
             ),
             self.cfg.teacher_sharpness,
             self.cfg.teacher_tolerance,
         )
+
+    @cached_property
+    def _same(self) -> Tensor:
+        return same_types(self.src_dict, self.tgt_dict)
 
     @property
     def _draws(self) -> bool:
