@@ -251,6 +251,14 @@ def test_a_matrix_runs_ends_in_tables_and_goes_on_where_it_was(
     matrix.Experiment(quick).run(wanted)
     assert "fairseq-train" not in capsys.readouterr().out
     assert [r["run"] for r in matrix.read_results(quick.results)][-1] == "deep"
+
+    # On another machine there are the lines and the translations of the baseline.
+    shutil.rmtree(quick.out / "mixed50")
+    matrix.Experiment(quick).run(matrix.cells(["mixed50"], ["random"], [1]))
+    assert matrix.read_results(quick.results)[-1]["run"] == "random"
+    assert 0 <= matrix.read_results(quick.results)[-1]["against_uniform"]["p"] <= 1
+    with pytest.raises(SystemExit, match="losses of uniform, seed 1, which was trained elsewhere"):
+        matrix.Experiment(quick).run(matrix.cells(["mixed50"], ["filter"], [1]))
     shutil.rmtree(quick.out)
 
 

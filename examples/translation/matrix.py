@@ -3,14 +3,16 @@
     python matrix.py run --from DATA --out RUNS --recipes mixed50 --runs uniform oracle deep
     python matrix.py report --results RUNS/results.jsonl --out DIR
 
-`run` goes on where it was stopped; a finished run adds a line to `RUNS/results.jsonl`. `report`
-turns the lines into tables and pictures.
+`run` goes on where it was stopped; a finished run adds a line to `RUNS/results.jsonl`. That file
+and `RUNS/uniform`, the translations with which runs are compared, are all that another machine
+needs to go on. `report` turns the lines into tables and pictures.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -119,6 +121,10 @@ class Experiment:
         """The folder of a run."""
         return self.matrix.out / cell.recipe / f"{cell.run}-{cell.seed}"
 
+    def translation(self, cell: Cell) -> Path:
+        """The baseline's translation of a cell's test set."""
+        return self.matrix.out / BASELINE / f"{cell.recipe}-{cell.seed}.en"
+
     def _job(self, cell: Cell, data: Path) -> Run:
         return Run(
             bin=data,
@@ -135,19 +141,17 @@ class Experiment:
         run = self._job(cell, self._binary(cell, raw))
         yield from training(run)
         scores = evaluate(run.bin, run.out, raw)
-        if cell.run != BASELINE:
-            scores |= {"against_uniform": self._compare(cell, raw)}
+        ours = run.out / "translation.en"
+        if cell.run == BASELINE:
+            self.translation(cell).parent.mkdir(exist_ok=True)
+            shutil.copyfile(ours, self.translation(cell))
+        else:
+            texts = (ours, self.translation(cell), raw / "test.en")
+            scores |= {"against_uniform": significance(*map(read_lines, texts))}
         line = {**cell.key, **{k: v for k, v in scores.items() if k not in cell.key}}
         line["selection"] = cell.contender.selection
         with self.matrix.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-
-    def _compare(self, cell: Cell, raw: Path) -> dict[str, Any]:
-        ours, theirs = (
-            read_lines(self.folder(c) / "translation.en")
-            for c in (cell, Cell(cell.recipe, BASELINE, cell.seed))
-        )
-        return significance(ours, theirs, read_lines(raw / "test.en"))
 
     def _binary(self, cell: Cell, raw: Path) -> Path:
         """Binarize what the run trains on."""
@@ -169,6 +173,12 @@ class Experiment:
             return rules
         if not kept.exists():
             whole = Cell(cell.recipe, BASELINE, cell.seed)
+            if not (self.folder(whole) / "checkpoint_last.pt").exists():
+                sys.exit(
+                    f"{cell.run} filters by the losses of {whole.run}, seed {whole.seed}, which "
+                    "was trained elsewhere: to train it here, delete its line from "
+                    f"{self.matrix.results}"
+                )
             scores = score_references(self._job(whole, self._binary(whole, raw)))
             # Told the true share of good pairs, which a practitioner would have to guess.
             labels = read_lines(raw / "train.labels")
