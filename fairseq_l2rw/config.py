@@ -146,7 +146,8 @@ class TeacherConfig(FairseqDataclass):
     teacher_tolerance: float = option(
         1.5,
         "with --teacher-head least-squares: how far below the mean of the trusted pairs, in their "
-        "standard deviations, a pair has about half the weight of an average trusted pair",
+        "standard deviations, a pair has about half the weight of an average trusted pair, or more "
+        "where training pairs are hardly worse than trusted ones",
     )
     teacher_reads: str = option(
         "surface,encoder,decoder,likeness,prior",

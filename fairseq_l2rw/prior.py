@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from fairseq_l2rw.copying import copied
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
-from fairseq_l2rw.weighting.passing import passed
+from fairseq_l2rw.weighting.passing import passed, true_alarms
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def prior_weights(
     sharpness: float,
     tolerance: float,
 ) -> Tensor:
-    """How far each training pair passes by its looks beside the trusted ones.
+    """How far each training pair passes by its looks beside the trusted ones: w of a single score.
 
     Looks are the mean familiarity of source and of target tokens, the fraction of target tokens
     that the source has, too, log lengths, their difference and its square. What is judged is the
@@ -98,11 +98,13 @@ def prior_weights(
     likeness.add(x, torch.ones(len(x), dtype=x.dtype), lambda local: local)
     likeness.add_trusted(y, torch.ones(len(y), dtype=y.dtype))
     likeness.solve([x.shape[1]])
-    scores, anchor = likeness(x), likeness(y)
-    weights = passed(
-        scores, anchor.mean(), anchor.var(correction=0), sharpness, TOLERANCE * tolerance
+    anchor = likeness(y)
+    mean, variance = anchor.mean(), anchor.var(correction=0)
+    passes, expected = (
+        passed(scores, mean, variance, sharpness, TOLERANCE * tolerance).clamp(max=1)
+        for scores in (likeness(x), anchor)
     )
-    weights = weights.clamp(max=1).float()
+    weights = (passes ** true_alarms((1 - passes).mean(), (1 - expected).mean())).float()
     few = float((weights < 0.3).float().mean())
     logger.info(f"prior weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
     return weights
@@ -110,7 +112,9 @@ def prior_weights(
 
 def _batches(pairs: Pairs, language: Language, what: str) -> Iterator[list[Tensor]]:
     """All pairs in order, some together: types of sources (n, S) and of targets (n, T)."""
-    starts = tqdm(range(0, len(pairs), _TOGETHER), desc=f"prior: {what}", leave=False)
+    starts = range(0, len(pairs), _TOGETHER)
+    # Not in logs.
+    starts = tqdm(starts, desc=f"prior: {what}", leave=False, disable=None)
     for start in starts:
         numbers = range(start, min(start + _TOGETHER, len(pairs)))
         yield [

@@ -124,10 +124,13 @@ def test_the_weight_is_a_sigmoid_of_the_log_ratio_of_two_normal_densities_writte
     # The ratio is known up to a constant, which decides where its extremes are drawn in.
     origin = score(torch.zeros(1, 7).double())
     a, b = ((s := score(rows) - origin).sign() * s.abs().log1p() for rows in (x, y))
-    distance = (a - b.mean()) / b.std(correction=0)
-    expected = torch.sigmoid(2 * (distance + 2)) / torch.sigmoid(torch.tensor(4.0))
+    passes, of_trusted = (
+        (torch.sigmoid(2 * ((s - b.mean()) / b.std(correction=0) + 2)) / 0.982013790).clamp(max=1)
+        for s in (a, b)
+    )
+    expected = passes ** (1 - (1 - of_trusted).mean() / (1 - passes).mean())
     found = weights(train, trusted, sharpness=2.0, tolerance=1.0)
-    torch.testing.assert_close(found, expected.clamp(max=1).float(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found, expected.float(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

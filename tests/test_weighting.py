@@ -14,6 +14,7 @@ from fairseq_l2rw.weighting import Signal, Weighting, register, safe
 from fairseq_l2rw.weighting.heads import HEADS
 from fairseq_l2rw.weighting.likeness import Gaussian, log_ratio
 from fairseq_l2rw.weighting.moments import Moments, Running
+from fairseq_l2rw.weighting.passing import true_alarms
 
 OPTIONS = {
     "weighting": "deep",
@@ -162,7 +163,7 @@ def test_least_squares_is_the_ridge_regression_written_out():
     torch.manual_seed(0)
     x, y = torch.randn(40, 6).double(), torch.randn(40).double()
     n, m = torch.randint(1, 9, (40,)).double(), torch.randint(1, 9, (12,)).double()
-    trusted = torch.randn(12, 6).double() + torch.tensor([0, 1, 0, 0, -1, 0])
+    trusted = torch.randn(12, 6).double() / 2 + torch.tensor([0, 1, 0, 0, -1, 0])
     updates, rates = [slice(0, 25), slice(25, 40)], (3e-3, 1e-3)
     signals = [
         Signal(observation(x[u], n[u]), (-y * n)[u], rate**2)
@@ -170,6 +171,7 @@ def test_least_squares_is_the_ridge_regression_written_out():
     ]
     seen = observation(x, n)
     learn(teacher, seen, -y * n, observation(trusted, m), split=signals)
+    tokens = n.clone()
     for u, rate in zip(updates, rates, strict=True):
         n[u] *= rate**2
     y = (y / ((n * y.square()).sum() / n.sum()).sqrt()).clamp(-3, 3)
@@ -181,9 +183,16 @@ def test_least_squares_is_the_ridge_regression_written_out():
     solution = torch.linalg.solve(normal, z.T @ (n * (y - (n @ y) / n.sum())) / n.sum())
     score, anchor = z @ solution, (trusted - mean) / deviation @ solution
     middle = (m @ anchor) / m.sum()
-    distance = (score - middle) / ((m @ (anchor - middle).square()) / m.sum()).sqrt()
-    expected = torch.sigmoid(3 * (distance + 2)) / torch.sigmoid(torch.tensor(6.0))
-    torch.testing.assert_close(teacher(seen), expected.double(), rtol=1e-5, atol=1e-6)
+    spread = ((m @ (anchor - middle).square()) / m.sum()).sqrt()
+    passes, of_trusted = (
+        torch.sigmoid(3 * ((s - middle) / spread + 2)) / torch.sigmoid(torch.tensor(6.0).double())
+        for s in (score, anchor)
+    )
+    away = (tokens @ (1 - passes).clamp(min=0)) / tokens.sum()
+    falsely = (m @ (1 - of_trusted).clamp(min=0)) / m.sum()
+    assert 0.1 < falsely / away < 0.9
+    expected = passes ** (1 - falsely / away)
+    torch.testing.assert_close(teacher(seen), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_the_likeness_is_the_log_ratio_of_two_normal_densities():
@@ -227,7 +236,8 @@ def test_many_states_do_not_drown_the_surface():
     fresh = torch.randn(400, 202, generator=generator)
     x = torch.randn(100, 202, generator=generator)
     noise = 2 * torch.randn(100, generator=generator)
-    learn(teacher, observation(x), x[:, 0] + noise)
+    trusted = observation(x[x[:, 0] < 0])
+    learn(teacher, observation(x), x[:, 0] + noise, trusted)
     weights = teacher(observation(fresh))
     ranks = torch.stack([weights.argsort().argsort(), fresh[:, 0].argsort().argsort()])
     assert ranks.double().corrcoef()[0, 1] < -0.7
@@ -264,7 +274,30 @@ def test_clean_pairs_keep_their_weights():
         learn(teacher, observation(train), signal, observation(trusted))
     weights = teacher(observation(train))
     ess = weights.sum().square() / (len(weights) * weights.square().sum())
-    assert ess > 0.9
+    assert ess > 0.99
+    assert weights.mean() > 0.97
+
+
+def test_trusted_pairs_trained_on_all_weigh_one():
+    """However bad: no more of them are turned away than of the trusted pairs, which they are."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options())
+    train, _, signal, _ = spoilt_pairs(generator, share=0.2)
+    for _ in range(5):
+        learn(teacher, observation(train), signal)
+    weights = teacher(observation(train))
+    torch.testing.assert_close(weights, torch.ones(len(train)))
+
+
+@settings(deadline=None)
+@given(*[st.floats(0.01, 1)] * 3)
+def test_a_pass_counts_the_more_the_more_bad_pairs_it_turns_away(few, many, trusted):
+    found = [
+        float(true_alarms(torch.tensor(s), torch.tensor(trusted))) for s in sorted((few, many))
+    ]
+    assert 0 <= found[0] <= found[1] < 1
+    assert found[0] == 0 or trusted < min(few, many)
+    assert true_alarms(torch.tensor(few), torch.tensor(0.0)) == 1
 
 
 def test_pairs_are_judged_as_the_student_of_today_sees_them():

@@ -62,7 +62,7 @@ CONFIGS = {
         learning_rate=2e-3,
         warmup=200,
         meta_max_tokens=1024,
-        weighting_warmup=450,
+        weighting_warmup=900,
         cpu=False,
     ),
     # 9,526 sentences of talks.

@@ -15,7 +15,7 @@ from fairseq_l2rw.weighting.base import Signal, Total, listed
 from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.weighting.moments import Growing, Moments, Running
-from fairseq_l2rw.weighting.passing import passed
+from fairseq_l2rw.weighting.passing import passed, true_alarms
 from fairseq_l2rw.weighting.seeded import seeded
 
 #: Gives the features of what was seen, part by part, shapes (N, F).
@@ -24,6 +24,8 @@ Read = Callable[[Observation], Sequence[Tensor]]
 _CENTRE_MEMORY = 10
 # Trusted pairs that are remembered, to judge others by.
 _TRUSTED = 1000
+# Looks that the share of pairs that are turned away is averaged over: a batch has dozens of pairs.
+_ALARM_MEMORY = 20
 
 
 class Head(nn.Module):
@@ -93,11 +95,12 @@ class LeastSquaresHead(Growing, Head):
     standard deviation d. The regression is one score, the likeness another, twice as tolerant, and
     a pair must pass both:
 
-        w = product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
-        tolerance),
+        w = product over scores of (sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
+        tolerance))^a,
 
-    so that 1 is the weight of an average trusted pair, clean data keeps nearly uniform weights,
-    and any share of noise can be weighed down.
+    so that 1 is the weight of an average trusted pair and any share of noise can be weighed down.
+    The exponent is the share of true alarms: 1 less the ratio of what this turns away of trusted
+    and of training pairs (with a = 1), of late. So clean data keeps nearly uniform weights.
 
     *Why two.* A pair may deviate in either direction from what a good one looks like, which no
     linear score can say. Pairs that look like no trusted one are judged by their looks, and count
@@ -121,6 +124,7 @@ class LeastSquaresHead(Growing, Head):
         reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
+        self.alarms = Running(_ALARM_MEMORY)  # shares turned away: training, trusted; by score
         for name in ("slope", "anchor", "trusted_sizes"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
         # Trusted pairs seen of late, centred, and the mean and variance of their scores.
@@ -132,7 +136,7 @@ class LeastSquaresHead(Growing, Head):
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
         scores = self._scores(self._with_likeness(features.double() - self.centre.value))
-        return self._passed(scores).prod(1).to(features)
+        return self._weighed(scores).prod(1).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Keep trusted pairs for :meth:`learn`, which comes next."""
@@ -149,7 +153,7 @@ class LeastSquaresHead(Growing, Head):
         counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
-            counts = counts * self._passed(scores)[:, 1:].prod(1)
+            counts = counts * self._weighed(scores)[:, 1:].prod(1)
         # However large the dev gradient was; and the few sentences far out would otherwise decide
         # alone.
         scale = _mean(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
@@ -166,6 +170,7 @@ class LeastSquaresHead(Growing, Head):
             self.likeness.solve(widths)
             widths.append(1)
         self._solve(torch.cat([x.new_full((width,), self.ridge * width**2) for width in widths]))
+        self._count_alarms(self._passed(self._scores(self._with_likeness(x))), sizes, total)
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -182,6 +187,22 @@ class LeastSquaresHead(Growing, Head):
         tolerance = self.tolerance * scores.new_tensor([1.0, TOLERANCE])[: scores.shape[1]]
         mean, variance = self.anchor
         return passed(scores, mean, variance, self.sharpness, tolerance)
+
+    def _weighed(self, scores: Tensor) -> Tensor:
+        """The factors of a weight, (N, 1 or 2)."""
+        return self._passed(scores) ** true_alarms(*self.alarms.value)
+
+    def _count_alarms(self, passes: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add what passes of an update's pairs, (N, 1 or 2), and what does of the trusted ones."""
+        trusted = self._passed(self._scores(self._with_likeness(self.trusted)))
+        self.alarms.update(
+            torch.stack(
+                [
+                    _mean(1 - passes.clamp(max=1), sizes, total),
+                    _mean(1 - trusted.clamp(max=1), self.trusted_sizes, lambda local: local),
+                ]
+            )
+        )
 
     def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
         """Keep the latest trusted pairs."""
