@@ -47,16 +47,22 @@ def noise_command(clean: Path, out: Path, seed: int) -> list[str]:
     ]
 
 
-def quickstart(out: Path, seed: int, updates: int | None, weightings: Sequence[str]) -> None:
-    """Do everything, from the text to the picture."""
-    begin = time.monotonic()
+def prepare(out: Path, seed: int) -> Path:
+    """Write the text, spoil half of it, and return the folder of the binary data."""
     clean, raw = out / "clean", out / "raw"
     script(grammar_command(clean, seed), clean, sorted((HERE / "language").glob("*.py")))
     text = [clean / f"train.{language}" for language in ("de", "en", "fr")]
     script(noise_command(clean, raw, seed), raw, text)
     binarize(Settings(data=raw, out=out / "bin", vocab=3000))
+    return out / "bin"
+
+
+def quickstart(out: Path, seed: int, updates: int | None, weightings: Sequence[str]) -> None:
+    """Do everything, from the text to the picture."""
+    begin, raw = time.monotonic(), out / "raw"
+    data = prepare(out, seed)
     runs = [
-        Run(out / "bin", out / name, name, config="quickstart", seed=seed, updates=updates)
+        Run(data, out / name, name, config="quickstart", seed=seed, updates=updates)
         for name in weightings
     ]
     train(runs)

@@ -1,0 +1,255 @@
+"""What reweighting costs beside plain training: time per update and peak memory.
+
+    python scripts/benchmark.py --out runs/benchmark
+
+All sides train the same student on the same batches, in one process, one update each in turn, so
+that whatever else the machine does hurts all alike. A turn is ten updates; ratios are to plain
+`fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows. Peers take
+part where they are installed: `pip install higher torchopt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from benchmarking.peers import PEERS, Peer, disagreement
+from benchmarking.students import Setting, Student, train_command
+from tqdm import tqdm
+
+from quickstart import prepare
+from score import versions
+
+# Intervals divide it, so that every turn holds as many looks at the dev set.
+TURN = 10
+WEIGHING = "mwnet"  # the cheapest of those that learn from the exact meta-gradient
+
+
+def _meta(*flags: str) -> Callable[[Setting], Any]:
+    exact = ("--meta-spacing", "even", *flags)
+    return lambda setting: Student(train_command(setting, WEIGHING, exact))
+
+
+def _peer(name: str) -> Callable[[Setting], Any]:
+    def build(setting: Setting) -> Peer:
+        flags = ("--meta-spacing", "even", "--meta-interval", "1")
+        student = Student(train_command(setting, WEIGHING, flags))
+        dev = student.task.reweighting.dev
+        return Peer(student, name, [dev.next() for _ in range(TURN)])
+
+    return build
+
+
+def sides() -> dict[str, Callable[[Setting], Any]]:
+    """All that is compared, by name: how it is built."""
+    found: dict[str, Callable[[Setting], Any]] = {
+        "plain": lambda setting: Student(train_command(setting, "stock")),
+        "uniform": lambda setting: Student(train_command(setting, "uniform")),
+        "deep": lambda setting: Student(train_command(replace(setting, dev_share=1), "deep")),
+    }
+    for method in ("forward", "reverse", "difference"):
+        for interval in (1, 5, 10):
+            flags = ("--meta-method", method, "--meta-interval", str(interval))
+            found[f"{method}, every {interval}"] = _meta(*flags)
+    for window in (4, 8):
+        found[f"forward, every 10, window {window}"] = _meta(
+            *("--meta-method", "forward", "--meta-interval", "10", "--meta-window", str(window))
+        )
+    return found | {name: _peer(name) for name in PEERS if name == "ren" or find_spec(name)}
+
+
+def floor(interval: int, dev_share: float) -> float:
+    """The least that an exact meta-gradient can cost, in plain updates.
+
+    In forward passes of a training batch: an update is 3 (backward is 2), a look is 3 of a dev
+    batch and a forward-mode pass, 2 (values and tangents). Optimizer, features and the teacher are
+    not counted.
+    """
+    return 1 + (3 * dev_share + 2) / 3 / interval
+
+
+def times(setting: Setting, names: Sequence[str], turns: int) -> dict[str, list[float]]:
+    """Seconds of every turn of every side."""
+    built = {name: sides()[name](setting) for name in tqdm(names, desc="building", disable=None)}
+    samples = built["plain"].samples(TURN)
+    for side in built.values():
+        if isinstance(side, Peer):
+            _check(side, samples[0])
+    found: dict[str, list[float]] = {name: [] for name in names}
+    order = list(names)
+    bar = tqdm(total=(turns + 1) * TURN, unit="update", disable=None)
+    for turn in range(turns + 1):
+        spent = dict.fromkeys(names, 0.0)
+        for sample in samples:
+            random.shuffle(order)  # nobody always comes after the same other
+            for name in order:
+                begin = _now(setting)
+                built[name].update(sample)
+                spent[name] += _now(setting) - begin
+            bar.update()
+        for name in names if turn > 0 else ():  # the first one warms caches up and fills windows
+            found[name].append(spent[name])
+    bar.close()
+    return found
+
+
+def _check(peer: Peer, sample: dict[str, Any]) -> None:
+    """Stop where a peer computes something else."""
+    found = disagreement(peer.student, peer.name, sample, peer.devs[0])
+    if not found < 1e-3:
+        sys.exit(f"{peer.name} disagrees with the exact derivative: {found:.2g} of the largest")
+
+
+def _now(setting: Setting) -> float:
+    if setting.device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def memory(setting: Setting, name: str) -> float:
+    """How far a side grows this process in two turns, in MB: parameters and all."""
+    cuda = setting.device == "cuda"
+    before = 0 if cuda else _peak()
+    side = sides()[name](setting)
+    student = side if isinstance(side, Student) else side.student
+    for sample in student.samples(TURN) * 2:
+        side.update(sample)
+    if cuda:
+        return torch.cuda.max_memory_allocated() / 2**20
+    return (_peak() - before) / 1024
+
+
+def _peak() -> int:
+    """Peak memory of this process in kB; getrusage would count that of the one that forked it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0])
+
+
+def memory_apart(setting: Setting, name: str) -> float:
+    """:func:`memory` in a process of its own."""
+    command = [sys.executable, __file__, "--memory-of", name, "--setting", _packed(setting)]
+    # Freed memory goes back at once, so that the peak is what was in use.
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
+    return float(done.stdout.split()[-1])
+
+
+def _packed(setting: Setting) -> str:
+    return json.dumps(asdict(setting), default=str)
+
+
+def _unpacked(text: str) -> Setting:
+    fields = json.loads(text)
+    return Setting(**{**fields, "data": Path(fields["data"]), "out": Path(fields["out"])})
+
+
+def table(found: dict[str, Any]) -> str:
+    """The sides as Markdown."""
+    lines = ["| side | time | memory |", "| --- | --- | --- |"]
+    for name, side in found["sides"].items():
+        middle, low, high = (side["time"][part] for part in ("median", "low", "high"))
+        lines.append(
+            f"| `{name}` | {middle:.2f} ({low:.2f} to {high:.2f}) | {side['memory']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def compare(setting: Setting, names: Sequence[str], turns: int) -> dict[str, Any]:
+    """Time and memory of all sides, as ratios to plain training."""
+    seconds = times(setting, names, turns)
+    bar = tqdm(names, desc="memory", disable=None)
+    megabytes = {name: memory_apart(setting, name) for name in bar}
+    result: dict[str, Any] = {}
+    for name in names:
+        pairs = zip(seconds[name], seconds["plain"], strict=True)
+        ratios = sorted(ours / plain for ours, plain in pairs)
+        result[name] = {
+            "seconds": statistics.median(seconds[name]) / TURN,
+            "time": {"median": statistics.median(ratios), "low": ratios[0], "high": ratios[-1]},
+            "megabytes": megabytes[name],
+            "memory": megabytes[name] / megabytes["plain"],
+        }
+    return result
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    result = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument(
+        "--out", type=Path, default=Path("runs/benchmark"), help="folder for what it writes"
+    )
+    result.add_argument(
+        "--data",
+        type=Path,
+        help="folder of binary data with the splits train, valid and meta (default: the embedded "
+        "corpus, made below OUT)",
+    )
+    result.add_argument(
+        "--sides", nargs="+", metavar="SIDE", help=f"beside plain: {', '.join(sides())}"
+    )
+    result.add_argument("--turns", type=int, default=10, help="turns of ten updates that count")
+    result.add_argument("--width", type=int, default=Setting.width, help="of the student")
+    result.add_argument("--layers", type=int, default=Setting.layers, help="on either side of it")
+    result.add_argument("--max-tokens", type=int, default=Setting.max_tokens, help="of a batch")
+    result.add_argument(
+        "--dev-share", type=float, default=Setting.dev_share, help="size of a dev batch beside it"
+    )
+    result.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where it runs")
+    result.add_argument(
+        "--precision", choices=("fp32", "fp16", "bf16"), default="fp32", help="of the student"
+    )
+    result.add_argument("--threads", type=int, default=1, help="threads of a process on the CPU")
+    result.add_argument("--memory-of", metavar="SIDE", help=argparse.SUPPRESS)
+    result.add_argument("--setting", help=argparse.SUPPRESS)
+    return result
+
+
+def main() -> None:
+    """Run the command line."""
+    args = parser().parse_args()
+    torch.set_num_threads(args.threads)
+    logging.disable(logging.INFO)  # a dozen students tell what they are
+    if args.memory_of:
+        print(memory(_unpacked(args.setting), args.memory_of))
+        return
+    unknown = sorted({*(args.sides or [])} - {*sides()})
+    if unknown:
+        sys.exit(f"unknown side {unknown[0]!r}; known: {', '.join(sides())}")
+    names = list(dict.fromkeys(["plain", *(args.sides or sides())]))
+    fields = ("width", "layers", "max_tokens", "dev_share", "device", "precision")
+    setting = Setting(
+        data=args.data or prepare(args.out, seed=1),
+        out=args.out,
+        **{name: getattr(args, name) for name in fields},
+    )
+    found = {
+        "setting": {name: getattr(args, name) for name in (*fields, "threads", "turns")},
+        "floor": {f"every {k}": floor(k, args.dev_share) for k in (1, 5, 10)},
+        "versions": versions(),
+        "sides": compare(setting, names, args.turns),
+    }
+    (args.out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(table(found))
+    for name, value in found["floor"].items():
+        print(f"floor, exact {name}: {value:.2f}")
+
+
+if __name__ == "__main__":
+    main()

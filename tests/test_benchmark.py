@@ -1,0 +1,64 @@
+"""The benchmark compares what is the same, turn by turn, and says how."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import ENVIRONMENT, make_corpus
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+sys.path.append(str(SCRIPTS))
+
+import benchmark  # noqa: E402
+from benchmarking.peers import disagreement  # noqa: E402
+from benchmarking.students import Setting  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def test_a_literal_double_backward_is_our_exact_derivative(data, tmp_path, float64):
+    setting = Setting(data, tmp_path, width=12, layers=1, max_tokens=200)
+    peer = benchmark.sides()["ren"](setting)
+    peer.student.model.double()
+    sample = peer.student.samples(1)[0]
+    assert disagreement(peer.student, "ren", sample, peer.devs[0]) < 1e-9
+
+
+def test_the_floor_by_hand():
+    assert benchmark.floor(1, 0.25) == pytest.approx((3 + 0.75 + 2) / 3)
+    assert benchmark.floor(10, 1) == pytest.approx((30 + 3 + 2) / 30)
+
+
+def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
+    size = ("--width", "12", "--layers", "1", "--max-tokens", "200", "--turns", "2")
+    sides = ("--sides", "forward, every 5", "ren")
+    command = [sys.executable, SCRIPTS / "benchmark.py", "--data", data, "--out", tmp_path]
+    done = subprocess.run(
+        [*map(str, command), *size, *sides],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "benchmark.json").read_text())
+    assert list(found["sides"]) == ["plain", "forward, every 5", "ren"]
+    plain = found["sides"]["plain"]
+    assert plain["time"] == {"median": 1, "low": 1, "high": 1} and plain["memory"] == 1
+    for side in found["sides"].values():
+        assert 0 < side["time"]["low"] <= side["time"]["median"] <= side["time"]["high"]
+        assert side["megabytes"] > 0 and side["seconds"] > 0
+        assert f"{side['memory']:.2f} |" in done.stdout
+    assert found["setting"]["width"] == 12 and "torch" in found["versions"]
+
+
+def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
+    command = ["benchmark.py", "--data", str(data), "--out", str(tmp_path), "--sides", "fast"]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit, match="unknown side 'fast'; known: plain, uniform, deep"):
+        benchmark.main()
