@@ -128,7 +128,8 @@ def test_the_weight_is_a_sigmoid_of_the_log_ratio_of_two_normal_densities_writte
         (torch.sigmoid(2 * ((s - b.mean()) / b.std(correction=0) + 2)) / 0.982013790).clamp(max=1)
         for s in (a, b)
     )
-    expected = passes ** (1 - (1 - of_trusted).mean() / (1 - passes).mean())
+    falsely, away = (1 - of_trusted).mean(), (1 - passes).mean()
+    expected = passes ** (1 - (1 - away) / (1 - falsely) * falsely / away)
     found = weights(train, trusted, sharpness=2.0, tolerance=1.0)
     torch.testing.assert_close(found, expected.float(), rtol=1e-4, atol=1e-5)
 

@@ -190,8 +190,10 @@ def test_least_squares_is_the_ridge_regression_written_out():
     )
     away = (tokens @ (1 - passes).clamp(min=0)) / tokens.sum()
     falsely = (m @ (1 - of_trusted).clamp(min=0)) / m.sum()
-    assert 0.1 < falsely / away < 0.9
-    expected = passes ** (1 - falsely / away)
+    good = (1 - away) / (1 - falsely)
+    alarms = 1 - good * falsely / away
+    assert 0.1 < alarms < 0.9
+    expected = passes**alarms
     torch.testing.assert_close(teacher(seen), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -262,7 +264,7 @@ def test_any_share_of_spoilt_pairs_is_weighed_down(share):
     train, spoilt, *_ = spoilt_pairs(generator, share)
     weights = teacher(observation(train))
     assert weights[~spoilt].mean() > 0.85
-    assert weights[spoilt].mean() < 0.1
+    assert weights[spoilt].mean() < 0.15
 
 
 def test_clean_pairs_keep_their_weights():
@@ -295,7 +297,7 @@ def test_a_pass_counts_the_more_the_more_bad_pairs_it_turns_away(few, many, trus
     found = [
         float(true_alarms(torch.tensor(s), torch.tensor(trusted))) for s in sorted((few, many))
     ]
-    assert 0 <= found[0] <= found[1] < 1
+    assert 0 <= found[0] <= found[1] <= 1
     assert found[0] == 0 or trusted < min(few, many)
     assert true_alarms(torch.tensor(few), torch.tensor(0.0)) == 1
 

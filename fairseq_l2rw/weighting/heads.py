@@ -95,12 +95,13 @@ class LeastSquaresHead(Growing, Head):
     standard deviation d. The regression is one score, the likeness another, twice as tolerant, and
     a pair must pass both:
 
-        w = product over scores of (sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
+        w = (product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
         tolerance))^a,
 
     so that 1 is the weight of an average trusted pair and any share of noise can be weighed down.
-    The exponent is the share of true alarms: 1 less the ratio of what this turns away of trusted
-    and of training pairs (with a = 1), of late. So clean data keeps nearly uniform weights.
+    The exponent is the share of bad pairs among those that this turns away
+    (:func:`fairseq_l2rw.weighting.passing.true_alarms`, of late). So clean data keeps nearly
+    uniform weights.
 
     *Why two.* A pair may deviate in either direction from what a good one looks like, which no
     linear score can say. Pairs that look like no trusted one are judged by their looks, and count
@@ -124,7 +125,7 @@ class LeastSquaresHead(Growing, Head):
         reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
-        self.alarms = Running(_ALARM_MEMORY)  # shares turned away: training, trusted; by score
+        self.alarms = Running(_ALARM_MEMORY)  # shares turned away: training, trusted
         for name in ("slope", "anchor", "trusted_sizes"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
         # Trusted pairs seen of late, centred, and the mean and variance of their scores.
@@ -136,7 +137,8 @@ class LeastSquaresHead(Growing, Head):
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
         scores = self._scores(self._with_likeness(features.double() - self.centre.value))
-        return self._weighed(scores).prod(1).to(features)
+        passes = self._passed(scores).prod(1)
+        return (passes ** true_alarms(*self.alarms.value)).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Keep trusted pairs for :meth:`learn`, which comes next."""
@@ -153,7 +155,7 @@ class LeastSquaresHead(Growing, Head):
         counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
-            counts = counts * self._weighed(scores)[:, 1:].prod(1)
+            counts = counts * self._passed(scores)[:, 1:].prod(1)
         # However large the dev gradient was; and the few sentences far out would otherwise decide
         # alone.
         scale = _mean(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
@@ -170,7 +172,7 @@ class LeastSquaresHead(Growing, Head):
             self.likeness.solve(widths)
             widths.append(1)
         self._solve(torch.cat([x.new_full((width,), self.ridge * width**2) for width in widths]))
-        self._count_alarms(self._passed(self._scores(self._with_likeness(x))), sizes, total)
+        self._count_alarms(x, sizes, total)
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -188,21 +190,17 @@ class LeastSquaresHead(Growing, Head):
         mean, variance = self.anchor
         return passed(scores, mean, variance, self.sharpness, tolerance)
 
-    def _weighed(self, scores: Tensor) -> Tensor:
-        """The factors of a weight, (N, 1 or 2)."""
-        return self._passed(scores) ** true_alarms(*self.alarms.value)
-
-    def _count_alarms(self, passes: Tensor, sizes: Tensor, total: Total) -> None:
-        """Add what passes of an update's pairs, (N, 1 or 2), and what does of the trusted ones."""
-        trusted = self._passed(self._scores(self._with_likeness(self.trusted)))
-        self.alarms.update(
-            torch.stack(
-                [
-                    _mean(1 - passes.clamp(max=1), sizes, total),
-                    _mean(1 - trusted.clamp(max=1), self.trusted_sizes, lambda local: local),
-                ]
-            )
+    def _count_alarms(self, x: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add how much is turned away of an update's pairs, (N, F), and of the trusted ones."""
+        passes, trusted = (
+            self._passed(self._scores(self._with_likeness(rows))).prod(1, keepdim=True)
+            for rows in (x, self.trusted)
         )
+        shares = [
+            _mean(1 - passes.clamp(max=1), sizes, total),
+            _mean(1 - trusted.clamp(max=1), self.trusted_sizes, lambda local: local),
+        ]
+        self.alarms.update(torch.cat(shares))
 
     def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
         """Keep the latest trusted pairs."""

@@ -22,13 +22,17 @@ def passed(
 
 
 def true_alarms(train: Tensor, trusted: Tensor) -> Tensor:
-    """The part of what is turned away that would not be if all pairs were good, from 0 to 1.
+    """The share of bad pairs among those that are turned away, from 0 to 1.
 
-    Some good pairs are turned away, too, and the trusted pairs tell how many. Raised to this power,
-    a pass hardly turns any away where hardly any is bad, and stays as it is where most are.
+    Where all bad pairs are turned away and a good one as often as a trusted one, with probability
+    f, a share t of the training pairs is turned away if a share (1 - t) / (1 - f) of them is good;
+    so f (1 - t) / (1 - f) are turned away falsely, and this is 1 less that over t. Raised to this
+    power, a pass hardly turns any away where hardly any is bad, and stays as it is where most are.
 
     Args:
-        train: the mean of 1 - :func:`passed` over training pairs, any shape.
-        trusted: likewise over trusted pairs.
+        train: t, the mean of 1 - :func:`passed` over training pairs, any shape.
+        trusted: f, likewise over trusted pairs.
     """
-    return (1 - trusted / train.clamp(min=1e-30)).clamp(min=0)
+    odds = [share.clamp(1e-30, 1 - 1e-6) for share in (trusted, train)]
+    falsely, all_told = (share / (1 - share) for share in odds)
+    return (1 - falsely / all_told).clamp(min=0)
