@@ -254,8 +254,9 @@ def spoilt_pairs(generator, share, pairs=400):
     return train, spoilt, signal, trusted
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_any_share_of_spoilt_pairs_is_weighed_down(share):
+# The fewer are spoilt, the larger is the part of false alarms, and the softer are the weights.
+@pytest.mark.parametrize(("share", "most"), [(0.1, 0.15), (0.5, 0.1), (0.9, 0.1)])
+def test_any_share_of_spoilt_pairs_is_weighed_down(share, most):
     generator = torch.Generator().manual_seed(0)
     teacher = weighting.build(options())
     for _ in range(40):
@@ -264,7 +265,7 @@ def test_any_share_of_spoilt_pairs_is_weighed_down(share):
     train, spoilt, *_ = spoilt_pairs(generator, share)
     weights = teacher(observation(train))
     assert weights[~spoilt].mean() > 0.85
-    assert weights[spoilt].mean() < 0.15
+    assert weights[spoilt].mean() < most
 
 
 def test_clean_pairs_keep_their_weights():
