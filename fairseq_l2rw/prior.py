@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from fairseq_l2rw.copying import copied
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
-from fairseq_l2rw.weighting.passing import passed, true_alarms
+from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def prior_weights(
     anchor = likeness(y)
     mean, variance = anchor.mean(), anchor.var(correction=0)
     passes, expected = (
-        passed(scores, mean, variance, sharpness, TOLERANCE * tolerance).clamp(max=1)
+        passed(distance(scores, mean, variance), sharpness, TOLERANCE * tolerance).clamp(max=1)
         for scores in (likeness(x), anchor)
     )
     weights = (passes ** true_alarms((1 - passes).mean(), (1 - expected).mean())).float()

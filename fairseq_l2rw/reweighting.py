@@ -39,7 +39,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 8
+STATE_VERSION = 9
 
 
 @dataclass(frozen=True)

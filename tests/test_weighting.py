@@ -155,7 +155,8 @@ def test_mlp_meta_gradient_agrees_with_central_differences():
             )
 
 
-def test_least_squares_is_the_ridge_regression_written_out():
+@pytest.mark.parametrize("worse", [False, True])
+def test_least_squares_is_the_ridge_regression_written_out(worse):
     """Two parts of 2 and 4 features, two updates, the comparison with the trusted pairs' scores."""
     teacher = weighting.build(
         options(teacher_memory=1e12, teacher_tolerance=2.0, teacher_reads="surface,encoder,decoder")
@@ -163,7 +164,8 @@ def test_least_squares_is_the_ridge_regression_written_out():
     torch.manual_seed(0)
     x, y = torch.randn(40, 6).double(), torch.randn(40).double()
     n, m = torch.randint(1, 9, (40,)).double(), torch.randint(1, 9, (12,)).double()
-    trusted = torch.randn(12, 6).double() / 2 + torch.tensor([0, 1, 0, 0, -1, 0])
+    trusted = torch.randn(12, 6).double() / 2
+    trusted += (1.0 if worse else 0.0) * torch.tensor([0, 1, 0, 0, -1, 0])
     updates, rates = [slice(0, 25), slice(25, 40)], (3e-3, 1e-3)
     signals = [
         Signal(observation(x[u], n[u]), (-y * n)[u], rate**2)
@@ -184,16 +186,23 @@ def test_least_squares_is_the_ridge_regression_written_out():
     score, anchor = z @ solution, (trusted - mean) / deviation @ solution
     middle = (m @ anchor) / m.sum()
     spread = ((m @ (anchor - middle).square()) / m.sum()).sqrt()
-    passes, of_trusted = (
-        torch.sigmoid(3 * ((s - middle) / spread + 2)) / torch.sigmoid(torch.tensor(6.0).double())
-        for s in (score, anchor)
-    )
-    away = (tokens @ (1 - passes).clamp(min=0)) / tokens.sum()
-    falsely = (m @ (1 - of_trusted).clamp(min=0)) / m.sum()
+    ahead, of_trusted = ((s - middle) / spread for s in (score, anchor))
+
+    def passed(distance):
+        return torch.sigmoid(3 * (distance + 2)) / torch.sigmoid(torch.tensor(6.0).double())
+
+    def good(distance, counts):  # the mean of those around
+        counts = counts * passed(distance) * passed(-distance)
+        return (counts @ distance) / counts.sum()
+
+    lead = good(ahead, tokens) - good(of_trusted, m)
+    assert (lead > 0) == worse
+    away = (tokens @ (1 - passed(ahead)).clamp(min=0)) / tokens.sum()
+    falsely = (m @ (1 - passed(of_trusted)).clamp(min=0)) / m.sum()
     good = (1 - away) / (1 - falsely)
     alarms = 1 - good * falsely / away
     assert 0.1 < alarms < 0.9
-    expected = passes**alarms
+    expected = passed(ahead - lead.clamp(min=0)) ** alarms
     torch.testing.assert_close(teacher(seen), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -340,6 +349,20 @@ def test_good_pairs_known_by_heart_are_not_forgotten():
         signal = (-1.0 if late else 1.0) * spoilt + torch.randn(len(train), generator=generator)
         split = [Signal(observation(train), signal, 1e-8 if late else 1e-6)]
         learn(teacher, observation(train), signal, observation(trusted), split)
+    weights = teacher(observation(train))
+    assert weights[~spoilt].mean() > 0.85
+    assert weights[spoilt].mean() < 0.1
+
+
+def test_spoilt_pairs_known_by_heart_are_told_from_good_ones_that_are():
+    """Whatever is trained on fits better and better; trusted pairs are not trained on."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options(teacher_reads="surface,encoder,decoder"))
+    for update in range(300):
+        train, spoilt, signal, trusted = spoilt_pairs(generator, share=0.5)
+        train[:, 3] += 0.01 * update
+        learn(teacher, observation(train), signal, observation(trusted))
+    assert train[spoilt, 3].mean() > trusted[:, 3].mean() - 1.2
     weights = teacher(observation(train))
     assert weights[~spoilt].mean() > 0.85
     assert weights[spoilt].mean() < 0.1

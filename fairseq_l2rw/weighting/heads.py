@@ -15,7 +15,7 @@ from fairseq_l2rw.weighting.base import Signal, Total, listed
 from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.weighting.moments import Growing, Moments, Running
-from fairseq_l2rw.weighting.passing import passed, true_alarms
+from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
 from fairseq_l2rw.weighting.seeded import seeded
 
 #: Gives the features of what was seen, part by part, shapes (N, F).
@@ -24,8 +24,8 @@ Read = Callable[[Observation], Sequence[Tensor]]
 _CENTRE_MEMORY = 10
 # Trusted pairs that are remembered, to judge others by.
 _TRUSTED = 1000
-# Looks that the share of pairs that are turned away is averaged over: a batch has dozens of pairs.
-_ALARM_MEMORY = 20
+# Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs.
+_COMPARISONS = 20
 
 
 class Head(nn.Module):
@@ -95,10 +95,13 @@ class LeastSquaresHead(Growing, Head):
     standard deviation d. The regression is one score, the likeness another, twice as tolerant, and
     a pair must pass both:
 
-        w = (product over scores of sigmoid(sharpness ((z - m) / d + tolerance)) / sigmoid(sharpness
-        tolerance))^a,
+        w = (product over scores of sigmoid(sharpness ((z - m) / d - lead + tolerance))
+        / sigmoid(sharpness tolerance))^a,
 
-    so that 1 is the weight of an average trusted pair and any share of noise can be weighed down.
+    so that 1 is the weight of an average good pair and any share of noise can be weighed down.
+    Pairs that are trained on fit better than trusted ones, bad ones as well; the lead is by how
+    much, if at all, most good ones do: the difference of means of z / d of training and of trusted
+    pairs, each counted as far as it would pass from either side.
     The exponent is the share of bad pairs among those that this turns away
     (:func:`fairseq_l2rw.weighting.passing.true_alarms`, of late). So clean data keeps nearly
     uniform weights.
@@ -125,7 +128,8 @@ class LeastSquaresHead(Growing, Head):
         reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
-        self.alarms = Running(_ALARM_MEMORY)  # shares turned away: training, trusted
+        self.alarms = Running(_COMPARISONS)  # shares turned away: training, trusted
+        self.leads = Running(_COMPARISONS)  # of good training pairs' scores, in deviations
         for name in ("slope", "anchor", "trusted_sizes"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
         # Trusted pairs seen of late, centred, and the mean and variance of their scores.
@@ -136,8 +140,8 @@ class LeastSquaresHead(Growing, Head):
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
         if self.slope.numel() == 0:
             return features.new_ones(len(features))
-        scores = self._scores(self._with_likeness(features.double() - self.centre.value))
-        passes = self._passed(scores).prod(1)
+        x = self._with_likeness(features.double() - self.centre.value)
+        passes = self._passed(self._distances(self._scores(x)) - self._lead()).prod(1)
         return (passes ** true_alarms(*self.alarms.value)).to(features)
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
@@ -155,7 +159,8 @@ class LeastSquaresHead(Growing, Head):
         counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
-            counts = counts * self._passed(scores)[:, 1:].prod(1)
+            passes = self._passed(self._distances(scores) - self._lead())
+            counts = counts * passes[:, 1:].prod(1)
         # However large the dev gradient was; and the few sentences far out would otherwise decide
         # alone.
         scale = _mean(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
@@ -172,7 +177,7 @@ class LeastSquaresHead(Growing, Head):
             self.likeness.solve(widths)
             widths.append(1)
         self._solve(torch.cat([x.new_full((width,), self.ridge * width**2) for width in widths]))
-        self._count_alarms(x, sizes, total)
+        self._compare(x, sizes, total)
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -184,23 +189,35 @@ class LeastSquaresHead(Growing, Head):
         predicted = (x @ self.slope).unsqueeze(1)
         return predicted if self.likeness is None else torch.cat([predicted, x[:, -1:]], 1)
 
-    def _passed(self, scores: Tensor) -> Tensor:
-        """How far each score passes, beside the trusted pairs': 1 for their mean; (N, 1 or 2)."""
-        tolerance = self.tolerance * scores.new_tensor([1.0, TOLERANCE])[: scores.shape[1]]
-        mean, variance = self.anchor
-        return passed(scores, mean, variance, self.sharpness, tolerance)
+    def _distances(self, scores: Tensor) -> Tensor:
+        """Of each score from the trusted pairs' own, in their standard deviations; (N, 1 or 2)."""
+        return distance(scores, *self.anchor)
 
-    def _count_alarms(self, x: Tensor, sizes: Tensor, total: Total) -> None:
-        """Add how much is turned away of an update's pairs, (N, F), and of the trusted ones."""
-        passes, trusted = (
-            self._passed(self._scores(self._with_likeness(rows))).prod(1, keepdim=True)
-            for rows in (x, self.trusted)
-        )
-        shares = [
-            _mean(1 - passes.clamp(max=1), sizes, total),
-            _mean(1 - trusted.clamp(max=1), self.trusted_sizes, lambda local: local),
+    def _lead(self) -> Tensor | float:
+        """How far good training pairs' scores lie above trusted pairs', (1 or 2,); not below."""
+        return self.leads.value.clamp(min=0) if self.leads.value.numel() else 0.0
+
+    def _passed(self, distances: Tensor) -> Tensor:
+        """How far each score passes, by its distance from good pairs': 1 for none; (N, 1 or 2)."""
+        tolerance = self.tolerance * distances.new_tensor([1.0, TOLERANCE])[: distances.shape[1]]
+        return passed(distances, self.sharpness, tolerance)
+
+    def _compare(self, x: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add how an update's pairs, (N, F), and the trusted ones score, and how many fail."""
+        sides = [
+            (x, sizes, total, self._lead()),
+            (self.trusted, self.trusted_sizes, lambda local: local, 0.0),  # alike on every worker
         ]
-        self.alarms.update(torch.cat(shares))
+        middles, failed = [], []
+        for rows, counts, summed, lead in sides:
+            distances = self._distances(self._scores(self._with_likeness(rows)))
+            below, above = (self._passed(side * (distances - lead)).prod(1) for side in (1, -1))
+            failed.append(_mean(1 - below.clamp(max=1).unsqueeze(1), counts, summed))
+            # From both sides, so that the middle stays where most are, however many are far out.
+            near = (below * above).clamp(min=1e-30)
+            middles.append(_mean(distances, counts * near, summed))
+        self.leads.update(middles[0] - middles[1])
+        self.alarms.update(torch.cat(failed))
 
     def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
         """Keep the latest trusted pairs."""

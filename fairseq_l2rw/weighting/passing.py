@@ -4,20 +4,26 @@ import torch
 from torch import Tensor
 
 
-def passed(
-    scores: Tensor, mean: Tensor, variance: Tensor, sharpness: float, tolerance: float | Tensor
-) -> Tensor:
-    """A sigmoid of the distance from the trusted pairs' scores: 1 for their mean.
+def distance(scores: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Standard deviations above the mean of the trusted pairs' scores.
 
     Args:
         scores: shape (N, ...).
         mean: of the trusted pairs' scores, shape (...).
-        variance: likewise; where it is 0 nothing has been learnt, and every score passes.
+        variance: likewise; where it is 0 nothing has been learnt, and every distance is 0.
+    """
+    return torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
+
+
+def passed(distance: Tensor, sharpness: float, tolerance: float | Tensor) -> Tensor:
+    """A sigmoid of the :func:`distance` from the trusted pairs' scores: 1 for their mean.
+
+    Args:
+        distance: shape (N, ...).
         sharpness: how steeply it falls, per standard deviation.
         tolerance: standard deviations below the mean at which about half passes.
     """
-    distance = torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
-    top = torch.sigmoid(torch.as_tensor(sharpness * tolerance).to(scores))
+    top = torch.sigmoid(torch.as_tensor(sharpness * tolerance).to(distance))
     return torch.sigmoid(sharpness * (distance + tolerance)) / top
 
 
