@@ -15,7 +15,6 @@ import json
 import logging
 import os
 import random
-import statistics
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarking.comparison import compare, peak_megabytes, table
 from benchmarking.peers import PEERS, Peer, disagreement
 from benchmarking.students import Setting, Student, train_command
 from tqdm import tqdm
@@ -82,7 +82,7 @@ def floor(interval: int, dev_share: float) -> float:
 
 
 def times(setting: Setting, names: Sequence[str], turns: int) -> dict[str, list[float]]:
-    """Seconds of every turn of every side."""
+    """Seconds of an update, of every turn of every side."""
     built = {name: sides()[name](setting) for name in tqdm(names, desc="building", disable=None)}
     samples = built["plain"].samples(TURN)
     for side in built.values():
@@ -101,7 +101,7 @@ def times(setting: Setting, names: Sequence[str], turns: int) -> dict[str, list[
                 spent[name] += _now(setting) - begin
             bar.update()
         for name in names if turn > 0 else ():  # the first one warms caches up and fills windows
-            found[name].append(spent[name])
+            found[name].append(spent[name] / TURN)
     bar.close()
     return found
 
@@ -122,20 +122,14 @@ def _now(setting: Setting) -> float:
 def memory(setting: Setting, name: str) -> float:
     """How far a side grows this process in two turns, in MB: parameters and all."""
     cuda = setting.device == "cuda"
-    before = 0 if cuda else _peak()
+    before = 0 if cuda else peak_megabytes()
     side = sides()[name](setting)
     student = side if isinstance(side, Student) else side.student
     for sample in student.samples(TURN) * 2:
         side.update(sample)
     if cuda:
         return torch.cuda.max_memory_allocated() / 2**20
-    return (_peak() - before) / 1024
-
-
-def _peak() -> int:
-    """Peak memory of this process in kB; getrusage would count that of the one that forked it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0])
+    return peak_megabytes() - before
 
 
 def memory_apart(setting: Setting, name: str) -> float:
@@ -158,33 +152,11 @@ def _unpacked(text: str) -> Setting:
     return Setting(**{**fields, "data": Path(fields["data"]), "out": Path(fields["out"])})
 
 
-def table(found: dict[str, Any]) -> str:
-    """The sides as Markdown."""
-    lines = ["| side | time | memory |", "| --- | --- | --- |"]
-    for name, side in found["sides"].items():
-        middle, low, high = (side["time"][part] for part in ("median", "low", "high"))
-        lines.append(
-            f"| `{name}` | {middle:.2f} ({low:.2f} to {high:.2f}) | {side['memory']:.2f} |"
-        )
-    return "\n".join(lines)
-
-
-def compare(setting: Setting, names: Sequence[str], turns: int) -> dict[str, Any]:
-    """Time and memory of all sides, as ratios to plain training."""
+def measure(setting: Setting, names: Sequence[str], turns: int) -> dict[str, Any]:
+    """Time of an update and memory of all sides, as ratios to plain training."""
     seconds = times(setting, names, turns)
     bar = tqdm(names, desc="memory", disable=None)
-    megabytes = {name: memory_apart(setting, name) for name in bar}
-    result: dict[str, Any] = {}
-    for name in names:
-        pairs = zip(seconds[name], seconds["plain"], strict=True)
-        ratios = sorted(ours / plain for ours, plain in pairs)
-        result[name] = {
-            "seconds": statistics.median(seconds[name]) / TURN,
-            "time": {"median": statistics.median(ratios), "low": ratios[0], "high": ratios[-1]},
-            "megabytes": megabytes[name],
-            "memory": megabytes[name] / megabytes["plain"],
-        }
-    return result
+    return compare(seconds, {name: memory_apart(setting, name) for name in bar})
 
 
 def parser() -> argparse.ArgumentParser:
@@ -243,10 +215,10 @@ def main() -> None:
         "setting": {name: getattr(args, name) for name in (*fields, "threads", "turns")},
         "floor": {f"every {k}": floor(k, args.dev_share) for k in (1, 5, 10)},
         "versions": versions(),
-        "sides": compare(setting, names, args.turns),
+        "sides": measure(setting, names, args.turns),
     }
     (args.out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(table(found))
+    print(table(found["sides"]))
     for name, value in found["floor"].items():
         print(f"floor, exact {name}: {value:.2f}")
 

@@ -57,6 +57,26 @@ def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
     assert found["setting"]["width"] == 12 and "torch" in found["versions"]
 
 
+def test_whole_runs_are_compared(data, tmp_path):
+    command = [sys.executable, SCRIPTS / "benchmark_runs.py", "--data", data, "--out", tmp_path]
+    done = subprocess.run(
+        [*map(str, command), "--recipe", "quickstart", "--updates", "12"],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "benchmark.json").read_text())
+    assert found["setting"]["recipe"] == "quickstart"
+    for name, side in found["sides"].items():
+        assert (tmp_path / name / "checkpoint_last.pt").exists()
+        assert side["seconds"] > 1 and side["megabytes"] > 200  # torch alone takes more
+        assert f"{side['memory']:.2f} |" in done.stdout
+    assert list(found["sides"]) == ["plain", "deep"]
+    assert list((tmp_path / "deep" / "weights").glob("*.parquet"))
+
+
 def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
     command = ["benchmark.py", "--data", str(data), "--out", str(tmp_path), "--sides", "fast"]
     monkeypatch.setattr(sys, "argv", command)

@@ -1,0 +1,93 @@
+"""What reweighting costs a whole run of `fairseq-train` at the defaults, on a recipe.
+
+    python scripts/benchmark_runs.py --data runs/matrix/mixed50/bin-all --out runs/benchmark_runs
+
+Plain training and `--weighting deep`, one run of each a turn, one after the other, from the start
+of the process to its end: set-up, validation and checkpoints included. Memory is the peak of the
+process, all that Python and torch take themselves included; on a GPU it is not that of the GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarking.comparison import compare, peak_megabytes, table
+from benchmarking.students import training
+from tqdm import tqdm
+
+from score import versions
+from steps import ONE_CORE, environment, tool
+
+SIDES = {"plain": training.STOCK, "deep": "deep"}
+_LOOK = 0.2  # seconds between looks at a process's memory
+
+
+def measure(command: Sequence[str], log: Path, threads: int) -> tuple[float, float]:
+    """Run a command to its end, and return its seconds and its peak memory in MB."""
+    variables = environment() | dict.fromkeys(ONE_CORE, str(threads))
+    begin, peak = time.perf_counter(), 0.0
+    with log.open("w", encoding="utf-8") as file:
+        command = [tool(command[0]), *command[1:]]
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=variables)
+        try:
+            while process.poll() is None:
+                peak = max(peak, peak_megabytes(process.pid))
+                time.sleep(_LOOK)
+        finally:
+            process.kill()  # where this one was interrupted
+    if process.returncode:
+        sys.exit(f"a run failed: {log}")
+    return time.perf_counter() - begin, peak
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="binary data with the splits train, valid, meta"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for what it writes")
+    parser.add_argument("--recipe", choices=training.CONFIGS, default="multi30k", help="trained")
+    parser.add_argument("--updates", type=int, help="length of a run (default: the recipe's)")
+    parser.add_argument("--turns", type=int, default=1, help="how often (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of a run (default: %(default)s)")
+    args = parser.parse_args()
+    seconds: dict[str, list[float]] = {name: [] for name in SIDES}
+    megabytes = dict.fromkeys(SIDES, 0.0)
+    bar = tqdm(total=args.turns * len(SIDES), unit="run", disable=None)
+    for turn in range(args.turns):
+        for name in list(SIDES)[:: 1 if turn % 2 == 0 else -1]:
+            folder = args.out / name
+            shutil.rmtree(folder, ignore_errors=True)  # or it would go on from the last turn
+            folder.mkdir(parents=True)
+            run = training.Run(
+                args.data, folder, SIDES[name], config=args.recipe, updates=args.updates
+            )
+            command = training.train_command(run)
+            spent, peak = measure(command, folder / "train.log", args.threads)
+            seconds[name].append(spent)
+            megabytes[name] = max(megabytes[name], peak)
+            bar.update()
+    bar.close()
+    found = {
+        "setting": {
+            name: getattr(args, name) for name in ("recipe", "updates", "threads", "turns")
+        },
+        "versions": versions(),
+        "sides": compare(seconds, megabytes),
+    }
+    (args.out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
+    print(table(found["sides"]))
+
+
+if __name__ == "__main__":
+    main()
