@@ -5,16 +5,13 @@ before the student can tell anything, and so before it has done harm.
 """
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
 
 import torch
-from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
-from tqdm import tqdm
 
 from fairseq_l2rw.copying import copied
+from fairseq_l2rw.correspondence import correspondence
+from fairseq_l2rw.pairs import Language, Pairs, batches
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
 
@@ -22,32 +19,6 @@ logger = logging.getLogger(__name__)
 
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
 _PSEUDO = 5.0
-_TOGETHER = 256  # pairs, of which a matrix of tokens by tokens is made
-
-
-class Pairs(Protocol):
-    """A split: fairseq's ``LanguagePairDataset``."""
-
-    src: Any
-    tgt: Any
-
-    def __len__(self) -> int:
-        """Number of pairs."""
-
-
-@dataclass(frozen=True)
-class Language:
-    """What the two dictionaries say.
-
-    Attributes:
-        types: their sizes.
-        padding: number of the padding type in both.
-        same: which types they have in common, see :mod:`fairseq_l2rw.copying`.
-    """
-
-    types: tuple[int, int]
-    padding: int
-    same: Tensor
 
 
 def familiarity(train: Tensor, trusted: Tensor, own: int = 0) -> Tensor:
@@ -93,7 +64,15 @@ def prior_weights(
     known, itself = (
         [familiarity(a, b, own) for a, b in zip(*counts, strict=True)] for own in (0, 1)
     )
-    x, y = _looks(train, language, known), _looks(trusted, language, itself)
+    x, y = (
+        torch.cat([_looks(pairs, language, familiar), words], 1)
+        for pairs, familiar, words in zip(
+            (train, trusted),
+            (known, itself),
+            correspondence(train, trusted, language),
+            strict=True,
+        )
+    )
     likeness = Likeness(memory=float("inf"))
     likeness.add(x, torch.ones(len(x), dtype=x.dtype), lambda local: local)
     likeness.add_trusted(y, torch.ones(len(y), dtype=y.dtype))
@@ -110,23 +89,10 @@ def prior_weights(
     return weights
 
 
-def _batches(pairs: Pairs, language: Language, what: str) -> Iterator[list[Tensor]]:
-    """All pairs in order, some together: types of sources (n, S) and of targets (n, T)."""
-    starts = range(0, len(pairs), _TOGETHER)
-    # Not in logs.
-    starts = tqdm(starts, desc=f"prior: {what}", leave=False, disable=None)
-    for start in starts:
-        numbers = range(start, min(start + _TOGETHER, len(pairs)))
-        yield [
-            collate_tokens([side[n] for n in numbers], language.padding)
-            for side in (pairs.src, pairs.tgt)
-        ]
-
-
 def _counts(pairs: Pairs, language: Language) -> list[Tensor]:
     """How often types come up in sources and in targets, shapes (V,), float64."""
     found = [torch.zeros(size, dtype=torch.double) for size in language.types]
-    for sides in _batches(pairs, language, "types"):
+    for _, *sides in batches(pairs, language, "types"):
         for count, tokens in zip(found, sides, strict=True):
             count += torch.bincount(tokens[tokens.ne(language.padding)], minlength=len(count))
     return found
@@ -135,7 +101,7 @@ def _counts(pairs: Pairs, language: Language) -> list[Tensor]:
 def _looks(pairs: Pairs, language: Language, familiar: list[Tensor]) -> Tensor:
     """What there is to see of every pair, shape (N, 7), float64."""
     rows = []
-    for source, target in _batches(pairs, language, "looks"):
+    for _, source, target in batches(pairs, language, "looks"):
         real = [tokens.ne(language.padding).double() for tokens in (source, target)]
         lengths = [r.sum(1) for r in real]
         columns = [

@@ -17,7 +17,8 @@ from fairseq_l2rw.dev import DevStream, trusted_pairs
 from fairseq_l2rw.drawing import PRIOR, STANDS_FOR, Drawing, DrawnBatches
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.optimizers import check_optimizer
-from fairseq_l2rw.prior import Language, prior_weights
+from fairseq_l2rw.pairs import Language
+from fairseq_l2rw.prior import prior_weights
 from fairseq_l2rw.reweighting import Reweighting
 
 logger = logging.getLogger(__name__)
