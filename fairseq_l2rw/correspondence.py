@@ -3,10 +3,10 @@
 IBM Model 1 (Brown et al., 1993, "The Mathematics of Statistical Machine Translation: Parameter
 Estimation", Computational Linguistics 19): every word of one side has come of one of the other's,
 each with the same chance. A misaligned pair has words that come together nowhere else. It takes
-neither student nor training, and no language is different from another.
+neither student nor training, and knows no language.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,113 +23,136 @@ _LINKS = 20_000_000
 
 @dataclass(frozen=True)
 class _Links:
-    """Every word that is said with every word given, of some pairs together.
+    """Every source word with every target word of the same pair, some pairs together.
 
     Attributes:
-        said: number of the said word among all places, shape (L,).
-        given: likewise of the given one.
-        pair: number of the pair.
-        key: of the two types, unlike that of any other two.
-        words: of the said side, (n, T), and of the given side, (n, S).
+        pair: number of the pair, shape (L,).
+        places: of the source word among all places of sources, and of the target word; (L,) each.
+        types: their types, (L,) each.
     """
 
-    said: Tensor
-    given: Tensor
     pair: Tensor
-    key: Tensor
+    places: tuple[Tensor, Tensor]
+    types: tuple[Tensor, Tensor]
 
-
-def _links(given: Tensor, said: Tensor, types: int, padding: int) -> _Links:
-    """Of given types (n, S) and said types (n, T), of which there are ``types``."""
-    real = said.ne(padding).unsqueeze(2) & given.ne(padding).unsqueeze(1)
-    pair, i, j = real.nonzero(as_tuple=True)
-    key = given[pair, j].long() * types + said[pair, i].long()
-    return _Links(pair * said.shape[1] + i, pair * given.shape[1] + j, pair, key)
+    @classmethod
+    def of(cls, source: Tensor, target: Tensor, padding: int) -> "_Links":
+        """Of source types (n, S) and target types (n, T)."""
+        real = source.ne(padding).unsqueeze(2) & target.ne(padding).unsqueeze(1)
+        pair, i, j = real.nonzero(as_tuple=True)
+        places = pair * source.shape[1] + i, pair * target.shape[1] + j
+        return cls(pair, places, (source.flatten()[places[0]], target.flatten()[places[1]]))
 
 
 @dataclass(frozen=True)
-class Lexicon:
-    """Which types of one side are said where a type of the other side is given.
+class _Way:
+    """What one side says where the other one is given.
 
     Attributes:
-        types: number of types of the said side.
-        padding: its padding type.
-        keys: given type times ``types`` plus said type, of all that came together, sorted, (K,).
-        chance: p(said | given) before the last round, shape (K,).
+        said: 0 if it is the source that is said, 1 if it is the target.
+        chance: p(said | given) of types that came together, before the last round, shape (K,).
         counts: how often one was said because of the other, in the last round, shape (K,).
-        totals: the sum of these of every given type.
-        usual: p(said), by its frequency.
+        totals: their sums, by the given type, shape (size of the given side's dictionary,).
+        usual: p(said) by frequency, shape (size of the said side's dictionary,).
     """
 
-    types: int
-    padding: int
-    keys: Tensor
+    said: int
     chance: Tensor
     counts: Tensor
     totals: Tensor
     usual: Tensor
 
-    @classmethod
-    def learn(
-        cls, pairs: Iterable[tuple[Tensor, Tensor]], types: tuple[int, int], padding: int
-    ) -> "Lexicon":
-        """From given (n, S) and said (n, T) types, some pairs at a time.
 
-        Args:
-            pairs: of the training set.
-            types: numbers of types of the given and of the said side.
-            padding: the padding type of both.
-        """
-        parts, begin = [], 0
-        frequency = torch.ones(types[1], dtype=torch.double)
-        for given, said in pairs:
-            links = _links(given, said, types[1], padding)
-            parts.append((links.key, links.said + begin))
-            begin += said.numel()
-            frequency += torch.bincount(said[said.ne(padding)], minlength=types[1])
-        key, place = (torch.cat(column) for column in zip(*parts, strict=True))
-        keys, number = key.unique(return_inverse=True)
-        given_type = keys // types[1]
-        following = torch.ones(len(keys), dtype=torch.double)
+class Lexicon:
+    """Which types of one side come with which of the other, learnt from pairs.
+
+    Args:
+        pairs: source types (n, S) and target types (n, T), some pairs at a time.
+        types: sizes of the dictionaries.
+        padding: number of the padding type in both.
+    """
+
+    def __init__(
+        self, pairs: Iterable[tuple[Tensor, Tensor]], types: tuple[int, int], padding: int
+    ) -> None:
+        self.types, self.padding = types, padding
+        keys: list[Tensor] = []
+        places: tuple[list[Tensor], list[Tensor]] = ([], [])
+        frequency = [torch.ones(size, dtype=torch.double) for size in types]
+        begin = [0, 0]
+        for sides in pairs:
+            links = _Links.of(*sides, padding)
+            keys.append(self._key(links))
+            for k, side in enumerate(sides):
+                places[k].append(links.places[k] + begin[k])
+                begin[k] += side.numel()
+                frequency[k] += torch.bincount(side[side.ne(padding)], minlength=types[k])
+        # Of all types that came together, sorted; and which of them every link is.
+        self.keys, number = torch.cat(keys).unique(return_inverse=True)
+        given = self.keys % types[1], self.keys // types[1]
+        self.ways = [
+            self._learn(said, number, torch.cat(places[said]), given[said], frequency[said])
+            for said in (1, 0)
+        ]
+
+    def _key(self, links: _Links) -> Tensor:
+        return links.types[0].long() * self.types[1] + links.types[1]
+
+    def _learn(
+        self, said: int, number: Tensor, place: Tensor, given: Tensor, frequency: Tensor
+    ) -> _Way:
+        following = torch.ones(len(self.keys), dtype=torch.double)
         for _ in range(_ROUNDS):
             chance = following
             share = chance[number]
             share = share / torch.bincount(place, share)[place]
-            counts = torch.bincount(number, share, minlength=len(keys))
-            totals = torch.bincount(given_type, counts, minlength=types[0])
-            following = counts / totals[given_type]
-        return cls(types[1], padding, keys, chance, counts, totals, frequency / frequency.sum())
+            counts = torch.bincount(number, share, minlength=len(self.keys))
+            totals = torch.bincount(given, counts, minlength=self.types[1 - said])
+            following = counts / totals[given]
+        return _Way(said, chance, counts, totals, frequency / frequency.sum())
 
-    def judge(self, given: Tensor, said: Tensor, own: Tensor) -> Tensor:
-        """How much likelier the said words are given the others, in nats per word, shape (n,).
+    def judge(self, source: Tensor, target: Tensor, taught: Tensor) -> Tensor:
+        """How much likelier a side is given the other one, in nats per word, shape (n, 2).
 
         Args:
-            given: types, shape (n, S).
-            said: types, shape (n, T).
-            own: 1 for a pair that was learnt from, else 0, shape (n,): what it taught is left out,
-                or every pair would speak for itself.
+            source: types, shape (n, S).
+            target: types, shape (n, T).
+            taught: 1 for a pair that was learnt from, else 0, shape (n,): what it taught itself is
+                left out, or every pair would speak for itself.
+
+        Returns:
+            Of the target given the source, and of the source given the target.
         """
-        links = _links(given, said, self.types, self.padding)
-        place = torch.searchsorted(self.keys, links.key).clamp(max=len(self.keys) - 1)
-        known = self.keys[place] == links.key
-        chance, counts = (torch.where(known, t[place], 0.0) for t in (self.chance, self.counts))
-        totals = self.totals[given.flatten()[links.given]]
-        size = max(len(self.totals), int(links.key.max()) + 1)
-        share = chance / torch.bincount(links.said, chance)[links.said].clamp(min=1e-300)
-        share = share * own[links.pair]
-        counts = counts - _sums(links.pair * size + links.key, share)
-        totals = totals - _sums(links.pair * size + given.flatten()[links.given], share)
-        usual = self.usual[said.flatten()[links.said]]
-        chance = (counts.clamp(min=0) + _PSEUDO * usual) / (totals.clamp(min=0) + _PSEUDO)
-        real = said.ne(self.padding)
-        mean = torch.bincount(links.said, chance, minlength=said.numel()).view_as(said)
-        mean = mean / given.ne(self.padding).sum(1, keepdim=True)
-        gain = torch.where(real, (mean / self.usual[said]).log(), 0.0)
-        return gain.sum(1) / real.sum(1)
+        sides, links = (source, target), _Links.of(source, target, self.padding)
+        key = self._key(links)
+        found = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
+        known = self.keys[found] == key
+        sentence = links.pair * (self.types[0] * self.types[1])
+        _, together = (sentence + key).unique(return_inverse=True)  # alike in the same pair
+        columns = []
+        for way in self.ways:
+            said, given = way.said, 1 - way.said
+            place = links.places[said]
+            chance, counts = (torch.where(known, t[found], 0.0) for t in (way.chance, way.counts))
+            share = chance / torch.bincount(place, chance)[place].clamp(min=1e-300)
+            share = share * taught[links.pair]
+            counts = counts - torch.bincount(together, share)[together]
+            totals = way.totals[links.types[given]]
+            _, alike = (sentence + links.types[given]).unique(return_inverse=True)
+            totals = totals - torch.bincount(alike, share)[alike]
+            # Rounding may leave a little less than nothing.
+            counts, totals = counts.clamp(min=0), totals.clamp(min=0)
+            chance = (counts + _PSEUDO * way.usual[links.types[said]]) / (totals + _PSEUDO)
+            words = [side.ne(self.padding) for side in sides]
+            mean = torch.bincount(place, chance, minlength=sides[said].numel())
+            mean = mean.view_as(sides[said]) / words[given].sum(1, keepdim=True)
+            gain = torch.where(words[said], (mean / way.usual[sides[said]]).log(), 0.0)
+            columns.append(gain.sum(1) / words[said].sum(1))
+        return torch.stack(columns, 1)
 
 
 def correspondence(train: Pairs, trusted: Pairs, language: Language) -> list[Tensor]:
-    """How much likelier either side is given the other, by the lexicon of the training pairs.
+    """How well the words of each pair correspond, by the lexicon of the training pairs.
 
     Args:
         train: N pairs.
@@ -137,35 +160,35 @@ def correspondence(train: Pairs, trusted: Pairs, language: Language) -> list[Ten
         language: what the dictionaries say.
 
     Returns:
-        Shapes (N, 2) and (M, 2): of targets given sources and of sources given targets, in nats per
-        word; float64.
+        What :meth:`Lexicon.judge` says of both, shapes (N, 2) and (M, 2), float64.
     """
-    learnt, total = [], 0
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(1)).tolist()
-    for number in order:
-        total += len(train.src[number]) * len(train.tgt[number])
-        if learnt and total > _LINKS:
-            break
-        learnt.append(number)
-    own = torch.zeros(len(train), dtype=torch.double)
-    own[learnt] = 1
-    found = [torch.zeros(len(pairs), 2, dtype=torch.double) for pairs in (train, trusted)]
-    for column, way in enumerate((slice(None), slice(None, None, -1))):
-        types = language.types[way]
-        lexicon = Lexicon.learn(
-            (sides[way] for _, *sides in batches(train, language, "words", sorted(learnt))),
-            types,
-            language.padding,
+    learnt = _some(train)
+    lexicon = Lexicon(
+        ((source, target) for _, source, target in batches(train, language, "words", learnt)),
+        language.types,
+        language.padding,
+    )
+    taught = torch.zeros(len(train), dtype=torch.double)
+    taught[learnt] = 1
+    return [
+        torch.cat(
+            [
+                lexicon.judge(source, target, own[numbers])
+                for numbers, source, target in batches(pairs, language, "correspondence")
+            ]
         )
-        for result, pairs, known in zip(
-            found, (train, trusted), (own, torch.zeros(len(trusted))), strict=True
-        ):
-            for numbers, *sides in batches(pairs, language, "correspondence"):
-                result[numbers, column] = lexicon.judge(*sides[way], known[numbers])
+        for pairs, own in ((train, taught), (trusted, taught.new_zeros(len(trusted))))
+    ]
+
+
+def _some(pairs: Pairs) -> Sequence[int]:
+    """Numbers of all pairs, or of some, picked by chance, of a large corpus."""
+    order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)).tolist()
+    found: list[int] = []
+    links = 0
+    for number in order:
+        links += len(pairs.src[number]) * len(pairs.tgt[number])
+        if found and links > _LINKS:
+            break
+        found.append(number)
     return found
-
-
-def _sums(groups: Tensor, values: Tensor) -> Tensor:
-    """For every row the sum of the values in its group, shape (L,)."""
-    _, number = groups.unique(return_inverse=True)
-    return torch.bincount(number, values)[number]

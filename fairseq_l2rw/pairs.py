@@ -8,7 +8,8 @@ from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
 from tqdm import tqdm
 
-_TOGETHER = 256  # pairs, of which a matrix of tokens by tokens is made
+# Places of a matrix of pairs by source tokens by target tokens: what takes memory.
+_CELLS = 1 << 21
 
 
 class Pairs(Protocol):
@@ -44,13 +45,24 @@ def batches(
     Yields:
         Their numbers, the types of sources (n, S) and of targets (n, T).
     """
+    numbers: list[int] = []
+    sides: tuple[list[Tensor], list[Tensor]] = ([], [])
+    longest = [0, 0]
+
+    def together() -> tuple[Sequence[int], Tensor, Tensor]:
+        source, target = (collate_tokens(side, language.padding) for side in sides)
+        return numbers, source, target
+
     order = range(len(pairs)) if order is None else order
-    starts = range(0, len(order), _TOGETHER)
-    # Not in logs.
-    for start in tqdm(starts, desc=f"prior: {what}", leave=False, disable=None):
-        numbers = order[start : start + _TOGETHER]
-        source, target = (
-            collate_tokens([side[n] for n in numbers], language.padding)
-            for side in (pairs.src, pairs.tgt)
-        )
-        yield numbers, source, target
+    for number in tqdm(order, desc=f"prior: {what}", leave=False, disable=None):  # not in logs
+        pair = pairs.src[number], pairs.tgt[number]
+        wider = [max(old, len(side)) for old, side in zip(longest, pair, strict=True)]
+        if numbers and (len(numbers) + 1) * wider[0] * wider[1] > _CELLS:
+            yield together()
+            numbers, sides, wider = [], ([], []), [len(side) for side in pair]
+        numbers.append(number)
+        for known, side in zip(sides, pair, strict=True):
+            known.append(side)
+        longest = wider
+    if numbers:
+        yield together()

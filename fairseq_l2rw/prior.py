@@ -1,7 +1,8 @@
 """Weights to begin with: how much pairs look like trusted ones before any training.
 
-Tokens, copying and lengths tell gross noise (another language, nothing translated, cut targets)
-before the student can tell anything, and so before it has done harm.
+Tokens, copying and lengths tell gross noise (another language, nothing translated, cut targets),
+and which words go together tells misaligned pairs, before the student can tell anything, and so
+before they have done harm.
 """
 
 import logging
@@ -47,8 +48,9 @@ def prior_weights(
     """How far each training pair passes by its looks beside the trusted ones: w of a single score.
 
     Looks are the mean familiarity of source and of target tokens, the fraction of target tokens
-    that the source has, too, log lengths, their difference and its square. What is judged is the
-    log density ratio of trusted to training pairs (:mod:`fairseq_l2rw.weighting.likeness`).
+    that the source has, too, log lengths, their difference and its square, and how well words
+    correspond either way (:mod:`fairseq_l2rw.correspondence`). What is judged is the log density
+    ratio of trusted to training pairs (:mod:`fairseq_l2rw.weighting.likeness`).
 
     Args:
         train: N pairs.
