@@ -176,8 +176,10 @@ class LeastSquaresHead(Growing, Head):
             self.likeness.add_trusted(trusted, self._seen[1])
             self.likeness.solve(widths)
             widths.append(1)
-        self._solve(torch.cat([x.new_full((width,), self.ridge * width**2) for width in widths]))
-        self._compare(x, sizes, total)
+        penalty = [x.new_full((width,), self.ridge * width**2) for width in widths]
+        of_trusted = self._solve(torch.cat(penalty))
+        of_train = self._scores(self._with_likeness(x))
+        self._compare(of_train, of_trusted, sizes, total)
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -202,15 +204,15 @@ class LeastSquaresHead(Growing, Head):
         tolerance = self.tolerance * distances.new_tensor([1.0, TOLERANCE])[: distances.shape[1]]
         return passed(distances, self.sharpness, tolerance)
 
-    def _compare(self, x: Tensor, sizes: Tensor, total: Total) -> None:
-        """Add how an update's pairs, (N, F), and the trusted ones score, and how many fail."""
+    def _compare(self, of_train: Tensor, of_trusted: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add how an update's pairs and the trusted ones score, (N, 1 or 2), and how many fail."""
         sides = [
-            (x, sizes, total, self._lead()),
-            (self.trusted, self.trusted_sizes, lambda local: local, 0.0),  # alike on every worker
+            (of_train, sizes, total, self._lead()),
+            (of_trusted, self.trusted_sizes, lambda local: local, 0.0),  # alike on every worker
         ]
         middles, failed = [], []
-        for rows, counts, summed, lead in sides:
-            distances = self._distances(self._scores(self._with_likeness(rows)))
+        for scores, counts, summed, lead in sides:
+            distances = self._distances(scores)
             below, above = (self._passed(side * (distances - lead)).prod(1) for side in (1, -1))
             failed.append(_mean(1 - below.clamp(max=1).unsqueeze(1), counts, summed))
             # From both sides, so that the middle stays where most are, however many are far out.
@@ -225,8 +227,8 @@ class LeastSquaresHead(Growing, Head):
         self.trusted = torch.cat([before, trusted])[-_TRUSTED:]
         self.trusted_sizes = torch.cat([self.trusted_sizes.to(sizes), sizes])[-_TRUSTED:]
 
-    def _solve(self, penalty: Tensor) -> None:
-        """The regression's slope, from the moments, and how trusted pairs score by it."""
+    def _solve(self, penalty: Tensor) -> Tensor:
+        """The regression's slope, from the moments; how trusted pairs score by it, (M, 1 or 2)."""
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
         self.slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
@@ -234,6 +236,7 @@ class LeastSquaresHead(Growing, Head):
         scores, sizes = self._scores(self._with_likeness(self.trusted)), self.trusted_sizes
         mean = sizes @ scores / sizes.sum()
         self.anchor = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
+        return scores
 
 
 class MLPHead(Head):
