@@ -19,6 +19,7 @@ _ROUNDS = 5  # of expectation maximisation
 _PSEUDO = 5.0
 # Words times words of the pairs that are learnt from: more do not say more, and take memory.
 _LINKS = 20_000_000
+_MERGED = 16  # parts whose keys are sorted together
 
 
 @dataclass(frozen=True)
@@ -27,21 +28,40 @@ class _Links:
 
     Attributes:
         pair: number of the pair, shape (L,).
-        places: of the source word among all places of sources, and of the target word; (L,) each.
+        places: of the source word among all words of sources, and of the target word; (L,) each.
         types: their types, (L,) each.
+        words: types of all words of sources and of targets, one pair after the other.
+        lengths: of sources and of targets, shape (n,) each.
     """
 
     pair: Tensor
     places: tuple[Tensor, Tensor]
     types: tuple[Tensor, Tensor]
+    words: tuple[Tensor, Tensor]
+    lengths: tuple[Tensor, Tensor]
 
     @classmethod
     def of(cls, source: Tensor, target: Tensor, padding: int) -> "_Links":
         """Of source types (n, S) and target types (n, T)."""
-        real = source.ne(padding).unsqueeze(2) & target.ne(padding).unsqueeze(1)
-        pair, i, j = real.nonzero(as_tuple=True)
-        places = pair * source.shape[1] + i, pair * target.shape[1] + j
-        return cls(pair, places, (source.flatten()[places[0]], target.flatten()[places[1]]))
+        real = source.ne(padding), target.ne(padding)
+        lengths = real[0].sum(1), real[1].sum(1)
+        words = source[real[0]], target[real[1]]
+        places = _places(*lengths)
+        pair = _each(lengths[0] * lengths[1])
+        return cls(pair, places, (words[0][places[0]], words[1][places[1]]), words, lengths)
+
+
+def _places(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the words of each link, in the order of target words, from lengths (n,) each."""
+    links = source.repeat_interleave(target)  # of every target word: one a source word
+    word = _each(links)
+    first = (source.cumsum(0) - source).repeat_interleave(target)
+    return first[word] + torch.arange(len(word)) - (links.cumsum(0) - links)[word], word
+
+
+def _each(counts: Tensor) -> Tensor:
+    """0 as often as the first count says, 1 as often as the second, and so on."""
+    return torch.arange(len(counts)).repeat_interleave(counts)
 
 
 @dataclass(frozen=True)
@@ -63,6 +83,14 @@ class _Way:
     usual: Tensor
 
 
+@dataclass
+class _Part:
+    """What is kept of some pairs: the key of every link, by its number, and lengths (n,) each."""
+
+    number: Tensor
+    lengths: tuple[Tensor, Tensor]
+
+
 class Lexicon:
     """Which types of one side come with which of the other, learnt from pairs.
 
@@ -76,37 +104,39 @@ class Lexicon:
         self, pairs: Iterable[tuple[Tensor, Tensor]], types: tuple[int, int], padding: int
     ) -> None:
         self.types, self.padding = types, padding
-        keys: list[Tensor] = []
-        places: tuple[list[Tensor], list[Tensor]] = ([], [])
+        found: list[Tensor] = []
+        parts: list[_Part] = []
         frequency = [torch.ones(size, dtype=torch.double) for size in types]
-        begin = [0, 0]
         for sides in pairs:
             links = _Links.of(*sides, padding)
-            keys.append(self._key(links))
-            for k, side in enumerate(sides):
-                places[k].append(links.places[k] + begin[k])
-                begin[k] += side.numel()
-                frequency[k] += torch.bincount(side[side.ne(padding)], minlength=types[k])
-        # Of all types that came together, sorted; and which of them every link is.
-        self.keys, number = torch.cat(keys).unique(return_inverse=True)
+            keys, number = self._key(links).unique(return_inverse=True)
+            found.append(keys)
+            parts.append(_Part(number.int(), links.lengths))
+            for count, words in zip(frequency, links.words, strict=True):
+                count += torch.bincount(words, minlength=len(count))
+        # Of all types that came together, sorted.
+        self.keys = found[0]
+        for k in range(1, len(found), _MERGED):
+            self.keys = torch.cat([self.keys, *found[k : k + _MERGED]]).unique()
+        for keys, part in zip(found, parts, strict=True):
+            part.number = torch.searchsorted(self.keys, keys).int()[part.number]
         given = self.keys % types[1], self.keys // types[1]
-        self.ways = [
-            self._learn(said, number, torch.cat(places[said]), given[said], frequency[said])
-            for said in (1, 0)
-        ]
+        self.ways = [self._learn(said, parts, given[said], frequency[said]) for said in (1, 0)]
 
     def _key(self, links: _Links) -> Tensor:
         return links.types[0].long() * self.types[1] + links.types[1]
 
-    def _learn(
-        self, said: int, number: Tensor, place: Tensor, given: Tensor, frequency: Tensor
-    ) -> _Way:
+    def _learn(self, said: int, parts: list[_Part], given: Tensor, frequency: Tensor) -> _Way:
+        """Expectation maximisation, from the given types of keys and the frequency of said ones."""
         following = torch.ones(len(self.keys), dtype=torch.double)
         for _ in range(_ROUNDS):
             chance = following
-            share = chance[number]
-            share = share / torch.bincount(place, share)[place]
-            counts = torch.bincount(number, share, minlength=len(self.keys))
+            counts = torch.zeros_like(chance)
+            for part in parts:
+                place = _places(*part.lengths)[said]
+                share = chance[part.number]
+                share = share / torch.bincount(place, share)[place]
+                counts.index_add_(0, part.number, share)
             totals = torch.bincount(given, counts, minlength=self.types[1 - said])
             following = counts / totals[given]
         return _Way(said, chance, counts, totals, frequency / frequency.sum())
@@ -123,7 +153,7 @@ class Lexicon:
         Returns:
             Of the target given the source, and of the source given the target.
         """
-        sides, links = (source, target), _Links.of(source, target, self.padding)
+        links = _Links.of(source, target, self.padding)
         key = self._key(links)
         found = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         known = self.keys[found] == key
@@ -143,11 +173,10 @@ class Lexicon:
             # Rounding may leave a little less than nothing.
             counts, totals = counts.clamp(min=0), totals.clamp(min=0)
             chance = (counts + _PSEUDO * way.usual[links.types[said]]) / (totals + _PSEUDO)
-            words = [side.ne(self.padding) for side in sides]
-            mean = torch.bincount(place, chance, minlength=sides[said].numel())
-            mean = mean.view_as(sides[said]) / words[given].sum(1, keepdim=True)
-            gain = torch.where(words[said], (mean / way.usual[sides[said]]).log(), 0.0)
-            columns.append(gain.sum(1) / words[said].sum(1))
+            pair = _each(links.lengths[said])  # of every said word
+            mean = torch.bincount(place, chance) / links.lengths[given][pair]
+            gain = (mean / way.usual[links.words[said]]).log()
+            columns.append(torch.bincount(pair, gain) / links.lengths[said])
         return torch.stack(columns, 1)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 # Places of a matrix of pairs by source tokens by target tokens: what takes memory.
-_CELLS = 1 << 21
+_CELLS = 1 << 19
 
 
 class Pairs(Protocol):
