@@ -115,6 +115,7 @@ class LeastSquaresHead(Growing, Head):
     counts_by_span = True
     slope: Tensor
     anchor: Tensor
+    stand: Tensor
     trusted: Tensor
     trusted_sizes: Tensor
 
@@ -130,15 +131,16 @@ class LeastSquaresHead(Growing, Head):
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
         self.alarms = Running(_COMPARISONS)  # shares turned away: training, trusted
         self.leads = Running(_COMPARISONS)  # of good training pairs' scores, in deviations
-        for name in ("slope", "anchor", "trusted_sizes"):
+        # The anchor is the mean and variance of trusted pairs' scores; see _stand().
+        for name in ("slope", "anchor", "stand", "trusted_sizes"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
-        # Trusted pairs seen of late, centred, and the mean and variance of their scores.
+        # Trusted pairs seen of late, centred.
         self.register_buffer("trusted", torch.zeros(0, 0, dtype=torch.float64))
         self._seen: tuple[Tensor, Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
-        if self.slope.numel() == 0:
+        if self.alarms.value.numel() == 0:  # from the second look on one can compare
             return features.new_ones(len(features))
         x = self._with_likeness(features.double() - self.centre.value)
         passes = self._passed(self._distances(self._scores(x)) - self._lead()).prod(1)
@@ -159,6 +161,7 @@ class LeastSquaresHead(Growing, Head):
         counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
+            self._compare(scores, sizes, total)
             passes = self._passed(self._distances(scores) - self._lead())
             counts = counts * passes[:, 1:].prod(1)
         # However large the dev gradient was; and the few sentences far out would otherwise decide
@@ -177,9 +180,7 @@ class LeastSquaresHead(Growing, Head):
             self.likeness.solve(widths)
             widths.append(1)
         penalty = [x.new_full((width,), self.ridge * width**2) for width in widths]
-        of_trusted = self._solve(torch.cat(penalty))
-        of_train = self._scores(self._with_likeness(x))
-        self._compare(of_train, of_trusted, sizes, total)
+        self._solve(torch.cat(penalty))
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -204,22 +205,21 @@ class LeastSquaresHead(Growing, Head):
         tolerance = self.tolerance * distances.new_tensor([1.0, TOLERANCE])[: distances.shape[1]]
         return passed(distances, self.sharpness, tolerance)
 
-    def _compare(self, of_train: Tensor, of_trusted: Tensor, sizes: Tensor, total: Total) -> None:
-        """Add how an update's pairs and the trusted ones score, (N, 1 or 2), and how many fail."""
-        sides = [
-            (of_train, sizes, total, self._lead()),
-            (of_trusted, self.trusted_sizes, lambda local: local, 0.0),  # alike on every worker
-        ]
-        middles, failed = [], []
-        for scores, counts, summed, lead in sides:
-            distances = self._distances(scores)
-            below, above = (self._passed(side * (distances - lead)).prod(1) for side in (1, -1))
-            failed.append(_mean(1 - below.clamp(max=1).unsqueeze(1), counts, summed))
-            # From both sides, so that the middle stays where most are, however many are far out.
-            near = (below * above).clamp(min=1e-30)
-            middles.append(_mean(distances, counts * near, summed))
-        self.leads.update(middles[0] - middles[1])
-        self.alarms.update(torch.cat(failed))
+    def _compare(self, scores: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add how far pairs are ahead of trusted ones, and how many fail, by scores (N, 1 or 2).
+
+        Of pairs that were not learnt from yet, as trusted pairs never are.
+        """
+        middle, failed = self._stand(self._distances(scores) - self._lead(), sizes, total)
+        self.leads.update(middle + self._lead() - self.stand[:-1])
+        self.alarms.update(torch.cat([failed, self.stand[-1:]]))
+
+    def _stand(self, distances: Tensor, sizes: Tensor, total: Total) -> tuple[Tensor, Tensor]:
+        """Where most are, (1 or 2,), and the share that fails, (1,), by distances (N, 1 or 2)."""
+        below, above = (self._passed(side * distances).prod(1) for side in (1, -1))
+        failed = _mean(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
+        # From both sides, so that the middle stays where most are, however many are far out.
+        return _mean(distances, sizes * (below * above).clamp(min=1e-30), total), failed
 
     def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
         """Keep the latest trusted pairs."""
@@ -227,8 +227,8 @@ class LeastSquaresHead(Growing, Head):
         self.trusted = torch.cat([before, trusted])[-_TRUSTED:]
         self.trusted_sizes = torch.cat([self.trusted_sizes.to(sizes), sizes])[-_TRUSTED:]
 
-    def _solve(self, penalty: Tensor) -> Tensor:
-        """The regression's slope, from the moments; how trusted pairs score by it, (M, 1 or 2)."""
+    def _solve(self, penalty: Tensor) -> None:
+        """The regression's slope, from the moments, and how trusted pairs score by it."""
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
         self.slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
@@ -236,7 +236,9 @@ class LeastSquaresHead(Growing, Head):
         scores, sizes = self._scores(self._with_likeness(self.trusted)), self.trusted_sizes
         mean = sizes @ scores / sizes.sum()
         self.anchor = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
-        return scores
+        # They are alike on every worker.
+        middle, failed = self._stand(self._distances(scores), sizes, lambda local: local)
+        self.stand = torch.cat([middle, failed])
 
 
 class MLPHead(Head):
