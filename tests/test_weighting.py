@@ -395,6 +395,20 @@ def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothin
     assert (weights[good].unsqueeze(1) > weights[mild]).double().mean() > 0.75
 
 
+def test_pairs_that_prior_weights_keep_out_teach_nothing():
+    generator = torch.Generator().manual_seed(0)
+    alone, beside = (weighting.build(options()) for _ in range(2))
+    for _ in range(5):
+        train, _, signal, trusted = spoilt_pairs(generator, share=0.3)
+        out = torch.arange(len(train)) % 4 == 0
+        more = train.clone()
+        more[out] += 10
+        learn(alone, observation(train[~out]), signal[~out], observation(trusted))
+        prior = observation(more, prior=(~out).float())
+        learn(beside, prior, signal * 100**out, observation(trusted))
+    torch.testing.assert_close(beside(observation(train)), alone(observation(train)))
+
+
 def test_a_constant_feature_is_harmless():
     teacher = weighting.build(options())
     x = torch.randn(20, 6)

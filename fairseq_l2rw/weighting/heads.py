@@ -108,7 +108,8 @@ class LeastSquaresHead(Growing, Head):
 
     *Why two.* A pair may deviate in either direction from what a good one looks like, which no
     linear score can say. Pairs that look like no trusted one are judged by their looks, and count
-    in the regression only as far as they pass: it is left to tell apart what looks cannot.
+    in the regression only as far as they pass: it is left to tell apart what looks cannot. For the
+    same reason everything here is about pairs as far as their prior weights let them through.
     """
 
     learns_from_dev = True
@@ -155,6 +156,7 @@ class LeastSquaresHead(Growing, Head):
         """Add an update's signals to the moments and solve again; trusted pairs must be known."""
         assert self._seen is not None  # learn_from_dev() comes first
         x, y, sizes = self._regression(signals)
+        sizes = sizes * _priors(signals)
         self.centre.update(_mean(x, sizes, total))
         x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
         with_likeness, log = self._with_likeness(x), {}
@@ -300,6 +302,13 @@ HEADS: dict[str, Callable[[Any, Read], Head]] = {
     "least-squares": LeastSquaresHead,
     "mlp": MLPHead,
 }
+
+
+def _priors(signals: Sequence[Signal]) -> Tensor:
+    """Prior weights of every row, (N,), 1 where there are none; not 0, so that means are defined."""
+    seen = [s.seen for s in signals]
+    priors = [torch.ones_like(s.loss) if s.prior is None else s.prior for s in seen]
+    return torch.cat(priors).double().clamp(min=1e-12)
 
 
 def _spans(signals: Sequence[Signal]) -> Tensor:
