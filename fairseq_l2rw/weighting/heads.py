@@ -305,7 +305,7 @@ HEADS: dict[str, Callable[[Any, Read], Head]] = {
 
 
 def _priors(signals: Sequence[Signal]) -> Tensor:
-    """Prior weights of every row, (N,), 1 where there are none; not 0, so that means are defined."""
+    """Prior weights of every row, (N,), else 1; not 0, so that means are defined."""
     seen = [s.seen for s in signals]
     priors = [torch.ones_like(s.loss) if s.prior is None else s.prior for s in seen]
     return torch.cat(priors).double().clamp(min=1e-12)
