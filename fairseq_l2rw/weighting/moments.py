@@ -89,3 +89,9 @@ class Moments(Running):
         correlation = correlation * torch.outer(varies, varies)
         target = (m[1:-1, -1] - mean * m[0, -1]) / deviation
         return correlation, target * varies
+
+
+def mean_of(values: Tensor, counts: Tensor, total: Total) -> Tensor:
+    """Over the rows of all workers, values (N, K), each row counted ``counts`` (N,) times; (K,)."""
+    sums = total(torch.cat([counts @ values, counts.sum().view(1)]))
+    return sums[:-1] / sums[-1]

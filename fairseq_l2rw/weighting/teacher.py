@@ -7,7 +7,8 @@ from torch import Tensor
 
 from fairseq_l2rw.observation import PAIR, SURFACE, Observation
 from fairseq_l2rw.weighting.base import Signal, Total, Weighting
-from fairseq_l2rw.weighting.heads import HEADS, Head
+from fairseq_l2rw.weighting.head import Head
+from fairseq_l2rw.weighting.heads import HEADS
 
 
 class Teacher(Weighting):

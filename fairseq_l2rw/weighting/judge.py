@@ -1,0 +1,101 @@
+"""From the scores of pairs to their weights: by comparison with the scores of trusted pairs."""
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.weighting.base import Total
+from fairseq_l2rw.weighting.moments import Growing, Running, mean_of
+from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
+
+# Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs.
+_COMPARISONS = 20
+
+
+class Judge(Growing):
+    """Weights by K scores, of which a pair must pass every one.
+
+    A score z says how a pair compares with the trusted pairs' own scores, of mean m and standard
+    deviation d:
+
+        w = (product over scores of sigmoid(sharpness ((z - m) / d - lead + tolerance))
+        / sigmoid(sharpness tolerance))^a,
+
+    so that 1 is the weight of an average good pair and any share of noise can be weighed down.
+
+    *Lead.* Pairs that are trained on fit better than trusted ones, bad ones as well; the lead is by
+    how much, if at all, most good ones do: the difference of means of (z - m) / d of training and
+    of trusted pairs, each counted as far as it would pass from either side.
+
+    *Exponent.* The share of bad pairs among those that this turns away
+    (:func:`fairseq_l2rw.weighting.passing.true_alarms`, of late), so that clean data keeps nearly
+    uniform weights.
+
+    Args:
+        sharpness: see :func:`fairseq_l2rw.weighting.passing.passed`.
+        tolerances: likewise, of every score.
+    """
+
+    anchor: Tensor
+    stand: Tensor
+
+    def __init__(self, sharpness: float, tolerances: list[float]) -> None:
+        super().__init__()
+        self.sharpness = sharpness
+        self.tolerances = tolerances
+        self.alarms = Running(_COMPARISONS)  # shares turned away: training, trusted
+        self.leads = Running(_COMPARISONS)  # not cut off at 0
+        # Mean and variance of the trusted pairs' scores, (2, K), and what _stand() says of them.
+        for name in ("anchor", "stand"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+
+    @property
+    def ready(self) -> bool:
+        """Whether training pairs were compared with trusted ones yet."""
+        return self.alarms.value.numel() > 0
+
+    def weights(self, scores: Tensor) -> Tensor:
+        """From 0 to a little above 1, shape (N,), of scores (N, K)."""
+        return self.passes(scores).prod(1) ** true_alarms(*self.alarms.value)
+
+    def passes(self, scores: Tensor) -> Tensor:
+        """How far each score passes, shape (N, K): 1 for that of an average good pair."""
+        return self._passed(self._distances(scores) - self._lead())
+
+    def compare(self, scores: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add how far pairs are ahead of trusted ones, and how many fail.
+
+        Args:
+            scores: of pairs that were not learnt from yet, as trusted pairs never are; (N, K).
+            sizes: how often each counts, shape (N,).
+            total: sums over workers.
+        """
+        lead = self._lead()
+        middle, failed = self._stand(self._distances(scores) - lead, sizes, total)
+        self.leads.update(middle + lead - self.stand[:-1])
+        self.alarms.update(torch.cat([failed, self.stand[-1:]]))
+
+    def remember(self, scores: Tensor, sizes: Tensor) -> None:
+        """Judge by trusted pairs with these scores, (M, K), counted ``sizes`` (M,) times.
+
+        They are alike on every worker.
+        """
+        mean = sizes @ scores / sizes.sum()
+        self.anchor = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
+        middle, failed = self._stand(self._distances(scores), sizes, lambda local: local)
+        self.stand = torch.cat([middle, failed])
+
+    def _distances(self, scores: Tensor) -> Tensor:
+        return distance(scores, *self.anchor)
+
+    def _lead(self) -> Tensor | float:
+        return self.leads.value.clamp(min=0) if self.ready else 0.0
+
+    def _passed(self, distances: Tensor) -> Tensor:
+        return passed(distances, self.sharpness, distances.new_tensor(self.tolerances))
+
+    def _stand(self, distances: Tensor, sizes: Tensor, total: Total) -> tuple[Tensor, Tensor]:
+        """Where most are, (K,), and the share that fails, (1,), by distances (N, K)."""
+        below, above = (self._passed(side * distances).prod(1) for side in (1, -1))
+        failed = mean_of(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
+        # From both sides, so that the middle stays where most are, however many are far out.
+        return mean_of(distances, sizes * (below * above).clamp(min=1e-30), total), failed

@@ -1,0 +1,161 @@
+"""The default teacher: a linear score, solved in closed form, judged beside trusted pairs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.observation import Observation
+from fairseq_l2rw.weighting.base import Signal, Total, listed
+from fairseq_l2rw.weighting.head import Head, Read
+from fairseq_l2rw.weighting.judge import Judge
+from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
+from fairseq_l2rw.weighting.moments import Growing, Moments, Running, mean_of
+
+# Meta-gradients that the mean of what is read remembers: it moves with the student.
+_CENTRE_MEMORY = 10
+# Trusted pairs that are remembered, to judge others by.
+_TRUSTED = 1000
+
+
+class LeastSquaresHead(Growing, Head):
+    """A linear score, solved in closed form from the meta-gradient.
+
+    The meta-gradient of a linear teacher, sum_i (dL_dev/dw_i) x_i, is badly conditioned: pooled
+    states are strongly correlated. Solving it against the features' covariance instead of stepping
+    along it is one Newton step of the least-squares problem "predict -dL_dev/dw_i per token from
+    x_i", with every sentence counted by its tokens and every meta-gradient by the squared learning
+    rates of the updates that it speaks for. So it counts as in least squares for what they did, and
+    late ones, when good pairs are known by heart and no longer lower the dev loss, do not undo what
+    was learnt.
+
+    *Features* are what was read, minus its mean over recent training pairs, so that what the
+    student learns in the meantime is not taken for a difference between pairs. One more is the
+    likeness, if it is read: the log density ratio of trusted to training pairs, a quadratic
+    function of the others (:mod:`fairseq_l2rw.weighting.likeness`).
+
+    *Ridge.* Features are standardised. In a part (surface information, internal states, likeness)
+    of F features each is penalised by ridge * F^2, as if it had been divided by F before: hundreds
+    of states would otherwise drown the few surface features, of which the excess alone says more
+    than any state.
+
+    *Weight.* The regression is one score, the likeness another, twice as tolerant, and a pair must
+    pass both, beside the trusted pairs (:mod:`fairseq_l2rw.weighting.judge`).
+
+    *Why two.* A pair may deviate in either direction from what a good one looks like, which no
+    linear score can say. Pairs that look like no trusted one are judged by their looks, and count
+    in the regression only as far as they pass: it is left to tell apart what looks cannot. For the
+    same reason everything here is about pairs as far as their prior weights let them through.
+    """
+
+    learns_from_dev = True
+    counts_by_span = True
+    slope: Tensor
+    trusted: Tensor
+    trusted_sizes: Tensor
+
+    def __init__(self, cfg: Any, read: Read) -> None:
+        super().__init__(cfg, read)
+        self.ridge: float = cfg.teacher_ridge
+        self.moments = Moments(cfg.teacher_memory)  # of training pairs and their meta-gradients
+        self.reads_prior = "prior" in listed(cfg.teacher_reads)
+        reads_likeness = "likeness" in listed(cfg.teacher_reads)
+        self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
+        self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
+        tolerances = [factor * cfg.teacher_tolerance for factor in (1.0, TOLERANCE)]
+        self.judge = Judge(cfg.teacher_sharpness, tolerances[: 1 + reads_likeness])
+        for name in ("slope", "trusted_sizes"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+        # Trusted pairs seen of late, centred.
+        self.register_buffer("trusted", torch.zeros(0, 0, dtype=torch.float64))
+        self._seen: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
+        if not self.judge.ready:
+            return features.new_ones(len(features))
+        x = self._with_likeness(features.double() - self.centre.value)
+        return self.judge.weights(self._scores(x)).to(features)
+
+    def learn_from_dev(self, seen: Observation) -> dict[str, float]:
+        """Keep trusted pairs for :meth:`learn`, which comes next."""
+        self._seen = self.features(seen).double(), seen.sizes.double()
+        return {}
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """Add an update's signals to the moments and solve again; trusted pairs must be known."""
+        assert self._seen is not None  # learn_from_dev() comes first
+        x, y, sizes = self.regression(signals)
+        sizes = sizes * _priors(signals)
+        self.centre.update(mean_of(x, sizes, total))
+        x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
+        with_likeness, log = self._with_likeness(x), {}
+        counts = sizes * _spans(signals)
+        if self.slope.numel() > 0:
+            scores = self._scores(with_likeness)
+            self.judge.compare(scores, sizes, total)
+            counts = counts * self.judge.passes(scores)[:, 1:].prod(1)
+        # However large the dev gradient was; and the few sentences far out would otherwise decide
+        # alone.
+        scale = mean_of(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
+        y = (y / scale).clamp(-3, 3)
+        if self.slope.numel() > 0:
+            correlation = _correlation(scores[:, 0], y, counts, total)
+            log = {} if correlation is None else {"teacher_correlation": correlation}
+        self.moments.add(with_likeness, y, counts, total)
+        self._remember(trusted, self._seen[1])
+        widths = [part.shape[1] for part in self.read(signals[0].seen)]
+        if self.likeness is not None:
+            self.likeness.add(x, sizes, total)
+            self.likeness.add_trusted(trusted, self._seen[1])
+            self.likeness.solve(widths)
+            widths.append(1)
+        penalty = [x.new_full((width,), self.ridge * width**2) for width in widths]
+        self._solve(torch.cat(penalty))
+        return log
+
+    def _with_likeness(self, x: Tensor) -> Tensor:
+        """Features (N, F), and the likeness as one more if it is read."""
+        return x if self.likeness is None else torch.cat([x, self.likeness(x).unsqueeze(1)], 1)
+
+    def _scores(self, x: Tensor) -> Tensor:
+        """What the regression predicts, and the likeness if it is read: shape (N, 1 or 2)."""
+        predicted = (x @ self.slope).unsqueeze(1)
+        return predicted if self.likeness is None else torch.cat([predicted, x[:, -1:]], 1)
+
+    def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
+        """Keep the latest trusted pairs."""
+        before = self.trusted if self.trusted.numel() else trusted[:0]
+        self.trusted = torch.cat([before, trusted])[-_TRUSTED:]
+        self.trusted_sizes = torch.cat([self.trusted_sizes.to(sizes), sizes])[-_TRUSTED:]
+
+    def _solve(self, penalty: Tensor) -> None:
+        """The regression's slope, from the moments, and how trusted pairs score by it."""
+        _, deviation, _ = self.moments.scale()
+        correlation, target = self.moments.regression()
+        self.slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
+        # Trusted pairs are judged by today's solution: its scale shrinks as noise is weighed down.
+        scores = self._scores(self._with_likeness(self.trusted))
+        self.judge.remember(scores, self.trusted_sizes)
+
+
+def _priors(signals: Sequence[Signal]) -> Tensor:
+    """Prior weights of every row, (N,), else 1; not 0, so that means are defined."""
+    seen = [s.seen for s in signals]
+    priors = [torch.ones_like(s.loss) if s.prior is None else s.prior for s in seen]
+    return torch.cat(priors).double().clamp(min=1e-12)
+
+
+def _spans(signals: Sequence[Signal]) -> Tensor:
+    """What every row speaks for, (N,); not 0, so that means are defined."""
+    spans = [s.gradient.new_full((len(s.gradient),), s.span, dtype=torch.double) for s in signals]
+    return torch.cat(spans).clamp(min=1e-24)
+
+
+def _correlation(a: Tensor, b: Tensor, sizes: Tensor, total: Total) -> float | None:
+    """Token-weighted correlation over all workers, None where one side is constant."""
+    rows = torch.stack([torch.ones_like(a), a, b, a * a, b * b, a * b])
+    one, sa, sb, saa, sbb, sab = total(rows @ sizes).tolist()
+    va, vb = saa - sa * sa / one, sbb - sb * sb / one
+    return None if va <= 0 or vb <= 0 else (sab - sa * sb / one) / (va * vb) ** 0.5

@@ -1,0 +1,68 @@
+"""The published form of a teacher: a small network, trained by Adam on the meta-gradient."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fairseq_l2rw.weighting.base import Signal, Total
+from fairseq_l2rw.weighting.descent import Descent, adam
+from fairseq_l2rw.weighting.head import Head, Read
+from fairseq_l2rw.weighting.moments import Moments
+from fairseq_l2rw.weighting.seeded import seeded
+
+
+class MLPHead(Head):
+    """One hidden layer, trained by Adam on the exact meta-gradient: the published form.
+
+    Features are standardised with running moments. The last layer starts at zero, so that every
+    weight starts at 1: w = 2 sigmoid(MLP(x)).
+    """
+
+    reads_all = True
+
+    def __init__(self, cfg: Any, read: Read) -> None:
+        super().__init__(cfg, read)
+        self.hidden: int = cfg.teacher_hidden_size
+        self.rate: float = cfg.teacher_lr
+        self.seed: int = cfg.seed
+        self.moments = Moments(cfg.teacher_memory)
+        self.net: nn.Sequential | None = None  # the width is known from the first batch on
+        self.descent: Descent | None = None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Weights in (0, 2), shape (N,), from features of shape (N, F)."""
+        if self.net is None:
+            return features.new_ones(len(features))
+        return 2 * torch.sigmoid(self.net(self._standardised(features))).squeeze(1)
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """One Adam step along sum_i (dL_dev/dw_i) dw_i/dphi, the sum taken over workers."""
+        x, y, sizes = self.regression(signals)
+        self.moments.add(x, y, sizes, total)
+        if self.net is None:
+            self._build(self.moments.width, self.moments.value.device)
+        assert self.descent is not None
+        norm = self.descent.along(lambda seen: self(self.features(seen)), signals, total)
+        return {"teacher_gnorm": norm}
+
+    def _standardised(self, features: Tensor) -> Tensor:
+        mean, deviation, _ = self.moments.scale()
+        scaled = (features.double() - mean) / deviation
+        return scaled.clamp(-5, 5).float()
+
+    def _build(self, width: int, device: torch.device) -> None:
+        with seeded(self.seed), torch.no_grad():
+            first, last = nn.Linear(width, self.hidden), nn.Linear(self.hidden, 1)
+            first.weight.normal_(0.0, width**-0.5)
+            for value in (first.bias, last.weight, last.bias):
+                value.zero_()
+        self.net = nn.Sequential(first, nn.Tanh(), last).to(device)
+        self.descent = Descent(self.net, lambda p: adam(p, self.rate))
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
+        first = state_dict.get(prefix + "net.0.weight")
+        if first is not None:
+            self._build(first.shape[1], first.device)  # torch goes on to fill it
+        super()._load_from_state_dict(state_dict, prefix, *args)
