@@ -294,6 +294,24 @@ def test_means_intervals_and_the_gap_closed_are_what_they_say() -> None:
     assert comparison.closed({**runs, "oracle": [line("oracle", 1, 10.5)]}, "deep") is None
 
 
+def test_the_course_of_loss_and_signal_is_shown_in_stages() -> None:
+    course = [0.5, *[0.6] * 3, *[0.7] * 3, 0.8, None, 0.9]
+    results = [
+        line("uniform", 1, 10.0, course={"loss": {"short": course}, "signal": {"short": [None]}}),
+        line("uniform", 2, 10.0, course={"loss": {"short": [0.7]}}),
+        line("deep", 1, 20.0, course={"loss": {"short": course}, "signal": {"short": [None, 0.9]}}),
+        line("oracle", 1, 30.0, course={}),
+    ]
+    for result in results:
+        result["mean_weight"] = {"clean": 1.0, "short": 1.0}
+    assert comparison.course_table(comparison.by_run(results, "mixed50")) == [
+        ["by", "short"],
+        ["`uniform`: loss", "0.60 0.60 0.70 0.85"],
+        ["`deep`: signal", "- - - 0.90"],
+    ]
+    assert "in each third of the others" in comparison.section(results, "mixed50")
+
+
 def test_a_filter_by_losses_also_takes_the_time_of_the_model_that_gives_them() -> None:
     results = [line("uniform", 2, 10.0, train_seconds=90.0), line("uniform", 1, 10.0)]
     results += [line("filter", 2, 20.0), line("filter_rules", 2, 20.0), line("filter", 3, 20.0)]

@@ -344,7 +344,14 @@ def test_the_course_of_weight_signal_and_loss_is_told_epoch_by_epoch(tmp_path: P
     found = score.auc_per_epoch(rows, rows.kinds(["clean", "clean", "short"]))
     assert found["weight"] == {"short": [0.0, 0.5]}
     assert found["loss"] == {"short": [0.5, 0.5]}
-    assert found["signal"] == {"short": [0.5]}
+    assert found["signal"] == {"short": [None, 0.5]}
+
+
+def test_where_an_epoch_holds_none_of_a_kind_its_course_has_a_gap(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w", [(1, 0, 1.0), (1, 1, 0.5), (2, 0, 1.0), (2, 2, 2.0)])
+    rows = weights.read_weights(tmp_path / "w")
+    found = score.auc_per_epoch(rows, rows.kinds(["clean", "short", "misaligned"]))
+    assert found["weight"] == {"misaligned": [None, 0.0], "short": [1.0, None]}
 
 
 def test_in_the_course_a_sentence_counts_as_often_as_it_stands_for_others(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,46 @@ def weight_table(runs: Mapping[str, Results], key: str) -> Table:
     return [["run", *kinds], *rows]
 
 
+def course_table(runs: Mapping[str, Results]) -> Table:
+    """Return how far the signal and the loss alone tell each kind, at stages of training.
+
+    A row for the loss in plain training, and one for the signal of every run that has one.
+    """
+    rows = [(run, "loss" if run == BASELINE else "signal") for run in runs]
+    kinds = kinds_of([r for group in runs.values() for r in group])
+    table = [
+        [
+            f"`{run}`: {what}",
+            *(_stages([_told(r, what, kind) for r in runs[run]]) for kind in kinds),
+        ]
+        for run, what in rows
+        if any(_known(_told(r, what, kind)) for r in runs[run] for kind in kinds)
+    ]
+    return [["by", *kinds], *table] if table else []
+
+
+def _told(result: Mapping[str, Any], what: str, kind: str) -> list[float | None]:
+    """Return the AUC of every epoch."""
+    found: list[float | None] = result.get("course", {}).get(what, {}).get(kind, [])
+    return found
+
+
+def _known(course: Sequence[float | None]) -> list[float]:
+    return [auc for auc in course if auc is not None]
+
+
+def _stages(courses: Sequence[Sequence[float | None]]) -> str:
+    """Return means over seeds and epochs: of the first, then of each third of the others."""
+    parts = [[course[:1], *_thirds(course[1:])] for course in courses]
+    stages = [[auc for part in stage for auc in _known(part)] for stage in zip(*parts, strict=True)]
+    return " ".join(f"{np.mean(aucs):.2f}" if aucs else "-" for aucs in stages)
+
+
+def _thirds(course: Sequence[float | None]) -> list[Sequence[float | None]]:
+    cuts = [len(course) * k // 3 for k in range(4)]
+    return [course[a:b] for a, b in pairwise(cuts)]
+
+
 def _differ(group: Results) -> bool:
     """Whether a run's weights tell kinds apart at all; those of plain training are all 1."""
     return any(len({round(v, 9) for v in r["mean_weight"].values()}) > 1 for r in group)
@@ -130,6 +171,13 @@ def section(results: Results, recipe: str) -> str:
         table = weight_table(runs, key)
         if table:
             parts += [text, as_markdown(table)]
+    course = course_table(runs)
+    if course:
+        parts += [
+            "AUC of minus the loss of plain training, and of the signal that runs learn from, in "
+            "the first epoch and in each third of the others:",
+            as_markdown(course),
+        ]
     return "\n\n".join(parts)
 
 

@@ -75,21 +75,22 @@ def auc_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]:
     return result
 
 
-def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[float]]]:
+def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[float | None]]]:
     """Return what tells clean from noisy sentences, epoch by epoch.
 
     AUC of the weight, of the signal that it learnt from, and of minus the loss, per kind of noise.
     A sentence counts as often as it stands for others, so that an epoch that holds only some is
-    still about all of them.
+    still about all of them; None where it holds none of a kind, or there was no signal.
     """
     told = {"weight": weights.weight, "signal": weights.signal, "loss": -weights.loss}
-    result: dict[str, dict[str, list[float]]] = {name: {} for name in told}
+    kinds = sorted(set(kind.tolist()) - {CLEAN})
+    result: dict[str, dict[str, list[float | None]]] = {n: {k: [] for k in kinds} for n in told}
     for epoch in np.unique(weights.epoch):
         rows = weights.epoch == epoch
         for name, values in told.items():
             found = auc_per_kind(values[rows], kind[rows], weights.stands_for[rows])
-            for noise, auc in found.items():
-                result[name].setdefault(noise, []).append(round(auc, 4))
+            for noise in kinds:
+                result[name][noise].append(round(found[noise], 4) if noise in found else None)
     return result
 
 
