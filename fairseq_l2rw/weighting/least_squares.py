@@ -45,8 +45,10 @@ class LeastSquaresHead(Growing, Head):
 
     *Why two.* A pair may deviate in either direction from what a good one looks like, which no
     linear score can say. Pairs that look like no trusted one are judged by their looks, and count
-    in the regression only as far as they pass: it is left to tell apart what looks cannot. For the
-    same reason everything here is about pairs as far as their prior weights let them through.
+    in the regression only as far as they pass: it is left to tell apart what looks cannot.
+
+    Prior weights are a factor of the weight. So how strict the judge must be is found out from
+    pairs that count as far as their prior weights let them through; others are told already.
     """
 
     learns_from_dev = True
@@ -87,14 +89,13 @@ class LeastSquaresHead(Growing, Head):
         """Add an update's signals to the moments and solve again; trusted pairs must be known."""
         assert self._seen is not None  # learn_from_dev() comes first
         x, y, sizes = self.regression(signals)
-        sizes = sizes * _priors(signals)
         self.centre.update(mean_of(x, sizes, total))
         x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
         with_likeness, log = self._with_likeness(x), {}
         counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
-            self.judge.compare(scores, sizes, total)
+            self.judge.compare(scores, sizes * _priors(signals), total)
             counts = counts * self.judge.passes(scores)[:, 1:].prod(1)
         # However large the dev gradient was; and the few sentences far out would otherwise decide
         # alone.
