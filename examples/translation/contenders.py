@@ -64,7 +64,9 @@ CONTENDERS = {
     "mwnet": Contender("network of the loss", "mwnet", extra=_OFTEN),
     "lilaw": Contender("three scalars", "lilaw", extra=_OFTEN),
     "surface": Contender("teacher on surface information", "surface"),
-    "deep": Contender("teacher on surface information and internal states", "deep"),
+    "deep": Contender(
+        "teacher on surface information and internal states, beside prior weights", "deep"
+    ),
     "rules_deep": Contender(
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),
