@@ -34,45 +34,38 @@ def test_the_floor_by_hand():
     assert benchmark.floor(10, 1) == pytest.approx((30 + 3 + 2) / 30)
 
 
+def results_of(script, data, out, *flags):
+    """What a benchmark writes, and what it prints."""
+    command = [sys.executable, SCRIPTS / script, "--data", data, "--out", out, *flags]
+    done = subprocess.run(
+        list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads((out / "benchmark.json").read_text()), done.stdout
+
+
 def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
     size = ("--width", "12", "--layers", "1", "--max-tokens", "200", "--turns", "2")
     sides = ("--sides", "forward, every 5", "ren")
-    command = [sys.executable, SCRIPTS / "benchmark.py", "--data", data, "--out", tmp_path]
-    done = subprocess.run(
-        [*map(str, command), *size, *sides],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "benchmark.json").read_text())
+    found, printed = results_of("benchmark.py", data, tmp_path, *size, *sides)
     assert list(found["sides"]) == ["plain", "forward, every 5", "ren"]
     plain = found["sides"]["plain"]
     assert plain["time"] == {"median": 1, "low": 1, "high": 1} and plain["memory"] == 1
     for side in found["sides"].values():
         assert 0 < side["time"]["low"] <= side["time"]["median"] <= side["time"]["high"]
         assert side["megabytes"] > 0 and side["seconds"] > 0
-        assert f"{side['memory']:.2f} |" in done.stdout
+        assert f"{side['memory']:.2f} |" in printed
     assert found["setting"]["width"] == 12 and "torch" in found["versions"]
 
 
 def test_whole_runs_are_compared(data, tmp_path):
-    command = [sys.executable, SCRIPTS / "benchmark_runs.py", "--data", data, "--out", tmp_path]
-    done = subprocess.run(
-        [*map(str, command), "--recipe", "quickstart", "--updates", "12"],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "benchmark.json").read_text())
+    flags = ("--recipe", "quickstart", "--updates", "12")
+    found, printed = results_of("benchmark_runs.py", data, tmp_path, *flags)
     assert found["setting"]["recipe"] == "quickstart"
     for name, side in found["sides"].items():
         assert (tmp_path / name / "checkpoint_last.pt").exists()
         assert side["seconds"] > 1 and side["megabytes"] > 200  # torch alone takes more
-        assert f"{side['memory']:.2f} |" in done.stdout
+        assert f"{side['memory']:.2f} |" in printed
     assert list(found["sides"]) == ["plain", "deep"]
     assert list((tmp_path / "deep" / "weights").glob("*.parquet"))
 
