@@ -13,7 +13,6 @@ import argparse
 import json
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from benchmarking.students import training
 from tqdm import tqdm
 
 from score import versions
-from steps import ONE_CORE, environment, tool
+from steps import ONE_CORE, environment, fail, tool
 
 SIDES = {"plain": training.STOCK, "deep": "deep"}
 _LOOK = 0.2  # seconds between looks at a process's memory
@@ -43,7 +42,7 @@ def measure(command: Sequence[str], log: Path, threads: int) -> tuple[float, flo
         finally:
             process.kill()  # where this one was interrupted
     if process.returncode:
-        sys.exit(f"a run failed: {log}")
+        fail(log.parent.name, process.returncode, log)
     return time.perf_counter() - begin, peak
 
 

@@ -28,8 +28,8 @@ def test_gross_noise_starts_with_small_weights_and_good_pairs_with_one():
 
 def test_where_nothing_is_wrong_nothing_is_weighed_down():
     found = [
-        weights(split(["good"] * 1000, seed), split(["good"] * 100, seed + 50)).mean()
-        for seed in range(1, 7)
+        weights(split(["good"] * 1000, seed), split(["good"] * 100, other)).mean()
+        for seed, other in [(1, 2), *((seed, seed + 50) for seed in range(1, 7))]
     ]
     assert min(found) > 0.9
     assert sum(found) / len(found) > 0.97
