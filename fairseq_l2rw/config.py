@@ -91,9 +91,11 @@ class MetaConfig(FairseqDataclass):
     )
     meta_method: str = option(
         "auto",
-        "how inner products of gradients are computed: 'forward' (forward mode, cheapest), "
+        "how inner products of gradients are computed: 'forward' (forward mode), "
         "'reverse' (double backward), 'difference' (finite differences, not exact; the log has "
-        "its error as meta_error), or 'auto': forward where the model allows it, else reverse",
+        "its error as meta_error), 'ghost' (from the student's own backward pass, cheapest of all; "
+        "needs --meta-dropout replay, and weights of 0 become 1e-6), or 'auto': forward where the "
+        "model allows it, else reverse",
     )
     meta_dropout: str = option(
         "off",
@@ -203,7 +205,9 @@ def check(cfg: L2RWTranslationConfig) -> None:
             "--meta-trajectory rewind makes the student's gradients again and so needs its "
             "dropout: add --meta-dropout replay"
         )
-    _one_of("--meta-method", cfg.meta_method, ["auto", *METHODS])
+    _one_of("--meta-method", cfg.meta_method, ["auto", "ghost", *METHODS])
+    if cfg.meta_method == "ghost":
+        _check_ghost(cfg)
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
     _some_of(
         "--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder", "likeness", "prior"]
@@ -230,6 +234,25 @@ def check(cfg: L2RWTranslationConfig) -> None:
         raise InputError(
             f"--meta-params {cfg.meta_params!r} is not a regular expression: {error}"
         ) from None
+
+
+def _check_ghost(cfg: L2RWTranslationConfig) -> None:
+    """What the student's own backward pass can tell: one update, sentences, its own dropout."""
+    for flag, value in (
+        ("meta_dropout", "replay"),
+        ("meta_window", 1),
+        ("weight_unit", "sentence"),
+    ):
+        if getattr(cfg, flag) != value:
+            raise InputError(
+                "--meta-method ghost reads the student's own backward pass: use "
+                f"--{flag.replace('_', '-')} {value}, got {getattr(cfg, flag)}"
+            )
+    if find(cfg.weighting).reads_alignment:
+        raise InputError(
+            f"--weighting {cfg.weighting} wants inner products before the backward pass that "
+            "--meta-method ghost reads; use --meta-method auto"
+        )
 
 
 def _one_of(flag: str, value: str, known: list[str]) -> None:

@@ -8,6 +8,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ from fairseq_l2rw.metagradient import (
     Chosen,
     Clipping,
     Losses,
+    Record,
+    Recorder,
     Rewound,
     Step,
     Trace,
@@ -51,7 +54,7 @@ class MetaGradient:
     Args:
         model: the student, unwrapped.
         pattern: regular expression searched in names; the parameters looked back through.
-        method: ``forward``, ``reverse``, ``difference`` or ``auto``.
+        method: ``forward``, ``reverse``, ``difference``, ``ghost`` or ``auto``.
         average: decay of the running mean of dev gradients, 0 for none.
         window: B, the number of updates that one looks back through.
         rewind: get older updates back by running them backwards instead of keeping copies.
@@ -85,6 +88,7 @@ class MetaGradient:
         whole = sum(p.numel() for p in trained.values())
         logger.info(f"meta-gradient through {count:,} of {whole:,} parameters ({pattern!r})")
         self.method = Chosen(method)
+        self._recorder = Recorder(model, self.parameters)
         self.average = average
         self.rewind, self.tolerance = rewind, tolerance
         self.adjoints = adjoints
@@ -96,6 +100,10 @@ class MetaGradient:
         self._before: _Before | None = None
 
     # -- the student's updates -----------------------------------------------------------------
+
+    def recording(self, sentences: int) -> AbstractContextManager[Record | None]:
+        """Watch a pass of the student over so many sentences, if ``ghost`` products are wanted."""
+        return self._recorder.recording(sentences) if self.method.ghost else nullcontext()
 
     def check(self, optimizer: torch.optim.Optimizer) -> None:
         """Raise :class:`InputError` for an optimizer that one cannot look back through."""
@@ -241,8 +249,10 @@ class MetaGradient:
     # -- what lasts ------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The running mean of dev gradients."""
-        return {"mean": {n: v.cpu() for n, v in self.mean.items()}, "count": self.count}
+        """The running mean of dev gradients, and what passes told of the student's layout."""
+        mean = {n: v.cpu() for n, v in self.mean.items()}
+        axes = [(*key, axis) for key, axis in self._recorder.axes.items()]
+        return {"mean": mean, "count": self.count, "axes": axes}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore :meth:`state_dict`."""
@@ -254,6 +264,7 @@ class MetaGradient:
             )
         self.mean = {n: v.to(self.parameters[n]) for n, v in state["mean"].items()}
         self.count = state["count"]
+        self._recorder.axes.update({(name, use): axis for name, use, axis in state["axes"]})
 
 
 def _copied(value: Any) -> Any:

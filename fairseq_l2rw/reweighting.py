@@ -8,7 +8,7 @@ One :class:`Reweighting` lives for a training run. fairseq's hooks drive it: ``b
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.history import History
 from fairseq_l2rw.looks import Looks
 from fairseq_l2rw.meta import MetaGradient
-from fairseq_l2rw.metagradient import Batch, weight_gradient
+from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, Record, weight_gradient
 from fairseq_l2rw.observation import Moment, Observation, Observer
 from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, ClipWatch
 from fairseq_l2rw.passes import Passes
@@ -39,7 +39,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 9
+STATE_VERSION = 10
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ class Reweighting:
         self._clip: ClipWatch | None = None
         self._update = Update(0)
         self._next: tuple[RandomState, bool] | None = None
+        self._watched = False  # whether ghost products of the next pass may be wanted
+        self._record: Record | None = None  # of the pass before the weights
         if state:
             self.load_state_dict(state)
         self.recording = (
@@ -140,12 +142,18 @@ class Reweighting:
         if all(p.grad is None for p in self.model.parameters()):
             self._update = Update(update)
         self._next = RandomState.now(self.device), dummy
+        self._watched = self.weighting.learns and self.looks.ahead(optimizer.get_lr()) == 0
 
     @contextmanager
-    def reading(self) -> Iterator[States | None]:
-        """Collect the states of the student's pass, if the weighting reads any."""
-        with self.reader.reading() if self.reader else nullcontext() as states:
+    def watching(self, sample: dict[str, Any]) -> Iterator[States | None]:
+        """Collect what the weighting reads of the student's pass, and what ghost products take."""
+        sentences = len(sample["target"])
+        watched = self.meta.recording(sentences) if self._watched and self.meta else nullcontext()
+        with watched as self._record, self._reading() as states:
             yield states
+
+    def _reading(self) -> AbstractContextManager[States | None]:
+        return self.reader.reading() if self.reader else nullcontext()
 
     def weigh(self, sample: dict[str, Any], states: States | None, tokens: Any) -> Weights:
         """Weights of a sub-batch from what its pass showed."""
@@ -162,6 +170,8 @@ class Reweighting:
             given = safe(self.weighting.early(seen))[0] if warming else proposed
         if self.drawing is not None:
             given = self.drawing.bounded(seen.ids, given)
+        if self._record is not None:
+            given = given.clamp(min=LEAST_WEIGHT)
         self._update.batches.append(
             SubBatch.of(
                 self.passes,
@@ -172,8 +182,10 @@ class Reweighting:
                 fallback=fallback,
                 random=random,
                 dummy=dummy,
+                record=self._record,
             )
         )
+        self._record = None
         # The very number that fairseq's criterion gives, so that plain training stays the same to
         # the last bit.
         sentences = len(sample["target"])
@@ -259,7 +271,7 @@ class Reweighting:
 
     def _observe_dev(self, batch: dict[str, Any], number: int) -> Observation:
         """See trusted pairs as training pairs are seen: with dropout, the same on every worker."""
-        with torch.no_grad(), seeded(self.cfg.seed + number), self.reading() as states:
+        with torch.no_grad(), seeded(self.cfg.seed + number), self._reading() as states:
             output = self.model(**batch["net_input"])
             tokens = self.criterion.token_losses(self.model, output, batch)
         return self.observer.observe(batch, states, tokens, self._moment(number))

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from fairseq_l2rw.errors import InputError
@@ -229,7 +229,7 @@ class _Projection(TorchFunctionMode):
         self.inputs: Tensor | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is functional.linear:
+        if func is linear:
             weight = args[1] if len(args) > 1 else kwargs["weight"]
             if weight.shape[0] == self.vocabulary:
                 inputs = args[0] if args else kwargs["input"]

@@ -60,9 +60,10 @@ def sides() -> dict[str, Callable[[Setting], Any]]:
         "uniform": lambda setting: Student(train_command(setting, "uniform")),
         "deep": lambda setting: Student(train_command(replace(setting, dev_share=1), "deep")),
     }
-    for method in ("forward", "reverse", "difference"):
+    for method in ("forward", "reverse", "difference", "ghost"):
         for interval in (1, 5, 10):
-            flags = ("--meta-method", method, "--meta-interval", str(interval))
+            flags: tuple[str, ...] = ("--meta-method", method, "--meta-interval", str(interval))
+            flags += ("--meta-dropout", "replay") if method == "ghost" else ()
             found[f"{method}, every {interval}"] = _meta(*flags)
     for window in (4, 8):
         found[f"forward, every 10, window {window}"] = _meta(

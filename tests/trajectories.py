@@ -2,6 +2,7 @@
 
 import copy
 import math
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import torch
@@ -103,8 +104,11 @@ class Trajectory:
         for sample, w in zip(self.samples[t + 2], parts, strict=True):
             random = RandomState.now(torch.device("cpu"))
             losses = sentence_losses(self.model, sample)
-            (w @ losses(dict(self.model.named_parameters()))).backward()
-            batches.append(Batch(self.replayed(losses, random), w, self.sizes(sample)))
+            with meta.recording(len(w)) if meta else nullcontext() as record:
+                found = losses(dict(self.model.named_parameters()))
+            (w @ found).backward()
+            replayed = self.replayed(losses, random)
+            batches.append(Batch(replayed, w, self.sizes(sample), record=record))
         size = float(sum(b.weights @ b.sizes for b in batches))
         gradients = [p.grad.div_(size) for p in self.model.parameters() if p.grad is not None]
         clipping = Clipping(float(torch.nn.utils.get_total_norm(gradients)), self.clip_norm)

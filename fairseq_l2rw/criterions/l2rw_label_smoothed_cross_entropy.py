@@ -67,7 +67,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             )
         if not model.training:
             return super().forward(model, sample, reduce=reduce)
-        with self.task.reweighting.reading() as states:
+        with self.task.reweighting.watching(sample) as states:
             net_output = model(**sample["net_input"])
         tokens = self.token_losses(model, net_output, sample)
         weights = self.task.reweighting.weigh(sample, states, tokens)

@@ -6,7 +6,8 @@ the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathe
 1. the gradient of the dev loss after the updates, by ordinary reverse mode;
 2. its pull-back through each update: :mod:`.updates` (optimizers), :mod:`.clipping`;
 3. the inner products of what arrives at g with the gradient of every loss, all at once:
-   :mod:`.forward`, :mod:`.reverse` or :mod:`.difference`, one signature (:mod:`.signature`);
+   :mod:`.forward`, :mod:`.reverse` or :mod:`.difference`, one signature (:mod:`.signature`), or
+   :mod:`.ghost`, which has them from the student's own pass;
 4. from one update to the one before it: :mod:`.window`, over a stored trajectory or over one that
    is rewound (:mod:`.trajectory`);
 5. from inner products to the derivative by every weight: :mod:`.weights`.
@@ -14,6 +15,7 @@ the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathe
 
 from fairseq_l2rw.metagradient.chosen import METHODS, Chosen
 from fairseq_l2rw.metagradient.clipping import Clipping
+from fairseq_l2rw.metagradient.ghost import LEAST_WEIGHT, Record, Recorder
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Rewound, Step, Trace
 from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, Update, adjoint_of
@@ -21,6 +23,7 @@ from fairseq_l2rw.metagradient.weights import weight_gradient
 
 __all__ = [
     "ADJOINTS",
+    "LEAST_WEIGHT",
     "METHODS",
     "Adjoint",
     "Batch",
@@ -30,6 +33,8 @@ __all__ = [
     "Losses",
     "Method",
     "Parameters",
+    "Record",
+    "Recorder",
     "Rewound",
     "Step",
     "Trace",

@@ -6,27 +6,57 @@ from torch import Tensor
 
 from fairseq_l2rw.metagradient import difference, forward, reverse
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
+from fairseq_l2rw.metagradient.trajectory import Batch
 
 logger = logging.getLogger(__name__)
 
 METHODS: dict[str, Method] = {"forward": forward, "reverse": reverse, "difference": difference}
+# Ghost products further off than this are of a model that has other layers, too.
+_ROUNDING = 1e-3
 
 
 class Chosen:
     """The method of ``--meta-method``.
 
     ``auto`` takes products in forward mode where the model allows it, else in reverse, and
-    Hessian-vector products in reverse, which holds no gradients beside their tangents.
+    Hessian-vector products in reverse, which holds no gradients beside their tangents. ``ghost``
+    is ``auto`` wherever nothing was recorded, and for good if the first ghost products are not the
+    same.
 
     Attributes:
         name: the method of products in use; ``auto`` until the first pass has decided.
+        ghost: whether what was recorded of the student's own pass is used.
         error: relative error that ``difference`` found at its last products, 0 for the exact ones.
     """
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.ghost = name == "ghost"
+        self.name = "auto" if self.ghost else name
         self.error = 0.0
-        self._curvature = METHODS["reverse" if name == "auto" else name]
+        self._curvature = METHODS["reverse" if self.name == "auto" else name]
+        self._compared = False
+
+    def first_order(self, batch: Batch, parameters: Parameters, direction: Parameters) -> Tensor:
+        """Products of a batch that the student trained on, shape (N,), the cheapest way."""
+        record = batch.record
+        if not self.ghost or record is None or not record.clear:
+            return self.products(batch.losses, parameters, direction)
+        found = record.products(direction, batch.weights)
+        if self._compared or not bool(batch.weights.any()):
+            return found
+        expected = self.products(batch.losses, parameters, direction)
+        wrong = (found - expected) * (batch.weights > 0)
+        error = float(wrong.norm() / expected.norm().clamp(min=1e-300))
+        self._compared = True
+        if not error <= _ROUNDING:  # also if it is not a number
+            self.ghost = False
+            logger.warning(
+                f"--meta-method ghost does not know all layers of this model (its products are off "
+                f"by {error:.2g} of their size), so {self.name} mode is used"
+            )
+            return expected
+        logger.info(f"meta-gradient method: ghost (compared with {self.name}: {error:.1g})")
+        return found
 
     def products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
         """See :class:`fairseq_l2rw.metagradient.Method`."""

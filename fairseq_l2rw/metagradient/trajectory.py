@@ -1,7 +1,7 @@
 """The student's last updates, as they happened: what a window looks back through."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.metagradient.clipping import Clipping
+from fairseq_l2rw.metagradient.ghost import Record
 from fairseq_l2rw.metagradient.gradients import gradients
 from fairseq_l2rw.metagradient.signature import Losses, Parameters
 from fairseq_l2rw.metagradient.updates import Update
@@ -25,11 +26,13 @@ class Batch:
             random numbers of the student's own pass.
         weights: w_i, as they trained the student, shape (N,); 0 for what did not train it.
         sizes: n_i, what i adds to the normaliser, shape (N,).
+        record: of the student's own pass, if that was watched.
     """
 
     losses: Losses
     weights: Tensor
     sizes: Tensor
+    record: Record | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)

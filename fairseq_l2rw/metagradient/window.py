@@ -9,7 +9,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from fairseq_l2rw.metagradient.signature import Method, Parameters
+from fairseq_l2rw.metagradient.chosen import Chosen
+from fairseq_l2rw.metagradient.signature import Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Step, Total, normaliser
 from fairseq_l2rw.metagradient.updates import Adjoint
 
@@ -26,7 +27,7 @@ def products(
     steps: Steps,
     gradient: Parameters,
     adjoint: Adjoint,
-    method: Method,
+    method: Chosen,
     total: Total = lambda local: local,
 ) -> list[tuple[Sequence[Batch], list[Tensor]]]:
     """Inner products of dL_dev/dg_t with the gradient of every loss of the last updates.
@@ -64,7 +65,7 @@ def products(
         batches, parameters = step.batches, step.parameters
         del step
         if not left:
-            found = [method.products(b.losses, parameters, g_bar) for b in batches]
+            found = [method.first_order(b, parameters, g_bar) for b in batches]
             return [*result, (batches, found)]
         curvatures = [method.curvature(b.losses, parameters, g_bar, b.weights) for b in batches]
         result.append((batches, [c.products for c in curvatures]))

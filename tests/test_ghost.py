@@ -1,0 +1,177 @@
+"""Promise: ghost products are the inner products, or something that is takes their place."""
+
+import logging
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from students import batch, criterion, pairs, sentence_losses, student
+from test_metagradient import by_name, products_one_by_one, random_direction
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from fairseq_l2rw.config import L2RWTranslationConfig, check
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, Chosen, Recorder
+from fairseq_l2rw.randomness import RandomState
+
+pytestmark = pytest.mark.usefixtures("float64")
+CPU = torch.device("cpu")
+
+
+def trained_on(model, sample, weights, recorder=None):
+    """A batch after the student's backward pass."""
+    recorder = recorder or Recorder(model, by_name(model))
+    random, rule = RandomState.now(CPU), criterion()
+    with recorder.recording(len(weights)) as record:
+        output = model(**sample["net_input"])
+    (weights @ rule.row_losses(model, output, sample)).backward()
+    losses = sentence_losses(model, sample)
+
+    def replayed(parameters):
+        with random.replayed():
+            return losses(parameters)
+
+    return Batch(replayed, weights, torch.ones_like(weights), record=record)
+
+
+def test_a_layer_is_seen_once_where_something_else_watches_the_functions_too():
+    class Watcher(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            return function(*args, **(kwargs or {}))
+
+    model = student()
+    with Watcher():
+        watched = trained_on(model, batch(pairs(5)), some_weights(5))
+    alone = trained_on(model, batch(pairs(5)), some_weights(5))
+    assert [u.key for u in watched.record.uses] == [u.key for u in alone.record.uses]
+
+
+def some_weights(count):
+    return torch.rand(count, generator=torch.Generator().manual_seed(1)).double() + 0.5
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("arch", ["transformer", "transformer_align"])
+def test_products_are_inner_products_with_each_gradient(arch, dropout):
+    model = student(arch, dropout)
+    trained = trained_on(model, batch(pairs(5)), some_weights(5))
+    direction = random_direction(model)
+    expected = products_one_by_one(trained.losses, by_name(model), direction)
+    torch.testing.assert_close(trained.record.products(direction, trained.weights), expected)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_any_part_of_the_parameters_may_be_looked_back_through(data):
+    model = student()
+    names = data.draw(st.sets(st.sampled_from(sorted(by_name(model))), min_size=1))
+    count = data.draw(st.integers(2, 6))
+    recorder = Recorder(model, names)
+    trained_on(model, batch(pairs(7, seed=1, longest=2)), some_weights(7), recorder)  # has its axes
+    sample = batch(pairs(count, seed=data.draw(st.integers(0, 20))))
+    trained = trained_on(model, sample, some_weights(count), recorder)
+    direction = {n: v for n, v in random_direction(model).items() if n in names}
+    expected = products_one_by_one(trained.losses, by_name(model), direction)
+    assert trained.record.clear
+    torch.testing.assert_close(trained.record.products(direction, trained.weights), expected)
+
+
+def test_a_sentence_that_hardly_counts_has_products_as_exact_as_any():
+    model, weights = student(), torch.tensor([1.0, LEAST_WEIGHT, 1.0, 0.0]).double()
+    sample, direction = batch(pairs(4, longest=2)), random_direction(model)
+    trained = trained_on(model, sample, weights)
+    expected = products_one_by_one(trained.losses, by_name(model), direction)
+    found = trained.record.products(direction, weights)
+    torch.testing.assert_close(found[:3], expected[:3])
+    assert found[3] == 0
+
+
+def test_the_students_gradients_stay_the_same_to_the_last_bit():
+    model, sample, weights = student(dropout=0.3), batch(pairs(5)), some_weights(5)
+    torch.manual_seed(3)
+    trained_on(model, sample, weights)
+    watched = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    torch.manual_seed(3)
+    (weights @ sentence_losses(model, sample)(dict(model.named_parameters()))).backward()
+    assert all(torch.equal(p.grad, watched[n]) for n, p in model.named_parameters() if n in watched)
+
+
+def test_torch_is_as_it_was_afterwards_also_after_an_exception():
+    before = functional.linear, functional.embedding, functional.layer_norm
+    with pytest.raises(ZeroDivisionError), Recorder(student(), ["any"]).recording(3):
+        assert functional.linear is not before[0]
+        raise ZeroDivisionError
+    assert (functional.linear, functional.embedding, functional.layer_norm) == before
+
+
+def test_as_many_sentences_as_tokens_are_not_mistaken_for_each_other(caplog):
+    caplog.set_level(logging.INFO)
+    model = student()
+    recorder, method, direction = Recorder(model, by_name(model)), Chosen("ghost"), None
+    square = batch(pairs(4, shortest=3, longest=3))  # and an end of sentence
+    wide = batch(pairs(4, seed=1, shortest=1, longest=2))
+    direction = random_direction(model)
+    for sample, clear in ((square, False), (wide, True), (square, True)):
+        trained = trained_on(model, sample, some_weights(4), recorder)
+        assert trained.record.clear == clear
+        expected = products_one_by_one(trained.losses, by_name(model), direction)
+        found = method.first_order(trained, by_name(model), direction)
+        torch.testing.assert_close(found, expected)
+    assert "meta-gradient method: ghost (compared with forward" in caplog.text
+
+
+class WithAnother(nn.Module):
+    """A layer whose output is not linear in its parameters."""
+
+    def __init__(self):
+        super().__init__()
+        self.usual, self.other = nn.Linear(3, 4), nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return self.usual(x) * self.other.exp()
+
+
+def test_a_model_with_other_layers_is_found_out(caplog):
+    model, weights = WithAnother().double(), some_weights(6)
+    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1)).double()
+    with Recorder(model, by_name(model)).recording(6) as record:
+        output = model(x)
+    (weights @ output.square().sum(1)).backward()
+
+    def losses(parameters):
+        return torch.func.functional_call(model, parameters, x).square().sum(1)
+
+    trained, method = (
+        Batch(losses, weights, torch.ones_like(weights), record=record),
+        Chosen("ghost"),
+    )
+    direction = random_direction(model)
+    expected = products_one_by_one(losses, by_name(model), direction)
+    for _ in range(2):
+        found = method.first_order(trained, by_name(model), direction)
+        torch.testing.assert_close(found, expected)
+    assert caplog.text.count("does not know all layers of this model") == 1
+    assert not method.ghost
+    # Through the layer that it knows alone, there is nothing to find.
+    known = {n: q for n, q in direction.items() if n != "other"}
+    expected = products_one_by_one(losses, by_name(model), known)
+    torch.testing.assert_close(record.products(known, weights), expected)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({}, "use --meta-dropout replay, got off"),
+        ({"meta_dropout": "replay", "meta_window": 2}, "use --meta-window 1, got 2"),
+        ({"meta_dropout": "replay", "weight_unit": "token"}, "use --weight-unit sentence, got"),
+        ({"meta_dropout": "replay", "weighting": "l2rw"}, "l2rw wants inner products before"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_by_name(flags, says):
+    cfg = L2RWTranslationConfig(meta_method="ghost", **{"weighting": "mwnet", **flags})
+    with pytest.raises(InputError, match=says):
+        check(cfg)
