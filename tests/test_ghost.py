@@ -37,6 +37,10 @@ def trained_on(model, sample, weights, recorder=None):
     return Batch(replayed, weights, torch.ones_like(weights), record=record)
 
 
+def some_weights(count):
+    return torch.rand(count, generator=torch.Generator().manual_seed(1)).double() + 0.5
+
+
 def test_a_layer_is_seen_once_where_something_else_watches_the_functions_too():
     class Watcher(TorchFunctionMode):
         def __torch_function__(self, function, types, args=(), kwargs=None):
@@ -47,10 +51,6 @@ def test_a_layer_is_seen_once_where_something_else_watches_the_functions_too():
         watched = trained_on(model, batch(pairs(5)), some_weights(5))
     alone = trained_on(model, batch(pairs(5)), some_weights(5))
     assert [u.key for u in watched.record.uses] == [u.key for u in alone.record.uses]
-
-
-def some_weights(count):
-    return torch.rand(count, generator=torch.Generator().manual_seed(1)).double() + 0.5
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
@@ -111,7 +111,7 @@ def test_torch_is_as_it_was_afterwards_also_after_an_exception():
 def test_as_many_sentences_as_tokens_are_not_mistaken_for_each_other(caplog):
     caplog.set_level(logging.INFO)
     model = student()
-    recorder, method, direction = Recorder(model, by_name(model)), Chosen("ghost"), None
+    recorder, method = Recorder(model, by_name(model)), Chosen("ghost")
     square = batch(pairs(4, shortest=3, longest=3))  # and an end of sentence
     wide = batch(pairs(4, seed=1, shortest=1, longest=2))
     direction = random_direction(model)
@@ -145,12 +145,11 @@ def test_a_model_with_other_layers_is_found_out(caplog):
     def losses(parameters):
         return torch.func.functional_call(model, parameters, x).square().sum(1)
 
-    trained, method = (
-        Batch(losses, weights, torch.ones_like(weights), record=record),
-        Chosen("ghost"),
-    )
-    direction = random_direction(model)
+    trained = Batch(losses, weights, torch.ones_like(weights), record=record)
+    method, direction = Chosen("ghost"), random_direction(model)
+    nothing = {n: torch.zeros_like(q) for n, q in direction.items()}
     expected = products_one_by_one(losses, by_name(model), direction)
+    assert not method.first_order(trained, by_name(model), nothing).any()  # tells nothing yet
     for _ in range(2):
         found = method.first_order(trained, by_name(model), direction)
         torch.testing.assert_close(found, expected)

@@ -42,11 +42,14 @@ class Chosen:
         if not self.ghost or record is None or not record.clear:
             return self.products(batch.losses, parameters, direction)
         found = record.products(direction, batch.weights)
-        if self._compared or not bool(batch.weights.any()):
+        if self._compared:
             return found
         expected = self.products(batch.losses, parameters, direction)
-        wrong = (found - expected) * (batch.weights > 0)
-        error = float(wrong.norm() / expected.norm().clamp(min=1e-300))
+        told = batch.weights > 0
+        size = (expected * told).norm()
+        if size == 0:  # as at a learning rate of 0: nothing to compare yet
+            return found
+        error = float(((found - expected) * told).norm() / size)
         self._compared = True
         if not error <= _ROUNDING:  # also if it is not a number
             self.ghost = False
