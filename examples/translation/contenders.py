@@ -80,6 +80,11 @@ CONTENDERS = {
     "deep_all": Contender(
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
     ),
+    "deep_replay": Contender(
+        "deep; the exact derivative, with the student's own dropout",
+        "deep",
+        extra=("--meta-dropout", "replay", "--meta-method", "ghost"),
+    ),
     "deep_mlp": Contender(
         "deep; the published form", "deep", extra=("--teacher-head", "mlp", *_OFTEN)
     ),
