@@ -118,8 +118,14 @@ class MetaGradient:
                 "--momentum 0.9, or --meta-trajectory stored"
             )
 
-    def before_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Keep what the student's step will overwrite."""
+    def before_step(self, optimizer: torch.optim.Optimizer, batches: Sequence[Batch] = ()) -> None:
+        """Keep what the student's step will overwrite.
+
+        Args:
+            optimizer: torch's optimizer.
+            batches: the update's sub-batches: where their products are known already, parameters
+                that one does not look back through need not be kept.
+        """
         options = {
             id(p): {k: v for k, v in group.items() if k != "params"}
             for group in optimizer.param_groups
@@ -127,7 +133,7 @@ class MetaGradient:
         }
         named = {n: p for n, p in self.model.named_parameters() if p.grad is not None}
         self._before = _Before(
-            parameters={} if self.rewind else self.snapshot(),
+            parameters={} if self.rewind else self._snapshot(self.method.passes(batches)),
             sample=sampled(dict(self.model.named_parameters()) if self.rewind else {}),
             groups={n: options[id(p)] for n, p in named.items() if id(p) in options},
         )
@@ -169,9 +175,10 @@ class MetaGradient:
         }
         self.steps.append(Step(batches, before.parameters, updates, clipping))
 
-    def snapshot(self) -> dict[str, Tensor]:
-        """A copy of all parameters."""
-        return {n: p.detach().clone() for n, p in self.model.named_parameters()}
+    def _snapshot(self, whole: bool) -> dict[str, Tensor]:
+        """A copy of all parameters, or of those that one looks back through."""
+        wanted = self.model.named_parameters() if whole else self.parameters.items()
+        return {n: p.detach().clone() for n, p in wanted}
 
     # -- the dev set ---------------------------------------------------------------------------
 

@@ -209,7 +209,7 @@ class Reweighting:
         happens = bool(torch.isfinite(torch.as_tensor(self._clip.norm)).all())
         traced = self.meta is not None and happens and self._in_window(self.meta, rate)
         if traced and self.meta:
-            self.meta.before_step(optimizer.optimizer)
+            self.meta.before_step(optimizer.optimizer, update.batches)
         step()
         if not happens:
             return

@@ -11,9 +11,11 @@ from test_metagradient import by_name, products_one_by_one, random_direction
 from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from trajectories import ADJOINTS, Trajectory
 
 from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, Chosen, Recorder
 from fairseq_l2rw.randomness import RandomState
 
@@ -174,3 +176,15 @@ def test_what_it_cannot_do_is_refused_by_name(flags, says):
     cfg = L2RWTranslationConfig(meta_method="ghost", **{"weighting": "mwnet", **flags})
     with pytest.raises(InputError, match=says):
         check(cfg)
+
+
+def test_parameters_that_no_pass_will_need_are_not_kept():
+    run = Trajectory("adam", 1)
+    meta = MetaGradient(run.model, "encoder_attn", "ghost", adjoints=ADJOINTS)
+    kept = []
+    for _ in range(2):
+        run.run(run.weights, meta)
+        kept.append(set(meta.steps[-1].parameters))
+        meta.dev_gradient(run.dev_loss)
+        meta.look_back(run.optimizer)
+    assert kept == [set(by_name(run.model)), set(meta.parameters)]

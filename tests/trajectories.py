@@ -116,7 +116,7 @@ class Trajectory:
         for g in gradients:
             g.mul_(clipping.factor)
         if meta:
-            meta.before_step(self.optimizer)
+            meta.before_step(self.optimizer, batches)
         self.optimizer.step()
         if meta:
             meta.after_step(self.optimizer, batches, clipping)

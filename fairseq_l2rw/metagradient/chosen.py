@@ -1,6 +1,7 @@
 """A method by its name, and the choice where the name is ``auto``."""
 
 import logging
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -35,6 +36,12 @@ class Chosen:
         self.error = 0.0
         self._curvature = METHODS["reverse" if self.name == "auto" else name]
         self._compared = False
+
+    def passes(self, batches: Sequence[Batch]) -> bool:
+        """Whether first-order products of these batches take a pass, and so all parameters."""
+        records = [b.record for b in batches]
+        known = self.ghost and self._compared and all(r is not None and r.clear for r in records)
+        return not (known and records)
 
     def first_order(self, batch: Batch, parameters: Parameters, direction: Parameters) -> Tensor:
         """Products of a batch that the student trained on, shape (N,), the cheapest way."""
