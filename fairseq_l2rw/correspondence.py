@@ -17,6 +17,8 @@ from fairseq_l2rw.pairs import Language, Pairs, batches
 _ROUNDS = 5  # of expectation maximisation
 # Counts that the said side's frequencies speak for: types that came up once or twice say little.
 _PSEUDO = 5.0
+# Nats that say that a word has its counterpart: of a rare word more would not say it any better.
+_ENOUGH = 1.5
 # Words times words of the pairs that are learnt from: more do not say more, and take memory.
 _LINKS = 20_000_000
 _MERGED = 16  # parts whose keys are sorted together
@@ -144,6 +146,8 @@ class Lexicon:
     def judge(self, source: Tensor, target: Tensor, taught: Tensor) -> Tensor:
         """How much likelier a side is given the other one, in nats per word, shape (n, 2).
 
+        Of a single word it is 1.5 at most.
+
         Args:
             source: types, shape (n, S).
             target: types, shape (n, T).
@@ -175,7 +179,7 @@ class Lexicon:
             chance = (counts + _PSEUDO * way.usual[links.types[said]]) / (totals + _PSEUDO)
             pair = _each(links.lengths[said])  # of every said word
             mean = torch.bincount(place, chance) / links.lengths[given][pair]
-            gain = (mean / way.usual[links.words[said]]).log()
+            gain = (mean / way.usual[links.words[said]]).log().clamp(max=_ENOUGH)
             columns.append(torch.bincount(pair, gain) / links.lengths[said])
         return torch.stack(columns, 1)
 

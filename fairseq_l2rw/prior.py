@@ -45,19 +45,20 @@ def prior_weights(
     sharpness: float,
     tolerance: float,
 ) -> Tensor:
-    """How far each training pair passes by its looks beside the trusted ones: w of a single score.
+    """How far each training pair passes beside the trusted ones, before any training.
 
-    Looks are the mean familiarity of source and of target tokens, the fraction of target tokens
-    that the source has, too, log lengths, their difference and its square, and how well words
-    correspond either way (:mod:`fairseq_l2rw.correspondence`). What is judged is the log density
-    ratio of trusted to training pairs (:mod:`fairseq_l2rw.weighting.likeness`).
+    By two scores, of which it must pass both. One is of its looks: mean familiarity of source and
+    of target tokens, the fraction of target tokens that the source has, too, log lengths, their
+    difference and its square; the score is the log density ratio of trusted to training pairs
+    (:mod:`fairseq_l2rw.weighting.likeness`). The other is how well its words correspond
+    (:mod:`fairseq_l2rw.correspondence`), in the worse of both directions.
 
     Args:
         train: N pairs.
         trusted: M pairs.
         language: what the dictionaries say.
         sharpness: see :func:`fairseq_l2rw.weighting.passing.passed`.
-        tolerance: likewise; twice as much, as for every likeness.
+        tolerance: likewise; of the likeness twice as much, as of every one.
 
     Returns:
         Weights in [0, 1], shape (N,).
@@ -66,29 +67,31 @@ def prior_weights(
     known, itself = (
         [familiarity(a, b, own) for a, b in zip(*counts, strict=True)] for own in (0, 1)
     )
-    x, y = (
-        torch.cat([_looks(pairs, language, familiar), words], 1)
-        for pairs, familiar, words in zip(
-            (train, trusted),
-            (known, itself),
-            correspondence(train, trusted, language),
-            strict=True,
-        )
-    )
+    x, y = _looks(train, language, known), _looks(trusted, language, itself)
     likeness = Likeness(memory=float("inf"))
     likeness.add(x, torch.ones(len(x), dtype=x.dtype), lambda local: local)
     likeness.add_trusted(y, torch.ones(len(y), dtype=y.dtype))
     likeness.solve([x.shape[1]])
-    anchor = likeness(y)
-    mean, variance = anchor.mean(), anchor.var(correction=0)
+    words = _beside(*correspondence(train, trusted, language))
+    scores = (
+        torch.stack([likeness(rows), both_ways.amin(1)], 1)
+        for rows, both_ways in zip((x, y), words, strict=True)
+    )
+    tolerances = x.new_tensor([TOLERANCE * tolerance, tolerance])
     passes, expected = (
-        passed(distance(scores, mean, variance), sharpness, TOLERANCE * tolerance).clamp(max=1)
-        for scores in (likeness(x), anchor)
+        passed(distances, sharpness, tolerances).clamp(max=1).prod(1)
+        for distances in _beside(*scores)
     )
     weights = (passes ** true_alarms((1 - passes).mean(), (1 - expected).mean())).float()
     few = float((weights < 0.3).float().mean())
     logger.info(f"prior weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
     return weights
+
+
+def _beside(train: Tensor, trusted: Tensor) -> list[Tensor]:
+    """Distances of scores (N, K) and (M, K) from those of the trusted pairs."""
+    mean, variance = trusted.mean(0), trusted.var(0, correction=0)
+    return [distance(scores, mean, variance) for scores in (train, trusted)]
 
 
 def _counts(pairs: Pairs, language: Language) -> list[Tensor]:

@@ -11,7 +11,7 @@ from fairseq_l2rw import correspondence as module
 from fairseq_l2rw.correspondence import correspondence
 
 
-def by_hand(train, judged, own, rounds=5, pseudo=5.0):
+def by_hand(train, judged, own, rounds=5, pseudo=5.0, enough=1.5):
     """IBM Model 1 with dictionaries: of lists of (given, said) lists; nats per said word."""
     frequency = Counter(word for _, said in train for word in said)
     words = sum(frequency.values()) + TYPES
@@ -46,7 +46,7 @@ def by_hand(train, judged, own, rounds=5, pseudo=5.0):
                 (counts[g, s] - mine[g, s] + pseudo * usual[s]) / (totals[g] - total[g] + pseudo)
                 for g in given
             ]
-            gain += log(sum(chances) / len(given) / usual[s])
+            gain += min(log(sum(chances) / len(given) / usual[s]), enough)
         result.append(gain / len(said))
     return torch.tensor(result, dtype=torch.double)
 
