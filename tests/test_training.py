@@ -401,8 +401,9 @@ def free_port():
         ["--weighting", "random", "--weight-unit", "token"],
         ["--weighting", "mwnet", "--meta-window", "3"],
         ["--weighting", "mwnet", "--meta-window", "4", *REWIND, *SGD],
+        ["--weighting", "deep", "--meta-method", "ghost", "--meta-dropout", "replay"],
     ],
-    ids=["deep", "l2rw", "lilaw", "tokens", "window", "rewound"],
+    ids=["deep", "l2rw", "lilaw", "tokens", "window", "rewound", "ghost"],
 )
 def test_two_workers_are_one_worker_with_update_freq_two(data, tmp_path, kind):
     common = [*OURS, *kind, "--max-update", 8, "--dropout", 0]
