@@ -37,19 +37,32 @@ class Drawing:
         sentences: number of sentences in the training split.
         least: smallest probability, so that every sentence is judged again some day.
         seed: of the draws.
-        prior: weights to begin with, shape (sentences,); 1 if there are none.
+        prior: gives weights to begin with, shape (sentences,), when they are needed; without it
+            they are 1.
     """
 
     def __init__(
-        self, sentences: int, least: float, seed: int, prior: Tensor | None = None
+        self,
+        sentences: int,
+        least: float,
+        seed: int,
+        prior: Callable[[], Tensor] | None = None,
     ) -> None:
         self.least, self.seed = least, seed
-        self.prior = torch.ones(sentences) if prior is None else prior
+        self._find_prior = prior or (lambda: torch.ones(sentences))
+        self._prior: Tensor | None = None
         # Running mean of those that each was given, NaN before the first.
         self.weights = torch.full((sentences,), torch.nan)
         self.chance = torch.ones(sentences)  # of each in the epoch below
         self.epoch = 0
         self.begun = False  # before, the prior weights decide
+
+    @property
+    def prior(self) -> Tensor:
+        """Weights to begin with, shape (sentences,): found once a run, however often resumed."""
+        if self._prior is None:
+            self._prior = self._find_prior()
+        return self._prior
 
     def drawn(self, epoch: int) -> np.ndarray:
         """Which sentences ``epoch`` holds, shape (sentences,), bool; the same when asked again."""
@@ -85,6 +98,7 @@ class Drawing:
     def state_dict(self) -> dict[str, Any]:
         """All that decides this epoch's draws and the next one's."""
         return {
+            "prior": self.prior,
             "weights": self.weights,
             "chance": self.chance,
             "epoch": self.epoch,
@@ -93,6 +107,7 @@ class Drawing:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore :meth:`state_dict`."""
+        self._prior = state["prior"].clone()
         self.weights, self.chance = state["weights"].clone(), state["chance"].clone()
         self.epoch, self.begun = state["epoch"], state["begun"]
 
@@ -125,7 +140,12 @@ class DrawnBatches(EpochBatchIterator):
             return make_batches(indices[held] if held.any() else indices)
 
         super().__init__(batch_sampler=batches, **{n: getattr(whole, n) for n in self._SAME})
-        self.drawing = drawing
+        self.drawing, self._whole = drawing, whole
+
+    @property
+    def first_batch(self) -> Any:
+        """Some batch, which fairseq wants before it restores anything: none of the drawn ones."""
+        return self._whole.first_batch
 
     def state_dict(self) -> dict[str, Any]:
         """The position, and what decides the draws."""

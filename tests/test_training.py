@@ -241,6 +241,13 @@ def test_an_open_window_is_in_the_checkpoint_and_a_closed_one_is_not(data, tmp_p
         assert len(state["steps"]) == open_steps
 
 
+def test_prior_weights_are_found_once_a_run(data, tmp_path):
+    flags = [*OURS, "--weighting", "deep", "--save-dir", tmp_path]
+    said = [train(data, *flags, "--max-update", n).stdout for n in (4, 12)]  # mid-epoch, then on
+    assert ["prior weights: mean" in text for text in said] == [True, False]
+    assert "num_updates=12" in said[1]
+
+
 def test_before_the_teacher_weighs_a_sentence_has_its_prior_weight(data, tmp_path):
     flags = [*OURS, "--weighting", "deep", "--weights-dir", tmp_path / "weights"]
     flags += ["--weighting-warmup", 9, "--max-update", 12, "--save-dir", tmp_path]

@@ -1,7 +1,8 @@
 """fairseq's translation task with reweighting: the hooks, and nothing but the hooks."""
 
 import logging
-from functools import cached_property
+from collections.abc import Callable
+from functools import cache, cached_property, partial
 from typing import Any
 
 from fairseq import utils
@@ -36,7 +37,7 @@ class L2RWTranslationTask(TranslationTask):
         check(cfg)
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
         # From the first training batches on:
-        self._prior: Tensor | None = None
+        self._prior: Callable[[], Tensor] | None = None
         self._drawing: Drawing | None = None
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
         self._restored: dict[str, Any] | None = None
@@ -112,22 +113,23 @@ class L2RWTranslationTask(TranslationTask):
         batches.epoch = epoch
         if dataset is not self.datasets.get(self.cfg.train_subset):
             return batches
-        self._prior = self._build_prior(dataset)
+        prior: Callable[[], Tensor] | None = None
+        if dataset.tgt is not None and weighting.build(self.cfg).reads_prior:
+            prior = cache(partial(self._find_prior, dataset))
         if self._draws:
             names = ("max_tokens", "max_sentences", "required_batch_size_multiple")
             bounds = {name: kwargs[name] for name in names if name in kwargs}
-            self._drawing = Drawing(
-                len(dataset), self.cfg.draw_at_least, self.cfg.seed, self._prior
-            )
+            drawing = Drawing(len(dataset), self.cfg.draw_at_least, self.cfg.seed, prior)
             batches = DrawnBatches(
-                batches, self._drawing, lambda indices: dataset.batch_by_size(indices, **bounds)
+                batches, drawing, lambda indices: dataset.batch_by_size(indices, **bounds)
             )
             self.dataset_to_epoch_iter[dataset] = batches
+            self._drawing = drawing
+            prior = prior and (lambda: drawing.prior)  # a checkpoint may have restored it
+        self._prior = prior
         return batches
 
-    def _build_prior(self, dataset: Any) -> Tensor | None:
-        if dataset.tgt is None or not weighting.build(self.cfg).reads_prior:
-            return None
+    def _find_prior(self, dataset: Any) -> Tensor:
         return prior_weights(
             dataset,
             trusted_pairs(self, self.cfg.meta_subset),
@@ -164,7 +166,7 @@ class L2RWTranslationTask(TranslationTask):
         if self._drawing is not None:
             sample = {**sample, STANDS_FOR: self._drawing.stands_for(sample["id"])}
         if self._prior is not None:
-            sample = {**sample, PRIOR: self._prior[sample["id"].cpu()]}
+            sample = {**sample, PRIOR: self._prior()[sample["id"].cpu()]}
         return super().train_step(
             sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
         )
