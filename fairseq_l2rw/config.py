@@ -94,8 +94,8 @@ class MetaConfig(FairseqDataclass):
         "how inner products of gradients are computed: 'forward' (forward mode), "
         "'reverse' (double backward), 'difference' (finite differences, not exact; the log has "
         "its error as meta_error), 'ghost' (from the student's own backward pass, cheapest of all; "
-        "needs --meta-dropout replay, and weights of 0 become 1e-6), or 'auto': forward where the "
-        "model allows it, else reverse",
+        "needs --meta-dropout replay, and weights of 0 become 1e-6), or 'auto': ghost where it can "
+        "be, else forward where the model allows it, else reverse",
     )
     meta_dropout: str = option(
         "off",
@@ -206,8 +206,8 @@ def check(cfg: L2RWTranslationConfig) -> None:
             "dropout: add --meta-dropout replay"
         )
     _one_of("--meta-method", cfg.meta_method, ["auto", "ghost", *METHODS])
-    if cfg.meta_method == "ghost":
-        _check_ghost(cfg)
+    if cfg.meta_method == "ghost" and no_ghost(cfg):
+        raise InputError(no_ghost(cfg))
     _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
     _some_of(
         "--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder", "likeness", "prior"]
@@ -236,23 +236,24 @@ def check(cfg: L2RWTranslationConfig) -> None:
         ) from None
 
 
-def _check_ghost(cfg: L2RWTranslationConfig) -> None:
-    """What the student's own backward pass can tell: one update, sentences, its own dropout."""
-    for flag, value in (
-        ("meta_dropout", "replay"),
-        ("meta_window", 1),
-        ("weight_unit", "sentence"),
-    ):
+def no_ghost(cfg: L2RWTranslationConfig) -> str:
+    """What stands against ghost products, with the remedy; empty where nothing does.
+
+    The student's own backward pass can tell of one update, of sentences, with its own dropout.
+    """
+    needs = {"meta_dropout": "replay", "meta_window": 1, "weight_unit": "sentence"}
+    for flag, value in needs.items():
         if getattr(cfg, flag) != value:
-            raise InputError(
+            return (
                 "--meta-method ghost reads the student's own backward pass: use "
                 f"--{flag.replace('_', '-')} {value}, got {getattr(cfg, flag)}"
             )
     if find(cfg.weighting).reads_alignment:
-        raise InputError(
+        return (
             f"--weighting {cfg.weighting} wants inner products before the backward pass that "
             "--meta-method ghost reads; use --meta-method auto"
         )
+    return ""
 
 
 def _one_of(flag: str, value: str, known: list[str]) -> None:

@@ -17,6 +17,7 @@ from fairseq import utils
 from fairseq.logging import metrics
 from torch import Tensor, nn
 
+from fairseq_l2rw.config import no_ghost
 from fairseq_l2rw.costs import TokenCosts
 from fairseq_l2rw.dev import DevStream
 from fairseq_l2rw.drawing import STANDS_FOR, Drawing
@@ -119,10 +120,11 @@ class Reweighting:
         )
 
     def _build_meta(self) -> MetaGradient:
+        ghost = self.cfg.meta_method == "auto" and not no_ghost(self.cfg)
         return MetaGradient(
             self.model,
             pattern=self.cfg.meta_params,
-            method=self.cfg.meta_method,
+            method="ghost" if ghost else self.cfg.meta_method,
             average=self.cfg.meta_average,
             window=self.cfg.meta_window,
             rewind=self.cfg.meta_trajectory == "rewind",

@@ -138,6 +138,7 @@ class WithAnother(nn.Module):
 
 
 def test_a_model_with_other_layers_is_found_out(caplog):
+    caplog.set_level(logging.INFO)
     model, weights = WithAnother().double(), some_weights(6)
     x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1)).double()
     with Recorder(model, by_name(model)).recording(6) as record:
@@ -176,6 +177,8 @@ def test_what_it_cannot_do_is_refused_by_name(flags, says):
     cfg = L2RWTranslationConfig(meta_method="ghost", **{"weighting": "mwnet", **flags})
     with pytest.raises(InputError, match=says):
         check(cfg)
+    cfg.meta_method = "auto"  # another takes its place
+    check(cfg)
 
 
 def test_parameters_that_no_pass_will_need_are_not_kept():

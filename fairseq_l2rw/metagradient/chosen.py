@@ -60,9 +60,9 @@ class Chosen:
         self._compared = True
         if not error <= _ROUNDING:  # also if it is not a number
             self.ghost = False
-            logger.warning(
-                f"--meta-method ghost does not know all layers of this model (its products are off "
-                f"by {error:.2g} of their size), so {self.name} mode is used"
+            logger.info(
+                f"meta-gradient method: {self.name} (ghost does not know all layers of this model: "
+                f"its products are off by {error:.2g} of their size)"
             )
             return expected
         logger.info(f"meta-gradient method: ghost (compared with {self.name}: {error:.1g})")
