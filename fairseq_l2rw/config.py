@@ -248,11 +248,6 @@ def no_ghost(cfg: L2RWTranslationConfig) -> str:
                 "--meta-method ghost reads the student's own backward pass: use "
                 f"--{flag.replace('_', '-')} {value}, got {getattr(cfg, flag)}"
             )
-    if find(cfg.weighting).reads_alignment:
-        return (
-            f"--weighting {cfg.weighting} wants inner products before the backward pass that "
-            "--meta-method ghost reads; use --meta-method auto"
-        )
     return ""
 
 

@@ -210,10 +210,19 @@ class MetaGradient:
 
     # -- what the dev set says about sentences ---------------------------------------------------
 
-    def alignments(self, losses: Losses) -> Tensor:
-        """<dev gradient, grad l_i> at the current parameters, shape (N,): no step looked ahead."""
+    def alignments(self, losses: Losses, record: Record | None = None) -> Tensor:
+        """<dev gradient, grad l_i> at the current parameters, shape (N,): no step looked ahead.
+
+        Args:
+            losses: of a batch.
+            record: of its pass, if that was watched, after :meth:`Record.differentiate`.
+        """
         values = {n: p.detach() for n, p in self.model.named_parameters()}
-        return self.method.products(losses, values, self.dev_mean())
+        direction = self.dev_mean()
+        if record is None:
+            return self.method.products(losses, values, direction)
+        ones = next(iter(direction.values())).new_ones(record.sentences)
+        return self.method.first_order(Batch(losses, ones, ones, record=record), values, direction)
 
     def look_back(
         self, optimizer: torch.optim.Optimizer, total: Total = lambda local: local

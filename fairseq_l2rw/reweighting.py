@@ -144,7 +144,8 @@ class Reweighting:
         if all(p.grad is None for p in self.model.parameters()):
             self._update = Update(update)
         self._next = RandomState.now(self.device), dummy
-        self._watched = self.weighting.learns and self.looks.ahead(optimizer.get_lr()) == 0
+        look = self.weighting.learns and self.looks.ahead(optimizer.get_lr()) == 0
+        self._watched = look or self._aligns(update)
 
     @contextmanager
     def watching(self, sample: dict[str, Any]) -> Iterator[States | None]:
@@ -157,22 +158,26 @@ class Reweighting:
     def _reading(self) -> AbstractContextManager[States | None]:
         return self.reader.reading() if self.reader else nullcontext()
 
-    def weigh(self, sample: dict[str, Any], states: States | None, tokens: Any) -> Weights:
-        """Weights of a sub-batch from what its pass showed."""
+    def weigh(
+        self, sample: dict[str, Any], states: States | None, tokens: Any, losses: Tensor
+    ) -> Weights:
+        """Weights of a sub-batch from what its pass showed; ``losses`` are what they weigh."""
         assert self._next is not None  # begin() comes first
         random, dummy = self._next
         number = self._update.number
-        warming = number < self.cfg.weighting_warmup
+        warming = self._warming(number)
         seen = self.observer.observe(sample, states, tokens, self._moment(number))
-        if self.weighting.reads_alignment and self.meta and self.meta.count and not warming:
-            found = self.meta.alignments(self.passes.training(sample, random))
+        if self._aligns(number) and self.meta:
+            if self._record is not None:
+                self._record.differentiate(losses)
+            found = self.meta.alignments(self.passes.training(sample, random), self._record)
             seen = replace(seen, alignment=found)
         with torch.no_grad():
             proposed, fallback = safe(self.weighting(seen))
             given = safe(self.weighting.early(seen))[0] if warming else proposed
         if self.drawing is not None:
             given = self.drawing.bounded(seen.ids, given)
-        if self._record is not None:
+        if self._record is not None and self.weighting.learns:
             given = given.clamp(min=LEAST_WEIGHT)
         self._update.batches.append(
             SubBatch.of(
@@ -194,6 +199,14 @@ class Reweighting:
         plain_size = sentences if self.criterion.sentence_avg else sample["ntokens"]
         as_ever = self.weighting.plain and STANDS_FOR not in sample
         return Weights(given, plain_size if as_ever else given @ seen.sizes)
+
+    def _warming(self, update: int) -> bool:
+        return update < self.cfg.weighting_warmup
+
+    def _aligns(self, update: int) -> bool:
+        """Whether the weights of this update take the alignment with the dev gradient."""
+        known = self.meta is not None and self.meta.count > 0
+        return self.weighting.reads_alignment and known and not self._warming(update)
 
     def _moment(self, update: int) -> Moment:
         """Progress is the fraction of training done, by whichever bound ends it first."""

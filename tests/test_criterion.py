@@ -25,10 +25,10 @@ class Given:
     def __init__(self, weights=None, tokens=False):
         self.weights, self.tokens = weights, tokens
 
-    def reading(self):
+    def watching(self, sample):
         return nullcontext()
 
-    def weigh(self, sample, states, tokens):
+    def weigh(self, sample, states, tokens, losses):
         ids = sample["id"]
         if self.weights is None:
             return Weights(torch.ones(len(ids)), sample["ntokens"])

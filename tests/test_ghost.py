@@ -91,6 +91,30 @@ def test_a_sentence_that_hardly_counts_has_products_as_exact_as_any():
     assert found[3] == 0
 
 
+def test_products_before_the_students_own_backward_pass_leave_it_as_it_is():
+    model, sample, weights = student(dropout=0.3), batch(pairs(5)), some_weights(5)
+    direction = {n: q for n, q in random_direction(model).items() if "encoder_attn" in n}
+    torch.manual_seed(3)
+    (weights @ sentence_losses(model, sample)(dict(model.named_parameters()))).backward()
+    plain = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    torch.manual_seed(3)
+    with Recorder(model, direction).recording(5) as record:
+        losses = sentence_losses(model, sample)(dict(model.named_parameters()))
+    record.differentiate(losses)
+    found = record.products(direction, torch.ones_like(weights))
+    assert all(p.grad is None for p in model.parameters())
+    (weights @ losses).backward()
+    assert all(torch.equal(p.grad, plain[n]) for n, p in model.named_parameters() if n in plain)
+    for number, product in enumerate(found):
+        model.zero_grad()
+        torch.manual_seed(3)
+        sentence_losses(model, sample)(dict(model.named_parameters()))[number].backward()
+        named = dict(model.named_parameters())
+        expected = sum((named[n].grad * q).sum() for n, q in direction.items())
+        torch.testing.assert_close(product, expected)
+
+
 def test_the_students_gradients_stay_the_same_to_the_last_bit():
     model, sample, weights = student(dropout=0.3), batch(pairs(5)), some_weights(5)
     torch.manual_seed(3)
@@ -170,7 +194,6 @@ def test_a_model_with_other_layers_is_found_out(caplog):
         ({}, "use --meta-dropout replay, got off"),
         ({"meta_dropout": "replay", "meta_window": 2}, "use --meta-window 1, got 2"),
         ({"meta_dropout": "replay", "weight_unit": "token"}, "use --weight-unit sentence, got"),
-        ({"meta_dropout": "replay", "weighting": "l2rw"}, "l2rw wants inner products before"),
     ],
 )
 def test_what_it_cannot_do_is_refused_by_name(flags, says):

@@ -203,6 +203,7 @@ KINDS = {
         *SGD,
     ],
     "replay": ["--weighting", "mwnet", "--meta-dropout", "replay"],
+    "l2rw, ghost": ["--weighting", "l2rw", "--meta-dropout", "replay"],
     "ghost": ["--weighting", "deep", "--meta-method", "ghost", "--meta-dropout", "replay"],
     "differences": ["--weighting", "mwnet", "--meta-method", "difference"],
 }

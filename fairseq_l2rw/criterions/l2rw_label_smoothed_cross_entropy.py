@@ -70,8 +70,9 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         with self.task.reweighting.watching(sample) as states:
             net_output = model(**sample["net_input"])
         tokens = self.token_losses(model, net_output, sample)
-        weights = self.task.reweighting.weigh(sample, states, tokens)
-        loss = (weights.values * self._rows(tokens.loss, tokens.real, sample)).sum()
+        losses = self._rows(tokens.loss, tokens.real, sample)
+        weights = self.task.reweighting.weigh(sample, states, tokens, losses)
+        loss = (weights.values * losses).sum()
         logging_output = {
             "loss": loss.detach(),
             "nll_loss": tokens.nll.detach().sum(),

@@ -70,7 +70,7 @@ class _Use:
 
 @dataclass
 class Record:
-    """What a pass over a batch leaves behind, once its backward pass is through.
+    """What a pass over a batch leaves behind, once a backward pass is through.
 
     Attributes:
         sentences: N.
@@ -89,6 +89,19 @@ class Record:
         It is not where all batches so far had as many sentences as tokens in each.
         """
         return all(use.key in self.axes for use in self.uses)
+
+    def differentiate(self, losses: Tensor) -> None:
+        """Backpropagate as far as products take, before the student does: as if weights were 1.
+
+        The graph stays as it is, and so does every parameter's gradient.
+
+        Args:
+            losses: of the pass, any shape.
+        """
+        weights = {id(w): w for w in (use.given["weight"] for use in self.uses)}
+        torch.autograd.grad(
+            losses.sum(), list(weights.values()), retain_graph=True, allow_unused=True
+        )
 
     def products(self, direction: Parameters, weights: Tensor) -> Tensor:
         """Inner products of ``direction`` with the gradient of every sentence's loss.
