@@ -94,13 +94,13 @@ class MetaConfig(FairseqDataclass):
         "how inner products of gradients are computed: 'forward' (forward mode), "
         "'reverse' (double backward), 'difference' (finite differences, not exact; the log has "
         "its error as meta_error), 'ghost' (from the student's own backward pass, cheapest of all; "
-        "needs --meta-dropout replay, and weights of 0 become 1e-6), or 'auto': ghost where it can "
+        "with --meta-dropout replay; weights of 0 become 1e-6), or 'auto': ghost where it can "
         "be, else forward where the model allows it, else reverse",
     )
     meta_dropout: str = option(
-        "off",
-        "dropout in the meta pass over the training batch: 'off' (less noise; it measured better) "
-        "or 'replay' the student's own masks (the exact derivative of the update that was made)",
+        "replay",
+        "dropout in the meta-gradient's view of the training batch: 'replay' the student's own "
+        "masks (the exact derivative of the update that was made) or 'off' (a pass of its own)",
     )
     meta_params: str = option(
         r"encoder_attn|decoder\.attention",
@@ -149,7 +149,8 @@ class TeacherConfig(FairseqDataclass):
         1.5,
         "with --teacher-head least-squares: how far below the mean of the trusted pairs, in their "
         "standard deviations, a pair has about half the weight of an average trusted pair, or more "
-        "where training pairs are hardly worse than trusted ones",
+        "where training pairs are hardly worse than trusted ones; for the teacher it counts twice "
+        "where prior weights have told most bad pairs already",
     )
     teacher_reads: str = option(
         "surface,encoder,decoder,likeness,prior",
@@ -203,7 +204,7 @@ def check(cfg: L2RWTranslationConfig) -> None:
     if cfg.meta_trajectory == "rewind" and cfg.meta_dropout != "replay":
         raise InputError(
             "--meta-trajectory rewind makes the student's gradients again and so needs its "
-            "dropout: add --meta-dropout replay"
+            "dropout: use --meta-dropout replay"
         )
     _one_of("--meta-method", cfg.meta_method, ["auto", "ghost", *METHODS])
     if cfg.meta_method == "ghost" and no_ghost(cfg):

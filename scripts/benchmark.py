@@ -62,8 +62,7 @@ def sides() -> dict[str, Callable[[Setting], Any]]:
     }
     for method in ("forward", "reverse", "difference", "ghost"):
         for interval in (1, 5, 10):
-            flags: tuple[str, ...] = ("--meta-method", method, "--meta-interval", str(interval))
-            flags += ("--meta-dropout", "replay") if method == "ghost" else ()
+            flags = ("--meta-method", method, "--meta-interval", str(interval))
             found[f"{method}, every {interval}"] = _meta(*flags)
     for window in (4, 8):
         found[f"forward, every 10, window {window}"] = _meta(

@@ -20,7 +20,6 @@ def test_defaults_are_accepted():
         ("meta_window", 0, "--meta-window must be at least 1, got 0"),
         ("meta_trajectory", "kept", "unknown --meta-trajectory 'kept'; known: stored, rewind"),
         ("meta_dropout", "on", "unknown --meta-dropout 'on'; known: replay, off"),
-        ("meta_trajectory", "rewind", "needs its dropout: add --meta-dropout replay"),
         ("meta_rewind_tolerance", -1.0, "--meta-rewind-tolerance must be at least 0"),
         ("meta_method", "magic", "unknown --meta-method"),
         ("meta_params", "(", "--meta-params '\\(' is not a regular expression"),
@@ -48,6 +47,12 @@ def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):
     with pytest.raises(InputError, match=says) as caught:
         check(cfg)
     assert "\n" not in str(caught.value)
+
+
+def test_rewinding_needs_the_students_dropout():
+    cfg = L2RWTranslationConfig(meta_trajectory="rewind", meta_dropout="off")
+    with pytest.raises(InputError, match="needs its dropout: use --meta-dropout replay"):
+        check(cfg)
 
 
 def test_token_weights_are_refused_for_a_weighting_that_has_none():

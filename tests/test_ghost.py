@@ -191,9 +191,9 @@ def test_a_model_with_other_layers_is_found_out(caplog):
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        ({}, "use --meta-dropout replay, got off"),
-        ({"meta_dropout": "replay", "meta_window": 2}, "use --meta-window 1, got 2"),
-        ({"meta_dropout": "replay", "weight_unit": "token"}, "use --weight-unit sentence, got"),
+        ({"meta_dropout": "off"}, "use --meta-dropout replay, got off"),
+        ({"meta_window": 2}, "use --meta-window 1, got 2"),
+        ({"weight_unit": "token"}, "use --weight-unit sentence, got"),
     ],
 )
 def test_what_it_cannot_do_is_refused_by_name(flags, says):

@@ -182,7 +182,7 @@ def test_an_epoch_holds_a_sentence_as_often_as_its_weights_say(data, tmp_path):
 
 
 FALLING = ["--lr-scheduler", "polynomial_decay", "--total-num-update", "16"]
-REWIND = ["--meta-trajectory", "rewind", "--meta-dropout", "replay"]
+REWIND = ["--meta-trajectory", "rewind"]
 SGD = ["--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.1"]
 KINDS = {
     "random": ["--weighting", "random"],
@@ -202,9 +202,10 @@ KINDS = {
         *REWIND,
         *SGD,
     ],
-    "replay": ["--weighting", "mwnet", "--meta-dropout", "replay"],
-    "l2rw, ghost": ["--weighting", "l2rw", "--meta-dropout", "replay"],
-    "ghost": ["--weighting", "deep", "--meta-method", "ghost", "--meta-dropout", "replay"],
+    "forward": ["--weighting", "mwnet", "--meta-method", "forward"],
+    "no dropout": ["--weighting", "deep", "--meta-dropout", "off"],
+    "l2rw of sentences": ["--weighting", "l2rw"],
+    "deep": ["--weighting", "deep"],
     "differences": ["--weighting", "mwnet", "--meta-method", "difference"],
 }
 
@@ -409,9 +410,9 @@ def free_port():
         ["--weighting", "random", "--weight-unit", "token"],
         ["--weighting", "mwnet", "--meta-window", "3"],
         ["--weighting", "mwnet", "--meta-window", "4", *REWIND, *SGD],
-        ["--weighting", "deep", "--meta-method", "ghost", "--meta-dropout", "replay"],
+        ["--weighting", "deep", "--meta-dropout", "off"],
     ],
-    ids=["deep", "l2rw", "lilaw", "tokens", "window", "rewound", "ghost"],
+    ids=["deep", "l2rw", "lilaw", "tokens", "window", "rewound", "no dropout"],
 )
 def test_two_workers_are_one_worker_with_update_freq_two(data, tmp_path, kind):
     common = [*OURS, *kind, "--max-update", 8, "--dropout", 0]

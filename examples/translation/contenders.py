@@ -80,10 +80,10 @@ CONTENDERS = {
     "deep_all": Contender(
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
     ),
-    "deep_replay": Contender(
-        "deep; the exact derivative, with the student's own dropout",
+    "deep_off": Contender(
+        "deep; the derivative without the student's dropout",
         "deep",
-        extra=("--meta-dropout", "replay", "--meta-method", "ghost"),
+        extra=("--meta-dropout", "off"),
     ),
     "deep_mlp": Contender(
         "deep; the published form", "deep", extra=("--teacher-head", "mlp", *_OFTEN)
