@@ -395,12 +395,26 @@ def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothin
     assert (weights[good].unsqueeze(1) > weights[mild]).double().mean() > 0.75
 
 
+def test_the_teacher_is_twice_as_tolerant_of_what_prior_weights_let_through():
+    found = []
+    for reads, tolerance in (("", 3.0), (",prior", 1.5)):
+        teacher = weighting.build(
+            options(teacher_reads=f"surface,likeness{reads}", teacher_tolerance=tolerance)
+        )
+        generator = torch.Generator().manual_seed(0)
+        for _ in range(5):
+            train, _, signal, trusted = spoilt_pairs(generator, share=0.5)
+            learn(teacher, observation(train), signal, observation(trusted))
+        found.append(teacher(observation(train)))
+    assert torch.equal(*found) and found[0].std() > 0.1
+
+
 def test_where_prior_weights_tell_all_bad_pairs_good_ones_keep_their_weights():
     """What is turned away then is as good as trusted pairs that would be."""
-    mean = {}
+    mean, reads = {}, "surface,encoder,decoder,likeness,prior"
     for told in (False, True):
         generator = torch.Generator().manual_seed(0)
-        teacher = weighting.build(options(teacher_reads="surface,encoder,decoder,likeness,prior"))
+        teacher = weighting.build(options(teacher_reads=reads, teacher_tolerance=0.75))
         for _ in range(40):
             train, spoilt, signal, trusted = spoilt_pairs(generator, share=0.5)
             prior = (~spoilt).float() if told else torch.ones(len(train))
