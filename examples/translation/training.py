@@ -51,7 +51,7 @@ CONFIGS = {
         weighting_warmup=150,
         cpu=True,
     ),
-    # 29,000 captions; a small student, so that a run takes less than half an hour on one core.
+    # 29,000 captions; a small student, so that a run takes about half an hour on one core.
     "multi30k": Config(
         updates=5200,
         layers=3,
