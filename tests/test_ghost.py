@@ -17,6 +17,7 @@ from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, Chosen, Recorder
+from fairseq_l2rw.passes import Passes
 from fairseq_l2rw.randomness import RandomState
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -30,12 +31,7 @@ def trained_on(model, sample, weights, recorder=None):
     with recorder.recording(len(weights)) as record:
         output = model(**sample["net_input"])
     (weights @ rule.row_losses(model, output, sample)).backward()
-    losses = sentence_losses(model, sample)
-
-    def replayed(parameters):
-        with random.replayed():
-            return losses(parameters)
-
+    replayed = Passes(model, rule, replay=True).training(sample, random)
     return Batch(replayed, weights, torch.ones_like(weights), record=record)
 
 
