@@ -3,6 +3,7 @@
 # ruff: noqa: RUF009, UP045
 # (fairseq's parser of flags knows Optional[X], not X | None, and its II() is a string)
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -197,6 +198,12 @@ def check(cfg: L2RWTranslationConfig) -> None:
         raise InputError(
             f"--weighting {cfg.weighting} does not weigh a {cfg.weight_unit}; use --weight-unit "
             f"{' or '.join(find(cfg.weighting).units)}"
+        )
+    if os.pathsep in (cfg.data or "") and (find(cfg.weighting).draws or cfg.weights_dir):
+        raise InputError(
+            f"DATA {cfg.data} has several folders, and each counts its sentences from 0: weights "
+            "kept by sentence would be mixed up; binarize all into one folder, which fairseq need "
+            "not hold in memory (--dataset-impl mmap)"
         )
     _one_of("--meta-trajectory", cfg.meta_trajectory, ["stored", "rewind"])
     _one_of("--meta-spacing", cfg.meta_spacing, ["even", "rate", "auto"])

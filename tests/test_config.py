@@ -1,5 +1,7 @@
 """Promise: an option that cannot work is refused in one line that names its flag."""
 
+import os
+
 import pytest
 
 from fairseq_l2rw.config import L2RWTranslationConfig, check
@@ -47,6 +49,15 @@ def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):
     with pytest.raises(InputError, match=says) as caught:
         check(cfg)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"weighting": "mwnet", "weights_dir": "weights"}])
+def test_folders_that_each_count_their_sentences_are_refused(options):
+    cfg = L2RWTranslationConfig(data=os.pathsep.join(["a", "b"]), **options)
+    with pytest.raises(InputError, match=r"a.b has several folders.*binarize all into one"):
+        check(cfg)
+    cfg.weighting, cfg.weights_dir = "mwnet", None
+    check(cfg)
 
 
 def test_rewinding_needs_the_students_dropout():

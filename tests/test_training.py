@@ -243,8 +243,9 @@ def test_an_open_window_is_in_the_checkpoint_and_a_closed_one_is_not(data, tmp_p
         assert len(state["steps"]) == open_steps
 
 
-def test_prior_weights_are_found_once_a_run(data, tmp_path):
-    flags = [*OURS, "--weighting", "deep", "--save-dir", tmp_path]
+@pytest.mark.parametrize("also", [[], ["--draw-at-least", 1], ["--grouped-shuffling"]])
+def test_prior_weights_are_found_once_a_run(data, tmp_path, also):
+    flags = [*OURS, "--weighting", "deep", *also, "--save-dir", tmp_path]
     said = [train(data, *flags, "--max-update", n).stdout for n in (4, 12)]  # mid-epoch, then on
     assert ["prior weights: mean" in text for text in said] == [True, False]
     assert "num_updates=12" in said[1]

@@ -1,8 +1,7 @@
 """fairseq's translation task with reweighting: the hooks, and nothing but the hooks."""
 
 import logging
-from collections.abc import Callable
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import Any
 
 from fairseq import utils
@@ -36,9 +35,7 @@ class L2RWTranslationTask(TranslationTask):
         super().__init__(cfg, src_dict, tgt_dict)
         check(cfg)
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
-        # From the first training batches on:
-        self._prior: Callable[[], Tensor] | None = None
-        self._drawing: Drawing | None = None
+        self._drawing: Drawing | None = None  # from the first training batches on
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
         self._restored: dict[str, Any] | None = None
 
@@ -61,12 +58,7 @@ class L2RWTranslationTask(TranslationTask):
         self.reweighting.epoch = epoch
 
     def _build_reweighting(self, model: Any) -> Reweighting:
-        if self.dataset(self.cfg.train_subset).tgt is None:
-            raise InputError(
-                f"{self.cfg.train_subset} has no target: binarize both languages "
-                "(fairseq-preprocess without --only-source)"
-            )
-        rule = weighting.build(self.cfg)
+        rule = self._rule
         if rule.learns or rule.reads_alignment:
             check_optimizer(self.cfg, rule.learns)
         wants_dev = rule.learns or rule.reads_alignment or rule.learns_from_dev
@@ -104,30 +96,39 @@ class L2RWTranslationTask(TranslationTask):
         sentences differently. Here they are always those of the first epoch, unless weights decide
         which sentences an epoch holds.
         """
-        epoch = kwargs.get("epoch", 1)
+        rule, epoch = self._rule, kwargs.get("epoch", 1)
+        training = dataset is self.datasets.get(self.cfg.train_subset)
+        if training and dataset.tgt is None:
+            raise InputError(
+                f"{self.cfg.train_subset} has no target: binarize both languages "
+                "(fairseq-preprocess without --only-source)"
+            )
+        drawn = training and (rule.draws or rule.reads_prior)
+        if drawn:
+            kwargs["update_epoch_batch_itr"] = False  # they are made anew for every epoch anyway
         kept = not (kwargs.get("disable_iterator_cache") or kwargs.get("update_epoch_batch_itr"))
         if not kept or dataset in self.dataset_to_epoch_iter:
             return super().get_batch_iterator(dataset, *args, **kwargs)
         batches = super().get_batch_iterator(dataset, *args, **{**kwargs, "epoch": 1})
         dataset.set_epoch(epoch)
         batches.epoch = epoch
-        if dataset is not self.datasets.get(self.cfg.train_subset):
-            return batches
-        prior: Callable[[], Tensor] | None = None
-        if dataset.tgt is not None and weighting.build(self.cfg).reads_prior:
-            prior = cache(partial(self._find_prior, dataset))
-        if self._draws:
+        if drawn:
             names = ("max_tokens", "max_sentences", "required_batch_size_multiple")
             bounds = {name: kwargs[name] for name in names if name in kwargs}
-            drawing = Drawing(len(dataset), self.cfg.draw_at_least, self.cfg.seed, prior)
-            batches = DrawnBatches(
-                batches, drawing, lambda indices: dataset.batch_by_size(indices, **bounds)
+            self._drawing = Drawing(
+                len(dataset),
+                self.cfg.draw_at_least if rule.draws else 1.0,
+                self.cfg.seed,
+                partial(self._find_prior, dataset) if rule.reads_prior else None,
             )
-            self.dataset_to_epoch_iter[dataset] = batches
-            self._drawing = drawing
-            prior = prior and (lambda: drawing.prior)  # a checkpoint may have restored it
-        self._prior = prior
+            batches = self.dataset_to_epoch_iter[dataset] = DrawnBatches(
+                batches, self._drawing, partial(dataset.batch_by_size, **bounds)
+            )
         return batches
+
+    @cached_property
+    def _rule(self) -> weighting.Weighting:
+        return weighting.build(self.cfg)
 
     def _find_prior(self, dataset: Any) -> Tensor:
         return prior_weights(
@@ -146,10 +147,6 @@ class L2RWTranslationTask(TranslationTask):
     def _same(self) -> Tensor:
         return same_types(self.src_dict, self.tgt_dict)
 
-    @property
-    def _draws(self) -> bool:
-        return weighting.find(self.cfg.weighting).draws and self.cfg.draw_at_least < 1
-
     def train_step(
         self,
         sample: Any,
@@ -165,8 +162,8 @@ class L2RWTranslationTask(TranslationTask):
         self.reweighting.begin(optimizer, update_num, dummy=ignore_grad)
         if self._drawing is not None:
             sample = {**sample, STANDS_FOR: self._drawing.stands_for(sample["id"])}
-        if self._prior is not None:
-            sample = {**sample, PRIOR: self._prior()[sample["id"].cpu()]}
+            if self._rule.reads_prior:
+                sample[PRIOR] = self._drawing.prior[sample["id"].cpu()]
         return super().train_step(
             sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
         )
