@@ -25,7 +25,8 @@ class WeightingConfig(FairseqDataclass):
     weighting: str = option(
         "deep",
         "how sentences are weighted: 'uniform' (plain training), 'random' (control), 'trim' (drop "
-        "the largest losses), 'l2rw' and 'mask' (alignment of a sentence's gradient with the dev "
+        "the largest losses), 'prior' (what pairs look like beside the trusted ones before "
+        "training), 'l2rw' and 'mask' (alignment of a sentence's gradient with the dev "
         "gradient), 'mwnet' (network of the loss), 'lilaw' (three scalars), 'surface' (teacher on "
         "costs, copying, lengths), 'deep' (teacher on internal states too), or a name registered "
         "by your own --user-dir",
@@ -46,7 +47,7 @@ class WeightingConfig(FairseqDataclass):
     )
     draw_at_least: float = option(
         0.05,
-        "with a teacher ('deep', 'surface'): an epoch holds a sentence with the probability of its "
+        "with 'deep', 'surface' and 'prior': an epoch holds a sentence with the probability of its "
         "mean weight of late, but at least this one, and there it counts for as many as it stands "
         "for, so that hardly any time goes into sentences that do not count; 1: every epoch holds "
         "every sentence",
@@ -143,15 +144,16 @@ class TeacherConfig(FairseqDataclass):
     )
     teacher_sharpness: float = option(
         3.0,
-        "with --teacher-head least-squares: how steeply a weight falls with a pair's distance "
-        "from the trusted pairs, per standard deviation of theirs; 0 gives every pair the same",
+        "with --teacher-head least-squares and for prior weights: how steeply a weight falls with "
+        "a pair's distance from the trusted pairs, per standard deviation of theirs; 0 gives every "
+        "pair the same",
     )
     teacher_tolerance: float = option(
         1.5,
-        "with --teacher-head least-squares: how far below the mean of the trusted pairs, in their "
-        "standard deviations, a pair has about half the weight of an average trusted pair, or more "
-        "where training pairs are hardly worse than trusted ones; for the teacher it counts twice "
-        "where prior weights have told most bad pairs already",
+        "with --teacher-head least-squares and for prior weights: how far below the mean of the "
+        "trusted pairs, in their standard deviations, a pair has about half the weight of an "
+        "average trusted pair, or more where training pairs are hardly worse than trusted ones; "
+        "for the teacher it counts twice where prior weights have told most bad pairs already",
     )
     teacher_reads: str = option(
         "surface,encoder,decoder,likeness,prior",
@@ -199,7 +201,8 @@ def check(cfg: L2RWTranslationConfig) -> None:
             f"--weighting {cfg.weighting} does not weigh a {cfg.weight_unit}; use --weight-unit "
             f"{' or '.join(find(cfg.weighting).units)}"
         )
-    if os.pathsep in (cfg.data or "") and (find(cfg.weighting).draws or cfg.weights_dir):
+    rule = find(cfg.weighting)
+    if os.pathsep in (cfg.data or "") and (rule.draws or rule.reads_prior or cfg.weights_dir):
         raise InputError(
             f"DATA {cfg.data} has several folders, and each counts its sentences from 0: weights "
             "kept by sentence would be mixed up; binarize all into one folder, which fairseq need "

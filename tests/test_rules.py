@@ -216,10 +216,10 @@ def test_random_weights_leave_the_students_random_numbers_alone():
 
 # -- all of them -----------------------------------------------------------------------------------
 
-ALL = ["deep", "l2rw", "lilaw", "mask", "mwnet", "random", "surface", "trim", "uniform"]
+ALL = ["deep", "l2rw", "lilaw", "mask", "mwnet", "prior", "random", "surface", "trim", "uniform"]
 
 
-def test_the_nine_are_there():
+def test_the_ten_are_there():
     assert set(ALL) <= set(weighting.names())
 
 

@@ -187,6 +187,7 @@ SGD = ["--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.1"]
 KINDS = {
     "random": ["--weighting", "random"],
     "trim": ["--weighting", "trim"],
+    "prior": ["--weighting", "prior"],
     "l2rw": ["--weighting", "l2rw", "--weight-unit", "token"],
     "mask": ["--weighting", "mask", "--update-freq", "2"],
     "mwnet": ["--weighting", "mwnet"],
@@ -217,7 +218,7 @@ def test_every_weighting_trains_and_resumes_with_the_same_bits(data, tmp_path, k
     done = train(data, *flags, *weights, "--save-interval-updates", 3, "--save-dir", tmp_path)
     assert "not finite" not in done.stdout + done.stderr
     given = [(u, w) for u, w in zip(*columns(tmp_path, "update", "weight"), strict=True)]
-    starts_at_one = not {"deep", "surface"} & {*KINDS[kind]} or "mlp" in KINDS[kind]
+    starts_at_one = not {"deep", "surface", "prior"} & {*KINDS[kind]} or "mlp" in KINDS[kind]
     assert ({w for u, w in given if u < 4} == {1.0}) == starts_at_one
     assert len({w for u, w in given if u >= 4}) > 1
     # After 9 updates, or after 6 where an epoch ends then: its checkpoint has another name.
@@ -249,6 +250,16 @@ def test_prior_weights_are_found_once_a_run(data, tmp_path, also):
     said = [train(data, *flags, "--max-update", n).stdout for n in (4, 12)]  # mid-epoch, then on
     assert ["prior weights: mean" in text for text in said] == [True, False]
     assert "num_updates=12" in said[1]
+
+
+def test_prior_weights_alone_need_no_meta_gradient(data, tmp_path):
+    flags = [*OURS, "--weighting", "prior", "--weights-dir", tmp_path / "weights"]
+    flags += ["--optimizer", "adagrad"]  # whose adjoint is not known
+    train(data, *flags, "--max-update", 12, "--save-dir", tmp_path)
+    weights = dict(zip(*columns(tmp_path, "id", "weight"), strict=True))
+    rows = set(zip(*columns(tmp_path, "id", "weight"), strict=True))
+    assert len(rows) == len(weights)  # the same whenever a sentence comes up
+    assert min(weights.values()) < 0.5 < max(weights.values())
 
 
 def test_before_the_teacher_weighs_a_sentence_has_its_prior_weight(data, tmp_path):

@@ -58,6 +58,9 @@ CONTENDERS = {
         selection="rules-loss",
     ),
     "random": Contender("random weights", "random"),
+    "prior": Contender(
+        "the prior weights alone: what pairs look like before any training", "prior"
+    ),
     "trim": Contender("the largest losses of the moment dropped", "trim"),
     "l2rw": Contender("positive part of the alignment with the dev gradient", "l2rw", extra=_OFTEN),
     "mask": Contender("sign of the alignment with the dev gradient", "mask", extra=_OFTEN),
@@ -72,11 +75,6 @@ CONTENDERS = {
     ),
     # What of it matters.
     "deep_no_prior": _reading("without prior weights", *_ALL_BUT_PRIOR),
-    "prior": Contender(
-        "the prior weights alone: what pairs look like before any training",
-        "deep",
-        extra=("--weighting-warmup", "1000000"),
-    ),
     "deep_all": Contender(
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
     ),

@@ -21,6 +21,7 @@ from fairseq_l2rw.weighting.l2rw import L2RW
 from fairseq_l2rw.weighting.lilaw import LiLAW
 from fairseq_l2rw.weighting.mask import Mask
 from fairseq_l2rw.weighting.mwnet import MetaWeightNet
+from fairseq_l2rw.weighting.prior import Prior
 from fairseq_l2rw.weighting.random import Random
 from fairseq_l2rw.weighting.surface import Surface
 from fairseq_l2rw.weighting.trim import Trim
@@ -32,6 +33,7 @@ __all__ = [
     "LiLAW",
     "Mask",
     "MetaWeightNet",
+    "Prior",
     "Random",
     "Signal",
     "Surface",
