@@ -96,8 +96,8 @@ class MetaConfig(FairseqDataclass):
         "how inner products of gradients are computed: 'forward' (forward mode), "
         "'reverse' (double backward), 'difference' (finite differences, not exact; the log has "
         "its error as meta_error), 'ghost' (from the student's own backward pass, cheapest of all; "
-        "with --meta-dropout replay; weights of 0 become 1e-6), or 'auto': ghost where it can "
-        "be, else forward where the model allows it, else reverse",
+        "with --meta-dropout replay; weights of 0 become 1e-6, in half precision 1e-3), or 'auto': "
+        "ghost where it can be, else forward where the model allows it, else reverse",
     )
     meta_dropout: str = option(
         "replay",

@@ -7,7 +7,7 @@ same class.
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from fairseq_l2rw.metagradient import (
     Chosen,
     Clipping,
     Losses,
+    Master,
     Record,
     Recorder,
     Rewound,
@@ -30,6 +31,7 @@ from fairseq_l2rw.metagradient import (
     Trace,
     Update,
     adjoint_of,
+    wide,
     window,
 )
 from fairseq_l2rw.metagradient.attention import differentiable_attention
@@ -44,6 +46,7 @@ class _Before:
     """What is kept from before the student's step."""
 
     parameters: dict[str, Tensor]  # a copy, or nothing where the step will be rewound
+    masters: dict[str, Tensor]  # likewise, of those that one looks back through
     sample: Tensor  # coordinates to measure the error of rewinding by, or nothing
     groups: dict[str, dict[str, Any]]  # the optimizer's options, by parameter name
 
@@ -60,6 +63,11 @@ class MetaGradient:
         rewind: get older updates back by running them backwards instead of keeping copies.
         tolerance: largest error of rewinding to accept, as a fraction of the distance covered.
         adjoints: of the optimizers' updates, by class.
+        half: whether the student's passes are in half precision.
+
+    Attributes:
+        masters: what the optimizer steps, by name of every trained parameter; in half precision to
+            be set to its copies before the first step.
 
     Raises:
         InputError: when no trained parameter matches ``pattern``.
@@ -75,6 +83,7 @@ class MetaGradient:
         rewind: bool = False,
         tolerance: float = 0.01,
         adjoints: Mapping[type[torch.optim.Optimizer], Adjoint] = ADJOINTS,
+        half: bool = False,
     ) -> None:
         self.model = model
         trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
@@ -87,7 +96,8 @@ class MetaGradient:
         count = sum(p.numel() for p in self.parameters.values())
         whole = sum(p.numel() for p in trained.values())
         logger.info(f"meta-gradient through {count:,} of {whole:,} parameters ({pattern!r})")
-        self.method = Chosen(method)
+        self.masters = {n: Master(p, p.shape) for n, p in trained.items()}
+        self.method = Chosen(method, half)
         self._recorder = Recorder(model, self.parameters)
         self.average = average
         self.rewind, self.tolerance = rewind, tolerance
@@ -101,9 +111,16 @@ class MetaGradient:
 
     # -- the student's updates -----------------------------------------------------------------
 
-    def recording(self, sentences: int) -> AbstractContextManager[Record | None]:
-        """Watch a pass of the student over so many sentences, if ``ghost`` products are wanted."""
-        return self._recorder.recording(sentences) if self.method.ghost else nullcontext()
+    def recording(
+        self, sentences: int, scale: float = 1.0
+    ) -> AbstractContextManager[Record | None]:
+        """Watch a pass of the student over so many sentences, if ``ghost`` products are wanted.
+
+        Args:
+            sentences: N.
+            scale: what its losses are multiplied with before its backward pass.
+        """
+        return self._recorder.recording(sentences, scale) if self.method.ghost else nullcontext()
 
     def check(self, optimizer: torch.optim.Optimizer) -> None:
         """Raise :class:`InputError` for an optimizer that one cannot look back through."""
@@ -131,11 +148,13 @@ class MetaGradient:
             for group in optimizer.param_groups
             for p in group["params"]
         }
-        named = {n: p for n, p in self.model.named_parameters() if p.grad is not None}
+        used = {n: self.masters[n].tensor for n, p in self._trained() if p.grad is not None}
+        parameters = {} if self.rewind else self._snapshot(self.method.passes(batches))
         self._before = _Before(
-            parameters={} if self.rewind else self._snapshot(self.method.passes(batches)),
+            parameters=parameters,
+            masters={n: self._master(n, parameters[n]) for n in self.parameters if parameters},
             sample=sampled(dict(self.model.named_parameters()) if self.rewind else {}),
-            groups={n: options[id(p)] for n, p in named.items() if id(p) in options},
+            groups={n: options[id(t)] for n, t in used.items() if id(t) in options},
         )
 
     def after_step(
@@ -163,17 +182,27 @@ class MetaGradient:
             return
         # The next update overwrites states and gradients; a window of one is done by then.
         keep = _copied if (self.steps.maxlen or 1) > 1 else _as_it_is
+        held = {n: self.masters[n] for n in self.parameters if n in before.groups}
         updates = {
             n: Update(
                 group=before.groups[n],
-                state={k: keep(v) for k, v in optimizer.state[p].items()},
-                gradient=keep(p.grad),
-                before=before.parameters[n],
+                state={k: keep(m.part(v)) for k, v in optimizer.state[m.tensor].items()},
+                gradient=keep(m.part(m.tensor.grad)),
+                before=before.masters[n],
             )
-            for n, p in self.parameters.items()
-            if n in before.groups and p.grad is not None
+            for n, m in held.items()
+            if m.tensor.grad is not None
         }
         self.steps.append(Step(batches, before.parameters, updates, clipping))
+
+    def _trained(self) -> Iterator[tuple[str, nn.Parameter]]:
+        return ((n, p) for n, p in self.model.named_parameters() if n in self.masters)
+
+    def _master(self, name: str, copied: Tensor) -> Tensor:
+        """What the optimizer steps, copied; where it is the parameter itself that is done."""
+        master = self.masters[name]
+        itself = master.tensor is self.parameters[name]
+        return wide(copied) if itself else master.part(master.tensor.detach()).clone()
 
     def _snapshot(self, whole: bool) -> dict[str, Tensor]:
         """A copy of all parameters, or of those that one looks back through."""
@@ -182,8 +211,15 @@ class MetaGradient:
 
     # -- the dev set ---------------------------------------------------------------------------
 
-    def dev_gradient(self, loss: Callable[[dict[str, Tensor]], Tensor]) -> Tensor:
+    def dev_gradient(
+        self, loss: Callable[[dict[str, Tensor]], Tensor], scale: float = 1.0
+    ) -> Tensor:
         """Gradient of the dev loss at the current parameters, put into the running mean if finite.
+
+        Args:
+            loss: maps parameters to the dev loss, a scalar.
+            scale: what it is multiplied with before its backward pass, and the gradient divided by
+                afterwards, so that half precision holds it.
 
         Returns:
             The dev loss, detached.
@@ -192,12 +228,13 @@ class MetaGradient:
         leaves = {n: values[n].requires_grad_() for n in self.parameters}
         with torch.enable_grad(), differentiable_attention():
             value = loss(values)
-            found = gradients([value], list(leaves.values()))
+            found = gradients([value * scale], list(leaves.values()))
+        found = [None if g is None else wide(g).div_(scale) for g in found]
         if not all(bool(torch.isfinite(g).all()) for g in found if g is not None):
             return value.detach()  # one bad batch must not spoil the running mean for good
         self.count += 1
         for (name, leaf), new in zip(leaves.items(), found, strict=True):
-            new = torch.zeros_like(leaf) if new is None else new
+            new = torch.zeros_like(wide(leaf)) if new is None else new
             old = self.mean.get(name)
             mean = new.mul_(1 - self.average)
             self.mean[name] = mean if old is None else mean.add_(old, alpha=self.average)
@@ -278,7 +315,7 @@ class MetaGradient:
                 f"the checkpoint looked back through other parameters (such as {unknown[0]}); "
                 "resume with the same --meta-params or use --reset-dataloader"
             )
-        self.mean = {n: v.to(self.parameters[n]) for n, v in state["mean"].items()}
+        self.mean = {n: v.to(self.parameters[n].device) for n, v in state["mean"].items()}
         self.count = state["count"]
         self._recorder.axes.update({(name, use): axis for name, use, axis in state["axes"]})
 

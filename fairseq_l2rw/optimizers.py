@@ -1,14 +1,16 @@
-"""fairseq's optimizers: the adjoints of their updates, and how fairseq clipped the gradients."""
+"""fairseq's optimizers: adjoints of their updates, clipping, and what half precision adds."""
 
 from typing import Any
 
 import torch
 from fairseq.optim.adam import Adam as FairseqAdam
+from fairseq.optim.amp_optimizer import AMPOptimizer
+from fairseq.optim.fp16_optimizer import FP16Optimizer
 from fairseq.optim.nag import NAG
-from torch import Tensor
+from torch import Tensor, nn
 
 from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.metagradient import ADJOINTS, Adjoint, Clipping
+from fairseq_l2rw.metagradient import ADJOINTS, Adjoint, Clipping, Master
 from fairseq_l2rw.metagradient.updates import fairseq_adam, nag
 
 #: fairseq's sgd is torch's own.
@@ -31,10 +33,11 @@ def check_optimizer(cfg: Any, looks_back: bool) -> None:
     Raises:
         InputError: naming the optimizers that work.
     """
-    known = f"use --optimizer {', '.join(_NAMES)} in fp32, or a weighting that does not learn"
-    if cfg.fp16 or cfg.bf16 or cfg.amp:
+    known = f"use --optimizer {', '.join(_NAMES)}, or a weighting that does not learn"
+    if looks_back and cfg.meta_window > 1 and half_precision(cfg):
         raise InputError(
-            f"meta-gradients in half precision (--fp16, --bf16, --amp) are not there yet; {known}"
+            f"--meta-window {cfg.meta_window} takes second derivatives, for which half precision "
+            "is too coarse; use --meta-window 1, or leave out --fp16, --bf16 and --amp"
         )
     if looks_back and cfg.optimizer not in _NAMES:
         raise InputError(f"no adjoint of --optimizer {cfg.optimizer} is known; {known}")
@@ -43,6 +46,42 @@ def check_optimizer(cfg: Any, looks_back: bool) -> None:
             f"--meta-trajectory rewind cannot run --optimizer {cfg.optimizer} backwards; use "
             "--optimizer sgd --momentum 0.9, or --meta-trajectory stored"
         )
+
+
+def half_precision(cfg: Any) -> bool:
+    """Whether the student's passes are in half precision."""
+    return bool(cfg.fp16 or cfg.bf16 or cfg.amp)
+
+
+def masters(optimizer: Any, model: nn.Module) -> dict[str, Master]:
+    """What fairseq's optimizer steps, by name of every trained parameter.
+
+    Args:
+        optimizer: fairseq's.
+        model: the student, unwrapped.
+    """
+    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    copies: dict[int, Master] = {}
+    if isinstance(optimizer, FP16Optimizer):
+        if optimizer.has_flat_params:
+            (whole,) = optimizer.fp32_params.values()
+            start = 0
+            for p in optimizer.fp16_params:
+                copies[id(p)] = Master(whole, p.shape, start)
+                start += p.numel()
+        else:
+            pairs = zip(optimizer.fp16_params, optimizer.fp32_params, strict=True)
+            copies = {id(p): Master(copy, p.shape) for p, copy in pairs}
+    return {n: copies.get(id(p), Master(p, p.shape)) for n, p in trained.items()}
+
+
+def loss_scale(optimizer: Any) -> float:
+    """What fairseq's optimizer multiplies a loss with before its backward pass."""
+    scaler = getattr(optimizer, "scaler", None)
+    if scaler is None:
+        return 1.0
+    known = scaler.get_scale() if isinstance(optimizer, AMPOptimizer) else scaler.loss_scale
+    return float(known)
 
 
 class ClipWatch:

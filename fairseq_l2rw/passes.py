@@ -1,9 +1,10 @@
 """The student's losses as a pure function of its parameters, dropout included."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient import Losses, functional
@@ -39,10 +40,14 @@ class Passes:
         criterion: says what losses are.
         replay: whether a batch that the student trained on is passed with the same dropout again,
             or without any.
+        mixed: whether CUDA casts to half precision where that is good enough, as in the student's
+            own pass.
     """
 
-    def __init__(self, model: nn.Module, criterion: Criterion, replay: bool) -> None:
-        self.model, self.criterion, self.replay = model, criterion, replay
+    def __init__(
+        self, model: nn.Module, criterion: Criterion, replay: bool, mixed: bool = False
+    ) -> None:
+        self.model, self.criterion, self.replay, self.mixed = model, criterion, replay, mixed
 
     def training(self, sample: dict[str, Any], random: RandomState) -> Losses:
         """Losses of a batch that the student trained on; ``random`` from before its pass."""
@@ -60,7 +65,8 @@ class Passes:
         self, sample: dict[str, Any], around: Callable[[], Any], of: Callable[..., Tensor]
     ) -> Losses:
         def losses(parameters: Any) -> Tensor:
-            with around():
+            mixed = torch.autocast("cuda", torch.float16) if self.mixed else nullcontext()
+            with around(), mixed:
                 output = functional.call(self.model, parameters, **sample["net_input"])
                 return of(self.model, output, sample)
 

@@ -25,9 +25,21 @@ from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.history import History
 from fairseq_l2rw.looks import Looks
 from fairseq_l2rw.meta import MetaGradient
-from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, Record, weight_gradient
+from fairseq_l2rw.metagradient import (
+    LEAST_WEIGHT,
+    LEAST_WEIGHT_HALF,
+    Batch,
+    Record,
+    weight_gradient,
+)
 from fairseq_l2rw.observation import Moment, Observation, Observer
-from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, ClipWatch
+from fairseq_l2rw.optimizers import (
+    FAIRSEQ_ADJOINTS,
+    ClipWatch,
+    half_precision,
+    loss_scale,
+    masters,
+)
 from fairseq_l2rw.passes import Passes
 from fairseq_l2rw.randomness import RandomState
 from fairseq_l2rw.recording import Recording
@@ -92,7 +104,9 @@ class Reweighting:
             self.costs,
             same.to(self.device),
         )
-        self.passes = Passes(model, criterion, cfg.meta_dropout == "replay")
+        self.half = half_precision(cfg)
+        mixed = cfg.amp and self.device.type == "cuda"  # fairseq's AMP does nothing on a CPU
+        self.passes = Passes(model, criterion, cfg.meta_dropout == "replay", mixed)
         self.reader = (
             Reader(model, vocabulary, cfg.teacher_depth, weighting.reads_states)
             if weighting.reads_states
@@ -109,6 +123,7 @@ class Reweighting:
         self._clip: ClipWatch | None = None
         self._update = Update(0)
         self._next: tuple[RandomState, bool] | None = None
+        self._scale = 1.0  # of the next pass's loss
         self._watched = False  # whether ghost products of the next pass may be wanted
         self._record: Record | None = None  # of the pass before the weights
         if state:
@@ -130,6 +145,7 @@ class Reweighting:
             rewind=self.cfg.meta_trajectory == "rewind",
             tolerance=self.cfg.meta_rewind_tolerance,
             adjoints=FAIRSEQ_ADJOINTS,
+            half=self.half,
         )
 
     # -- a sub-batch ---------------------------------------------------------------------------
@@ -139,6 +155,7 @@ class Reweighting:
         if self._clip is None or self._clip.optimizer is not optimizer:
             if self.meta is not None and self.weighting.learns:
                 self.meta.check(optimizer.optimizer)  # says so now, not after the first step
+                self.meta.masters = masters(optimizer, self.model)
             self._clip = ClipWatch(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.
         if all(p.grad is None for p in self.model.parameters()):
@@ -146,12 +163,15 @@ class Reweighting:
         self._next = RandomState.now(self.device), dummy
         look = self.weighting.learns and self.looks.ahead(optimizer.get_lr()) == 0
         self._watched = look or self._aligns(update)
+        if self._watched:
+            self._scale = loss_scale(optimizer)
 
     @contextmanager
     def watching(self, sample: dict[str, Any]) -> Iterator[States | None]:
         """Collect what the weighting reads of the student's pass, and what ghost products take."""
         sentences = len(sample["target"])
-        watched = self.meta.recording(sentences) if self._watched and self.meta else nullcontext()
+        meta = self.meta if self._watched else None
+        watched = meta.recording(sentences, self._scale) if meta else nullcontext()
         with watched as self._record, self._reading() as states:
             yield states
 
@@ -178,7 +198,7 @@ class Reweighting:
         if self.drawing is not None:
             given = self.drawing.bounded(seen.ids, given)
         if self._record is not None and self.weighting.learns:
-            given = given.clamp(min=LEAST_WEIGHT)
+            given = given.clamp(min=LEAST_WEIGHT_HALF if self.half else LEAST_WEIGHT)
         self._update.batches.append(
             SubBatch.of(
                 self.passes,
@@ -269,8 +289,10 @@ class Reweighting:
             self.dev_loss = float(seen.loss @ seen.sizes / seen.sizes.sum())
             log |= self.weighting.learn_from_dev(seen)
         if self.meta is not None:
-            losses = self.passes.evaluation(batch)
-            loss = self.meta.dev_gradient(lambda values: losses(values).sum() / batch["ntokens"])
+            losses, tokens = self.passes.evaluation(batch), batch["ntokens"]
+            # fairseq's scale is for a sum over tokens.
+            scale = loss_scale(optimizer) * tokens if self.half else 1.0
+            loss = self.meta.dev_gradient(lambda values: losses(values).sum() / tokens, scale)
             usable = bool(torch.isfinite(loss)) and self.meta.count > 0
             if usable:
                 self.dev_loss = float(loss)

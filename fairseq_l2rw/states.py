@@ -15,6 +15,7 @@ from torch.nn.functional import linear
 from torch.overrides import TorchFunctionMode
 
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.metagradient import wide
 
 
 def pooled(states: Tensor, real: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ class States:
             source_real: real source positions, shape (N, S); used if the encoder gave no mask.
             target_real: real target positions, shape (N, T).
         """
-        decoder = [pooled(_wide(x), target_real) for x in self.decoder]
+        decoder = [pooled(wide(x), target_real) for x in self.decoder]
         return torch.cat([*self._sources(source_real), *decoder], dim=1)
 
     def per_token(self, source_real: Tensor, target_real: Tensor) -> Tensor:
@@ -48,15 +49,11 @@ class States:
         """
         sentence = target_real.nonzero(as_tuple=True)[0]
         encoder = [x[sentence] for x in self._sources(source_real)]
-        return torch.cat([*encoder, *(_wide(x)[target_real] for x in self.decoder)], dim=1)
+        return torch.cat([*encoder, *(wide(x)[target_real] for x in self.decoder)], dim=1)
 
     def _sources(self, source_real: Tensor) -> list[Tensor]:
         real = source_real if self.padding is None else ~self.padding
-        return [pooled(_wide(x), real) for x in self.encoder]
-
-
-def _wide(states: Tensor) -> Tensor:
-    return states.to(torch.promote_types(states.dtype, torch.float32))
+        return [pooled(wide(x), real) for x in self.encoder]
 
 
 class Reader:

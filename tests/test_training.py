@@ -208,6 +208,11 @@ KINDS = {
     "l2rw of sentences": ["--weighting", "l2rw"],
     "deep": ["--weighting", "deep"],
     "differences": ["--weighting", "mwnet", "--meta-method", "difference"],
+    "half precision": ["--weighting", "deep", "--memory-efficient-fp16"],
+    "half precision, of tokens": [
+        *("--weighting", "l2rw", "--weight-unit", "token", "--memory-efficient-fp16"),
+    ],
+    "mixed precision": ["--weighting", "mask", "--amp"],
 }
 
 
@@ -229,6 +234,17 @@ def test_every_weighting_trains_and_resumes_with_the_same_bits(data, tmp_path, k
     assert same(whole["last_optimizer_state"], again["last_optimizer_state"])
     part = "L2RWTranslationTask"
     assert same(whole["extra_state"][part], again["extra_state"][part])
+
+
+def test_an_update_that_overflowed_half_precision_moves_nothing(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "cuda", lambda self: self)  # where fairseq needs a GPU for it
+    flags = [*OURS, "--weighting", "deep", "--fp16", "--fp16-no-flatten-grads", "--max-update", 9]
+    flags += ["--fp16-init-scale", 2**18, "--weights-dir", tmp_path / "weights"]
+    done = train(data, *flags, "--save-dir", tmp_path)
+    overflows = done.stdout.count("gradient overflow detected")
+    assert 0 < overflows < 20 and "not finite" not in done.stdout
+    seen = list(zip(*columns(tmp_path, "update", "id"), strict=True))
+    assert {update for update, _ in seen} == set(range(9)) and len(seen) == len(set(seen))
 
 
 def columns(out, *names):

@@ -11,11 +11,14 @@ the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathe
 4. from one update to the one before it: :mod:`.window`, over a stored trajectory or over one that
    is rewound (:mod:`.trajectory`);
 5. from inner products to the derivative by every weight: :mod:`.weights`.
+
+In half precision the optimizer steps copies of the parameters: :mod:`.masters`.
 """
 
 from fairseq_l2rw.metagradient.chosen import METHODS, Chosen
 from fairseq_l2rw.metagradient.clipping import Clipping
-from fairseq_l2rw.metagradient.ghost import LEAST_WEIGHT, Record, Recorder
+from fairseq_l2rw.metagradient.ghost import LEAST_WEIGHT, LEAST_WEIGHT_HALF, Record, Recorder
+from fairseq_l2rw.metagradient.masters import Master, wide
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Rewound, Step, Trace
 from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, Update, adjoint_of
@@ -24,6 +27,7 @@ from fairseq_l2rw.metagradient.weights import weight_gradient
 __all__ = [
     "ADJOINTS",
     "LEAST_WEIGHT",
+    "LEAST_WEIGHT_HALF",
     "METHODS",
     "Adjoint",
     "Batch",
@@ -31,6 +35,7 @@ __all__ = [
     "Clipping",
     "Curvature",
     "Losses",
+    "Master",
     "Method",
     "Parameters",
     "Record",
@@ -41,4 +46,5 @@ __all__ = [
     "Update",
     "adjoint_of",
     "weight_gradient",
+    "wide",
 ]

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from fairseq_l2rw.metagradient import difference, forward, reverse
@@ -12,8 +13,8 @@ from fairseq_l2rw.metagradient.trajectory import Batch
 logger = logging.getLogger(__name__)
 
 METHODS: dict[str, Method] = {"forward": forward, "reverse": reverse, "difference": difference}
-# Ghost products further off than this are of a model that has other layers, too.
-_ROUNDING = 1e-3
+# Ghost products further off than this are of a model that has other layers, too; in half precision.
+_ROUNDING, _ROUNDING_HALF = 1e-3, 0.1
 
 
 class Chosen:
@@ -24,13 +25,18 @@ class Chosen:
     is ``auto`` wherever nothing was recorded, and for good if the first ghost products are not the
     same.
 
+    Args:
+        name: of the method.
+        half: whether passes are in half precision, which holds no direction that is very small.
+
     Attributes:
         name: the method of products in use; ``auto`` until the first pass has decided.
         ghost: whether what was recorded of the student's own pass is used.
         error: relative error that ``difference`` found at its last products, 0 for the exact ones.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, half: bool = False) -> None:
+        self.half = half
         self.ghost = name == "ghost"
         self.name = "auto" if self.ghost else name
         self.error = 0.0
@@ -58,7 +64,7 @@ class Chosen:
             return found
         error = float(((found - expected) * told).norm() / size)
         self._compared = True
-        if not error <= _ROUNDING:  # also if it is not a number
+        if not error <= (_ROUNDING_HALF if self.half else _ROUNDING):  # also if it is not a number
             self.ghost = False
             logger.info(
                 f"meta-gradient method: {self.name} (ghost does not know all layers of this model: "
@@ -70,6 +76,13 @@ class Chosen:
 
     def products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
         """See :class:`fairseq_l2rw.metagradient.Method`."""
+        if not self.half:
+            return self._products(losses, parameters, direction)
+        peak = torch.stack([d.abs().amax() for d in direction.values()]).amax().clamp(min=1e-30)
+        direction = {n: (d / peak).to(parameters[n]) for n, d in direction.items()}
+        return self._products(losses, parameters, direction) * peak
+
+    def _products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
         if self.name == "difference":
             found, error = difference.estimate(losses, parameters, direction)
             self.error = float(error.norm() / found.norm().clamp(min=1e-300))

@@ -24,10 +24,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fairseq_l2rw.metagradient.masters import wide
 from fairseq_l2rw.metagradient.signature import Parameters
 
-#: What a weight of 0 is raised to, so that its sentence's products are defined.
-LEAST_WEIGHT = 1e-6
+#: What a weight of 0 is raised to, so that its sentence's products are defined; and where passes
+#: are in half precision, which does not reach as far down.
+LEAST_WEIGHT, LEAST_WEIGHT_HALF = 1e-6, 1e-3
 # torch's functions that are linear in weight and bias, and their arguments in order.
 _LINEAR = {
     "linear": ("input", "weight", "bias"),
@@ -62,7 +64,9 @@ class _Use:
         if weight is None and bias is None:
             return None
         given = {**self.given} if bias is None else {**self.given, "bias": bias}
-        given["weight"] = torch.zeros_like(given["weight"]) if weight is None else weight
+        given["weight"] = torch.zeros_like(wide(given["weight"])) if weight is None else weight
+        if given["input"].is_floating_point():
+            given["input"] = wide(given["input"])
         output = self.function(**given)
         padding = given.get("padding_idx")  # its row never moves
         return output if padding is None else output * given["input"].ne(padding).unsqueeze(-1)
@@ -75,11 +79,13 @@ class Record:
     Attributes:
         sentences: N.
         axes: which axis of an output counts sentences, by use, as far as is known.
+        scale: what the losses are multiplied with before the backward pass.
         uses: of the parameters that one looks back through.
     """
 
     sentences: int
     axes: dict[tuple[str, int], int]
+    scale: float = 1.0
     uses: list[_Use] = field(default_factory=list)
 
     @property
@@ -99,9 +105,8 @@ class Record:
             losses: of the pass, any shape.
         """
         weights = {id(w): w for w in (use.given["weight"] for use in self.uses)}
-        torch.autograd.grad(
-            losses.sum(), list(weights.values()), retain_graph=True, allow_unused=True
-        )
+        total = losses.sum() * self.scale
+        torch.autograd.grad(total, list(weights.values()), retain_graph=True, allow_unused=True)
 
     def products(self, direction: Parameters, weights: Tensor) -> Tensor:
         """Inner products of ``direction`` with the gradient of every sentence's loss.
@@ -117,9 +122,9 @@ class Record:
         for use in self.uses:
             output = use.along(direction)
             if output is not None and use.derivative is not None:
-                inner = (use.derivative * output).sum(-1).view(self._leading(use))
+                inner = (wide(use.derivative) * output).sum(-1).view(self._leading(use))
                 result += inner.sum(1 - self.axes[use.key]).to(result)
-        return torch.where(weights > 0, result / weights, 0.0)
+        return torch.where(weights > 0, result / (weights * self.scale), 0.0)
 
     def place(self, use: _Use) -> None:
         """Note which axis counts sentences, where only one can."""
@@ -151,13 +156,13 @@ class Recorder:
         self.axes: dict[tuple[str, int], int] = {}
 
     @contextmanager
-    def recording(self, sentences: int) -> Iterator[Record]:
+    def recording(self, sentences: int, scale: float = 1.0) -> Iterator[Record]:
         """Record the forward pass in this block, and the backward pass that follows it.
 
         torch's functions are replaced meanwhile: its attention is one function to everybody else,
         modules and function modes alike, and makes its projections inside.
         """
-        record = Record(sentences, self.axes)
+        record = Record(sentences, self.axes, scale)
         own = {name: getattr(functional, name) for name in _LINEAR}
         try:
             for name, function in own.items():

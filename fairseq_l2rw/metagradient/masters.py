@@ -1,0 +1,42 @@
+"""Mixed precision: the student computes in half precision, and the optimizer steps master copies.
+
+Micikevicius et al., 2018, "Mixed Precision Training" (arXiv 1710.03740). Whatever is looked back
+through the optimizer, and whatever is kept, is in float32 (or wider); only passes are in half.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Master:
+    """What the optimizer steps for a parameter of the student.
+
+    Attributes:
+        tensor: the parameter itself, its copy in float32, or a vector with copies of many.
+        shape: of the parameter.
+        start: where it begins in such a vector.
+    """
+
+    tensor: Tensor
+    shape: torch.Size
+    start: int = 0
+
+    def part(self, whole: Any) -> Any:
+        """What of a value, gradient or state of ``tensor`` belongs to the parameter.
+
+        Anything that has another shape, such as a number of steps, belongs to it as it is.
+        """
+        if not isinstance(whole, Tensor) or whole.shape != self.tensor.shape:
+            return whole
+        if whole.shape != self.shape:
+            whole = whole[self.start : self.start + self.shape.numel()].view(self.shape)
+        return wide(whole)
+
+
+def wide(values: Tensor) -> Tensor:
+    """The same in float32, if they are in less."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
