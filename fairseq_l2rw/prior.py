@@ -18,6 +18,8 @@ from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
 
 logger = logging.getLogger(__name__)
 
+# With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
+_FEW = 60
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
 _PSEUDO = 5.0
 
@@ -63,6 +65,11 @@ def prior_weights(
     Returns:
         Weights in [0, 1], shape (N,).
     """
+    if len(trusted) < _FEW:
+        logger.warning(
+            f"only {len(trusted)} trusted pairs: good pairs may lose prior weight by chance; "
+            f"{_FEW} or more tell reliably"
+        )
     counts = [_counts(pairs, language) for pairs in (train, trusted)]
     known, itself = (
         [familiarity(a, b, own) for a, b in zip(*counts, strict=True)] for own in (0, 1)

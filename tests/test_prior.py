@@ -43,6 +43,12 @@ def test_where_nothing_is_wrong_nothing_is_weighed_down():
     assert sum(found) / len(found) > 0.97
 
 
+@pytest.mark.parametrize(("trusted", "warned"), [(59, True), (60, False)])
+def test_few_trusted_pairs_are_warned_about(trusted, warned, caplog):
+    weights(split(["good"] * 200, 1), split(["good"] * trusted, 2))
+    assert (f"only {trusted} trusted pairs" in caplog.text) == warned
+
+
 @settings(deadline=None, max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_a_weight_does_not_depend_on_the_order_of_the_pairs(rng):

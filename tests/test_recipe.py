@@ -19,6 +19,7 @@ import binarize
 import lines
 import multi30k
 import picture
+import prior
 import progress
 import recipe
 import report
@@ -176,6 +177,28 @@ def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None
 
 
 # --- train ---
+
+
+def test_prior_weights_are_told_by_kind_and_written_line_by_line(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = corpus / "bin", corpus / "prior.txt"
+    binarize.binarize(binarize.Settings(corpus / "raw", folder, vocab=80))
+    capsys.readouterr()
+    flags = ["--bin", str(folder), "--trusted", "5", "9", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["prior.py", *flags])
+    prior.main()
+    head, five, nine = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert head[-2:] == ["clean", "short"] and five[0] == "5" and nine[0] == "9"
+    found = np.array([float(line) for line in lines.read_lines(out)])
+    assert len(found) == 60 and ((found >= 0) & (found <= 1)).all()
+    clean = np.array(lines.read_lines(folder / "train.labels")) == "clean"
+    told = [float(cell) for cell in (nine[1], nine[2], nine[-1])]
+    expected = [found.mean(), found[clean].mean(), found[~clean].mean()]
+    assert told == pytest.approx(expected, abs=0.001)
+    monkeypatch.setattr(sys, "argv", ["prior.py", "--bin", str(corpus)])
+    with pytest.raises(SystemExit, match=r"missing file: .*dict\.de\.txt"):
+        prior.main()
 
 
 def test_a_stamp_tells_begun_from_finished(tmp_path: Path) -> None:
