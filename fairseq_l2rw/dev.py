@@ -11,6 +11,8 @@ from fairseq_l2rw.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+_AHEAD = 2  # batches that are made while the student trains
+
 
 class DevStream:
     """Endless shuffled batches of the trusted split; every worker draws the same ones.
@@ -37,6 +39,7 @@ class DevStream:
             max_positions=max_positions,
             ignore_invalid_inputs=True,
             seed=seed,
+            data_buffer_size=_AHEAD,
             disable_iterator_cache=True,
         )
         if len(self._epochs) == 0:
