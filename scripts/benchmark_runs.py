@@ -5,6 +5,7 @@
 Plain training and `--weighting deep`, one run of each a turn, one after the other, from the start
 of the process to its end: set-up, validation and checkpoints included. Memory is the peak of the
 process, all that Python and torch take themselves included; on a GPU it is not that of the GPU.
+With `--workers` a run is as many processes that share the batches of an update (on CPUs).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,25 +28,55 @@ from score import versions
 from steps import ONE_CORE, environment, fail, tool
 
 SIDES = {"plain": training.STOCK, "deep": "deep"}
+# fairseq leaves its process group to the interpreter's exit, where gloo's threads sometimes abort.
+_WORKER = """
+import torch
+from fairseq_cli.train import cli_main
+
+cli_main()
+torch.distributed.destroy_process_group()
+"""
 _LOOK = 0.2  # seconds between looks at a process's memory
 
 
-def measure(command: Sequence[str], log: Path, threads: int) -> tuple[float, float]:
-    """Run a command to its end, and return its seconds and its peak memory in MB."""
+def measure(commands: Sequence[Sequence[str]], log: Path, threads: int) -> tuple[float, float]:
+    """Run commands side by side to their end; seconds, and the largest peak memory in MB."""
     variables = environment() | dict.fromkeys(ONE_CORE, str(threads))
     begin, peak = time.perf_counter(), 0.0
     with log.open("w", encoding="utf-8") as file:
-        command = [tool(command[0]), *command[1:]]
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=variables)
+        processes = [
+            subprocess.Popen(command, stdout=file, stderr=file, env=variables)
+            for command in commands
+        ]
         try:
-            while process.poll() is None:
-                peak = max(peak, peak_megabytes(process.pid))
+            while any(process.poll() is None for process in processes):
+                peak = max(peak, *(peak_megabytes(process.pid) for process in processes))
                 time.sleep(_LOOK)
+                if any(process.returncode for process in processes):
+                    break  # the others would wait for it
         finally:
-            process.kill()  # where this one was interrupted
-    if process.returncode:
-        fail(log.parent.name, process.returncode, log)
+            for process in processes:
+                process.kill()  # also where this one was interrupted
+                process.wait()
+    failed = [process.returncode for process in processes if process.returncode]
+    if failed:
+        fail(log.parent.name, failed[0], log)
     return time.perf_counter() - begin, peak
+
+
+def distributed(command: Sequence[str], workers: int) -> list[list[str]]:
+    """The command of every worker."""
+    name, *given = command
+    if workers == 1:
+        return [[tool(name), *given]]
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"tcp://localhost:{free.getsockname()[1]}"
+    flags = ["--distributed-world-size", str(workers), "--distributed-no-spawn"]
+    flags += ["--distributed-backend", "gloo", "--ddp-backend", "legacy_ddp"]
+    flags += ["--distributed-init-method", address, "--distributed-rank"]
+    ours = [sys.executable, "-c", _WORKER]
+    return [[*ours, *given, *flags, str(rank)] for rank in range(workers)]
 
 
 def main() -> None:
@@ -58,7 +91,8 @@ def main() -> None:
     parser.add_argument("--recipe", choices=training.CONFIGS, default="multi30k", help="trained")
     parser.add_argument("--updates", type=int, help="length of a run (default: the recipe's)")
     parser.add_argument("--turns", type=int, default=1, help="how often (default: %(default)s)")
-    parser.add_argument("--threads", type=int, default=1, help="of a run (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=1, help="of a run (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=1, help="of a worker (default: %(default)s)")
     args = parser.parse_args()
     seconds: dict[str, list[float]] = {name: [] for name in SIDES}
     megabytes = dict.fromkeys(SIDES, 0.0)
@@ -71,15 +105,16 @@ def main() -> None:
             run = training.Run(
                 args.data, folder, SIDES[name], config=args.recipe, updates=args.updates
             )
-            command = training.train_command(run)
-            spent, peak = measure(command, folder / "train.log", args.threads)
+            commands = distributed(training.train_command(run), args.workers)
+            spent, peak = measure(commands, folder / "train.log", args.threads)
             seconds[name].append(spent)
             megabytes[name] = max(megabytes[name], peak)
             bar.update()
     bar.close()
     found = {
         "setting": {
-            name: getattr(args, name) for name in ("recipe", "updates", "threads", "turns")
+            name: getattr(args, name)
+            for name in ("recipe", "updates", "workers", "threads", "turns")
         },
         "versions": versions(),
         "sides": compare(seconds, megabytes),

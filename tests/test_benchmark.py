@@ -59,16 +59,34 @@ def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
     assert found["setting"]["width"] == 12 and "torch" in found["versions"]
 
 
-def test_whole_runs_are_compared(data, tmp_path):
-    flags = ("--recipe", "quickstart", "--updates", "12")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whole_runs_are_compared(data, tmp_path, workers):
+    flags = ("--recipe", "quickstart", "--updates", "12", "--workers", workers)
     found, printed = results_of("benchmark_runs.py", data, tmp_path, *flags)
     assert found["setting"]["recipe"] == "quickstart"
+    assert found["setting"]["workers"] == workers
+    log = (tmp_path / "deep" / "train.log").read_text()
+    assert ('"distributed_world_size": 2' in log.replace("'", '"')) == (workers == 2)
     for name, side in found["sides"].items():
         assert (tmp_path / name / "checkpoint_last.pt").exists()
         assert side["seconds"] > 1 and side["megabytes"] > 200  # torch alone takes more
         assert f"{side['memory']:.2f} |" in printed
     assert list(found["sides"]) == ["plain", "deep"]
     assert list((tmp_path / "deep" / "weights").glob("*.parquet"))
+
+
+def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
+    flags = ["--width", "--max-tokens", 200, "--turns", 1, "--sides", "uniform"]
+    command = [sys.executable, SCRIPTS / "benchmark_scale.py", "--data", data, "--out", tmp_path]
+    done = subprocess.run(
+        list(map(str, [*command, *flags])), env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "scale.json").read_text())
+    assert list(found) == ["max_tokens"] and list(found["max_tokens"]) == ["200"]
+    assert found["max_tokens"]["200"]["setting"]["max_tokens"] == 200
+    assert "target tokens of a batch: 200" in done.stdout and "| `uniform` |" in done.stdout
+    assert (tmp_path / "scale.png").stat().st_size > 10_000
 
 
 def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
