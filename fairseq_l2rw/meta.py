@@ -230,7 +230,8 @@ class MetaGradient:
             value = loss(values)
             found = gradients([value * scale], list(leaves.values()))
         found = [None if g is None else wide(g).div_(scale) for g in found]
-        if not all(bool(torch.isfinite(g).all()) for g in found if g is not None):
+        finite = [torch.isfinite(g).all() for g in found if g is not None]
+        if finite and not bool(torch.stack(finite).all()):
             return value.detach()  # one bad batch must not spoil the running mean for good
         self.count += 1
         for (name, leaf), new in zip(leaves.items(), found, strict=True):
