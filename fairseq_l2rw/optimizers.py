@@ -10,6 +10,7 @@ from fairseq.optim.nag import NAG
 from torch import Tensor, nn
 
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import ADJOINTS, Adjoint, Clipping, Master
 from fairseq_l2rw.metagradient.updates import fairseq_adam, nag
 
@@ -46,6 +47,16 @@ def check_optimizer(cfg: Any, looks_back: bool) -> None:
             f"--meta-trajectory rewind cannot run --optimizer {cfg.optimizer} backwards; use "
             "--optimizer sgd --momentum 0.9, or --meta-trajectory stored"
         )
+
+
+def check_adjoint(meta: MetaGradient, optimizer: Any) -> None:
+    """Refuse fairseq's optimizer as :meth:`MetaGradient.check` does, with what helps in fairseq."""
+    try:
+        meta.check(optimizer.optimizer)
+    except InputError as error:
+        if type(optimizer.optimizer).__name__.startswith("Fused"):  # where apex is installed
+            raise InputError(f"{error}; --use-old-adam takes fairseq's own Adam") from None
+        raise
 
 
 def half_precision(cfg: Any) -> bool:

@@ -36,6 +36,7 @@ from fairseq_l2rw.observation import Moment, Observation, Observer
 from fairseq_l2rw.optimizers import (
     FAIRSEQ_ADJOINTS,
     ClipWatch,
+    check_adjoint,
     half_precision,
     loss_scale,
     masters,
@@ -154,7 +155,7 @@ class Reweighting:
         """Before the student's pass over a sub-batch."""
         if self._clip is None or self._clip.optimizer is not optimizer:
             if self.meta is not None and self.weighting.learns:
-                self.meta.check(optimizer.optimizer)  # says so now, not after the first step
+                check_adjoint(self.meta, optimizer)  # says so now, not after the first step
                 self.meta.masters = masters(optimizer, self.model)
             self._clip = ClipWatch(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.

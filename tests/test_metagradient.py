@@ -14,7 +14,7 @@ from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import METHODS, Chosen, Clipping, Update, difference, updates
 from fairseq_l2rw.metagradient.weights import weight_gradient
-from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, check_optimizer
+from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, check_adjoint, check_optimizer
 from fairseq_l2rw.passes import Passes, evaluating
 from fairseq_l2rw.randomness import RandomState
 
@@ -270,6 +270,16 @@ def test_an_optimizer_or_option_without_adjoint_is_named():
         meta.check(wrapped.optimizer)
     with pytest.raises(InputError, match="AdamW with amsgrad"):
         meta.check(torch.optim.AdamW(model.parameters(), amsgrad=True))
+
+
+def test_apexs_adam_is_refused_with_what_takes_its_place():
+    class FusedAdamV1(torch.optim.Adam):
+        """As fairseq calls it."""
+
+    model = student()
+    wrapped = SimpleNamespace(optimizer=FusedAdamV1(model.parameters()))
+    with pytest.raises(InputError, match=r"no adjoint of FusedAdamV1.*; --use-old-adam takes"):
+        check_adjoint(MetaGradient(model, adjoints=FAIRSEQ_ADJOINTS), wrapped)
 
 
 def test_a_dev_gradient_that_is_not_finite_leaves_the_running_mean_alone():
