@@ -47,6 +47,10 @@ RECIPES = {
         "half of the targets are independent captions of the same image", {"comparable": 0.5}
     ),
     "misaligned50": Recipe("half of the targets belong to another line", {"misaligned": 0.5}),
+    "misordered50": Recipe(
+        "half of the targets have their words shuffled: noise that only a student can tell",
+        {"misordered": 0.5},
+    ),
     "domains": Recipe("29,000 captions and 9,526 talks; the dev set is of talks", trusted="talks"),
     "iwslt14": Recipe("9,526 pairs of the task of arXiv 2007.04649", config="iwslt14_sample"),
 }
