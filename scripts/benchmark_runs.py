@@ -10,7 +10,6 @@ With `--workers` a run is as many processes that share the batches of an update 
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import socket
@@ -20,6 +19,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarking import arguments
 from benchmarking.comparison import compare, peak_megabytes, table
 from benchmarking.students import training
 from tqdm import tqdm
@@ -81,13 +81,7 @@ def distributed(command: Sequence[str], workers: int) -> list[list[str]]:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data", type=Path, required=True, help="binary data with the splits train, valid, meta"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder for what it writes")
+    parser = arguments.parser(__doc__)
     parser.add_argument("--recipe", choices=training.CONFIGS, default="multi30k", help="trained")
     parser.add_argument("--updates", type=int, help="length of a run (default: the recipe's)")
     parser.add_argument("--turns", type=int, default=1, help="how often (default: %(default)s)")

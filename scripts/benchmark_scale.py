@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import sides
+from benchmarking import arguments
 from benchmarking.comparison import table
 from benchmarking.students import Setting
 from tqdm import tqdm
@@ -72,13 +73,7 @@ def draw(found: dict[str, dict[str, Any]], names: Sequence[str], path: Path) -> 
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data", type=Path, required=True, help="binary data with the splits train, valid, meta"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder for what it writes")
+    parser = arguments.parser(__doc__)
     parser.add_argument(
         "--sides",
         nargs="+",
