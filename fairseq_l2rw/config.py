@@ -194,14 +194,14 @@ _READ = ("surface", "encoder", "decoder")
 def check(cfg: L2RWTranslationConfig) -> None:
     """Raise :class:`InputError` at the first option that cannot work, naming its flag."""
     _one_of("--weighting", cfg.weighting, names())
-    parsed(find(cfg.weighting), cfg.weighting_options)
+    rule = find(cfg.weighting)
+    parsed(rule, cfg.weighting_options)
     _one_of("--weight-unit", cfg.weight_unit, ["sentence", "token"])
-    if cfg.weight_unit not in find(cfg.weighting).units:
+    if cfg.weight_unit not in rule.units:
         raise InputError(
             f"--weighting {cfg.weighting} does not weigh a {cfg.weight_unit}; use --weight-unit "
-            f"{' or '.join(find(cfg.weighting).units)}"
+            f"{' or '.join(rule.units)}"
         )
-    rule = find(cfg.weighting)
     if os.pathsep in (cfg.data or "") and (rule.draws or rule.reads_prior or cfg.weights_dir):
         raise InputError(
             f"DATA {cfg.data} has several folders, and each counts its sentences from 0: weights "

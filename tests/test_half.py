@@ -42,6 +42,12 @@ def rounded(dtype):
     return wide.float(), half
 
 
+def exact(wide, sample, direction):
+    """The products, in float64."""
+    losses = sentence_losses(wide.double(), sample)
+    return products_one_by_one(losses, by_name(wide), {n: v.double() for n, v in direction.items()})
+
+
 def trained_on(model, sample, weights, recorder, scale):
     """A batch after the student's backward pass, in half precision."""
     with recorder.recording(len(weights), scale) as record:
@@ -60,11 +66,7 @@ def test_products_are_those_of_float64_as_far_as_rounding_goes(dtype, error, met
     wide, half = rounded(dtype)
     sample = batch(pairs(5))
     direction = {n: size * v.float() for n, v in random_direction(wide).items()}
-    expected = products_one_by_one(
-        sentence_losses(wide.double(), sample),
-        by_name(wide),
-        {n: v.double() for n, v in direction.items()},
-    )
+    expected = exact(wide, sample, direction)
     if method == "ghost":
         trained = trained_on(half, sample, WEIGHTS, Recorder(half, by_name(half)), 128.0)
         found = trained.record.products(direction, WEIGHTS)
@@ -82,11 +84,7 @@ def test_the_least_weight_is_one_that_half_precision_can_tell_from_nothing():
     direction = {n: v.float() for n, v in direction.items()}
     least = torch.tensor([LEAST_WEIGHT_HALF, 1.0, 1.0, LEAST_WEIGHT_HALF, 1.0])
     trained = trained_on(half, sample, least, Recorder(half, by_name(half)), 128.0)
-    expected = products_one_by_one(
-        sentence_losses(wide.double(), sample),
-        by_name(wide),
-        {n: v.double() for n, v in direction.items()},
-    )
+    expected = exact(wide, sample, direction)
     found = trained.record.products(direction, least)
     assert off(found[[0, 3]], expected[[0, 3]]) < 0.01
 

@@ -176,7 +176,7 @@ def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None
         binarize.kept_lines(["clean", "short"], ["dirty"])
 
 
-# --- train ---
+# --- prior weights ---
 
 
 def test_prior_weights_are_told_by_kind_and_written_line_by_line(
@@ -199,6 +199,9 @@ def test_prior_weights_are_told_by_kind_and_written_line_by_line(
     monkeypatch.setattr(sys, "argv", ["prior.py", "--bin", str(corpus)])
     with pytest.raises(SystemExit, match=r"missing file: .*dict\.de\.txt"):
         prior.main()
+
+
+# --- train ---
 
 
 def test_a_stamp_tells_begun_from_finished(tmp_path: Path) -> None:
