@@ -113,6 +113,12 @@ class MetaConfig(FairseqDataclass):
     meta_max_tokens: Optional[int] = option(
         None, "target tokens in a dev batch at most (default: --max-tokens)"
     )
+    meta_batches: Optional[int] = option(
+        None,
+        "with --update-freq: how many of an update's batches the teacher learns from, on every "
+        "worker (default: all); every other one costs neither a pass nor what 'ghost' keeps of it "
+        "until the step",
+    )
     meta_average: float = option(
         0.9,
         "decay of the running mean of dev gradients over meta-gradients; it lowers their noise "
@@ -232,8 +238,14 @@ def check(cfg: L2RWTranslationConfig) -> None:
     for flag in ("teacher_ridge", "teacher_sharpness", "teacher_tolerance"):
         _at_least(0, flag, getattr(cfg, flag))
     _at_least(2, "teacher_memory", cfg.teacher_memory)
-    if cfg.meta_max_tokens is not None:
-        _at_least(1, "meta_max_tokens", cfg.meta_max_tokens)
+    for flag in ("meta_max_tokens", "meta_batches"):
+        if getattr(cfg, flag) is not None:
+            _at_least(1, flag, getattr(cfg, flag))
+    if cfg.meta_batches and (cfg.meta_window > 1 or cfg.meta_trajectory == "rewind"):
+        raise InputError(
+            "--meta-batches leaves out what leads from one update to the one before: use "
+            "--meta-window 1 and --meta-trajectory stored, or let the teacher learn from all"
+        )
     if not 0 < cfg.draw_at_least <= 1:
         raise InputError(f"--draw-at-least must be in (0, 1], got {cfg.draw_at_least}")
     if not 0 <= cfg.meta_average < 1:

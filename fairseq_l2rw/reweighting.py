@@ -160,9 +160,10 @@ class Reweighting:
             self._clip = ClipWatch(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.
         if all(p.grad is None for p in self.model.parameters()):
-            self._update = Update(update)
+            self._update = Update(update, self.cfg.meta_batches)
         self._next = RandomState.now(self.device), dummy
         look = self.weighting.learns and self.looks.ahead(optimizer.get_lr()) == 0
+        look = look and self._update.teaches
         self._watched = look or self._aligns(update)
         if self._watched:
             self._scale = loss_scale(optimizer)
@@ -245,12 +246,12 @@ class Reweighting:
         happens = bool(torch.isfinite(torch.as_tensor(self._clip.norm)).all())
         traced = self.meta is not None and happens and self._in_window(self.meta, rate)
         if traced and self.meta:
-            self.meta.before_step(optimizer.optimizer, update.batches)
+            self.meta.before_step(optimizer.optimizer, update.teaching)
         step()
         if not happens:
             return
         if traced and self.meta:
-            self.meta.after_step(optimizer.optimizer, update.batches, self._clip.clipping())
+            self.meta.after_step(optimizer.optimizer, update.teaching, self._clip.clipping())
         span = self.looks.advance(rate)
         if span is not None and self.dev is not None:
             self._look_at_dev(update, optimizer, self.dev, span)
@@ -337,7 +338,10 @@ class Reweighting:
     def _signals(
         looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], span: float
     ) -> list[Signal] | None:
-        """The derivative by every weight of the updates looked back through, if finite."""
+        """The derivative by every weight of the updates looked back through, if finite.
+
+        Where the teacher learns from a part of an update's batches, they alone say what is usual.
+        """
         signals, sums = [], []
         for step, products in looked:
             batches = [b for b in step if isinstance(b, SubBatch)]

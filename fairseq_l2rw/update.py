@@ -35,10 +35,27 @@ class SubBatch(Batch):
 
 @dataclass
 class Update:
-    """The sub-batches of one update of the student, so far."""
+    """The sub-batches of one update of the student, so far.
+
+    Attributes:
+        number: of the update, from 0.
+        most: how many of its sub-batches the teacher learns from, None for all.
+        batches: all of them.
+    """
 
     number: int
+    most: int | None = None
     batches: list[SubBatch] = field(default_factory=list)
+
+    @property
+    def teaching(self) -> list[SubBatch]:
+        """Those that the teacher learns from."""
+        return self.batches[: self.most]
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the next sub-batch will be one of them."""
+        return self.most is None or len(self.batches) < self.most
 
 
 def packed(step: Step | Trace) -> dict[str, Any]:

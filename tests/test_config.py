@@ -26,6 +26,7 @@ def test_defaults_are_accepted():
         ("meta_method", "magic", "unknown --meta-method"),
         ("meta_params", "(", "--meta-params '\\(' is not a regular expression"),
         ("meta_max_tokens", 0, "--meta-max-tokens must be at least 1"),
+        ("meta_batches", 0, "--meta-batches must be at least 1"),
         ("meta_average", 1.0, "--meta-average must be in"),
         ("meta_average", float("nan"), "--meta-average must be in"),
         ("weighting_warmup", -1, "--weighting-warmup must be at least 0"),
@@ -64,6 +65,12 @@ def test_rewinding_needs_the_students_dropout():
     cfg = L2RWTranslationConfig(meta_trajectory="rewind", meta_dropout="off")
     with pytest.raises(InputError, match="needs its dropout: use --meta-dropout replay"):
         check(cfg)
+
+
+@pytest.mark.parametrize("more", [{"meta_window": 2}, {"meta_trajectory": "rewind"}])
+def test_a_window_needs_all_batches_of_an_update(more):
+    with pytest.raises(InputError, match="use --meta-window 1 and --meta-trajectory stored"):
+        check(L2RWTranslationConfig(meta_batches=1, **more))
 
 
 def test_token_weights_are_refused_for_a_weighting_that_has_none():

@@ -315,6 +315,26 @@ def test_the_record_has_what_the_trusted_pairs_said_where_they_were_asked(data, 
     assert size > 0 and abs(total) < 1e-4 * size
 
 
+def test_the_teacher_can_learn_from_some_batches_of_an_update_and_hears_the_same_of_them(
+    data, tmp_path
+):
+    flags = [*OURS, *SGD, "--weighting", "mwnet", "--update-freq", "3", "--max-update", 1]
+    said = {}
+    for name, part in (("all", []), ("some", ["--meta-batches", "2"])):
+        out = tmp_path / name
+        train(data, *flags, *part, "--save-dir", out, "--weights-dir", out / "weights")
+        said[name] = dict(zip(*columns(out, "id", "signal"), strict=True))
+        length = dict(zip(*columns(out, "id", "length"), strict=True))
+    asked = [i for i, signal in said["some"].items() if signal is not None]
+    assert None not in said["all"].values()
+    assert len(asked) < len(said["some"]) == len(said["all"])
+    # Both count from the mean of the batches they learn from, and in shares of these.
+    part, whole = (torch.tensor([said[name][i] for i in asked]) for name in ("some", "all"))
+    assert torch.corrcoef(torch.stack([part, whole]))[0, 1] > 1 - 1e-5
+    share = sum(length[i] for i in asked) / sum(length.values())
+    assert float(part.std() / whole.std()) == pytest.approx(1 / share, rel=0.02)
+
+
 def test_the_trusted_pairs_are_asked_less_often_as_the_learning_rate_falls(data, tmp_path):
     flags = [*OURS, "--meta-interval", "2", *FALLING, "--max-update", 16]
     asked = {}
