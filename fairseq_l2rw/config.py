@@ -13,7 +13,7 @@ from fairseq.tasks.translation import TranslationConfig
 from omegaconf import II
 
 from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.metagradient import METHODS
+from fairseq_l2rw.metagradient import METHODS, TRAJECTORIES
 from fairseq_l2rw.weighting import find, listed, names, option, parsed
 from fairseq_l2rw.weighting.heads import HEADS
 
@@ -83,7 +83,8 @@ class MetaConfig(FairseqDataclass):
     meta_trajectory: str = option(
         "stored",
         "how the updates of a window above 1 are got back: 'stored' (a copy of parameters and "
-        "optimizer state for each, any optimizer) or 'rewind' (run backwards, one copy however "
+        "optimizer state for each, any optimizer), 'offloaded' (the same, but in the CPU's memory "
+        "where a GPU trains) or 'rewind' (run backwards, one copy however "
         "long the window; --optimizer sgd with --momentum only)",
     )
     meta_rewind_tolerance: float = option(
@@ -214,7 +215,7 @@ def check(cfg: L2RWTranslationConfig) -> None:
             "kept by sentence would be mixed up; binarize all into one folder, which fairseq need "
             "not hold in memory (--dataset-impl mmap)"
         )
-    _one_of("--meta-trajectory", cfg.meta_trajectory, ["stored", "rewind"])
+    _one_of("--meta-trajectory", cfg.meta_trajectory, list(TRAJECTORIES))
     _one_of("--meta-spacing", cfg.meta_spacing, ["even", "rate", "auto"])
     _one_of("--meta-dropout", cfg.meta_dropout, ["replay", "off"])
     if cfg.meta_trajectory == "rewind" and cfg.meta_dropout != "replay":

@@ -7,7 +7,7 @@ same class.
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from fairseq_l2rw.metagradient import (
     Batch,
     Chosen,
     Clipping,
+    Fetched,
     Losses,
     Master,
     Record,
@@ -31,12 +32,15 @@ from fairseq_l2rw.metagradient import (
     Trace,
     Update,
     adjoint_of,
+    moved,
     wide,
     window,
 )
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.metagradient.gradients import gradients
 from fairseq_l2rw.metagradient.trajectory import Total, sampled
+
+_CPU = torch.device("cpu")
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +64,8 @@ class MetaGradient:
         method: ``forward``, ``reverse``, ``difference``, ``ghost`` or ``auto``.
         average: decay of the running mean of dev gradients, 0 for none.
         window: B, the number of updates that one looks back through.
-        rewind: get older updates back by running them backwards instead of keeping copies.
+        trajectory: how older updates are got back, one of
+            :data:`~fairseq_l2rw.metagradient.TRAJECTORIES`.
         tolerance: largest error of rewinding to accept, as a fraction of the distance covered.
         adjoints: of the optimizers' updates, by class.
         half: whether the student's passes are in half precision.
@@ -80,7 +85,7 @@ class MetaGradient:
         method: str = "auto",
         average: float = 0.0,
         window: int = 1,
-        rewind: bool = False,
+        trajectory: str = "stored",
         tolerance: float = 0.01,
         adjoints: Mapping[type[torch.optim.Optimizer], Adjoint] = ADJOINTS,
         half: bool = False,
@@ -100,7 +105,8 @@ class MetaGradient:
         self.method = Chosen(method, half)
         self._recorder = Recorder(model, self.parameters)
         self.average = average
-        self.rewind, self.tolerance = rewind, tolerance
+        self.rewind, self.tolerance = trajectory == "rewind", tolerance
+        self.offload = trajectory == "offloaded"
         self.adjoints = adjoints
         self.mean: dict[str, Tensor] = {}
         self.count = 0
@@ -193,7 +199,14 @@ class MetaGradient:
             for n, m in held.items()
             if m.tensor.grad is not None
         }
-        self.steps.append(Step(batches, before.parameters, updates, clipping))
+        self.keep([Step(batches, before.parameters, updates, clipping)])
+
+    def keep(self, steps: Iterable[Step | Trace]) -> None:
+        """Put steps at the end of the trajectory, wherever that is kept."""
+        for step in steps:
+            if self.offload and isinstance(step, Step):
+                step = moved(step, _CPU)
+            self.steps.append(step)
 
     def _trained(self) -> Iterator[tuple[str, nn.Parameter]]:
         return ((n, p) for n, p in self.model.named_parameters() if n in self.masters)
@@ -272,9 +285,12 @@ class MetaGradient:
             :func:`fairseq_l2rw.metagradient.window.products`.
         """
         adjoint = adjoint_of(optimizer, self.adjoints)
-        steps: list[Step] | Rewound = [s for s in reversed(self.steps) if isinstance(s, Step)]
+        kept = [s for s in reversed(self.steps) if isinstance(s, Step)]
+        steps: window.Steps = kept
         if self.rewind:
             steps = self._rewound(optimizer, total)
+        elif self.offload:
+            steps = Fetched(kept, next(self.model.parameters()).device)
         result = window.products(steps, self.dev_mean(), adjoint, self.method, total)
         self.reached = len(result)
         if isinstance(steps, Rewound):

@@ -143,7 +143,7 @@ class Reweighting:
             method="ghost" if ghost else self.cfg.meta_method,
             average=self.cfg.meta_average,
             window=self.cfg.meta_window,
-            rewind=self.cfg.meta_trajectory == "rewind",
+            trajectory=self.cfg.meta_trajectory,
             tolerance=self.cfg.meta_rewind_tolerance,
             adjoints=FAIRSEQ_ADJOINTS,
             half=self.half,
@@ -411,4 +411,4 @@ class Reweighting:
             self.meta.load_state_dict(state["meta"])
             kept = state["steps"]
             kept = utils.move_to_cuda(kept) if self.device.type == "cuda" else kept
-            self.meta.steps.extend(unpacked(s, self.passes) for s in kept)
+            self.meta.keep(unpacked(s, self.passes) for s in kept)

@@ -20,7 +20,11 @@ def test_defaults_are_accepted():
         ("weight_unit", "page", "unknown --weight-unit"),
         ("meta_interval", 0, "--meta-interval must be at least 1, got 0"),
         ("meta_window", 0, "--meta-window must be at least 1, got 0"),
-        ("meta_trajectory", "kept", "unknown --meta-trajectory 'kept'; known: stored, rewind"),
+        (
+            "meta_trajectory",
+            "kept",
+            "unknown --meta-trajectory 'kept'; known: stored, offloaded, rewind",
+        ),
         ("meta_dropout", "on", "unknown --meta-dropout 'on'; known: replay, off"),
         ("meta_rewind_tolerance", -1.0, "--meta-rewind-tolerance must be at least 0"),
         ("meta_method", "magic", "unknown --meta-method"),

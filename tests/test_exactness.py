@@ -18,6 +18,7 @@ from trajectories import DECAY, OPTIMIZERS, DoubleNAG, Trajectory
 
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.meta import MetaGradient
+from fairseq_l2rw.metagradient import moved
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -40,15 +41,15 @@ def test_meta_gradient_is_the_derivative_of_the_run(optimizer, steps, clip_norm,
     directions = run.directions()
     expected = run.differences(directions)
     assert bool(run.clipped) == (clip_norm > 0)
-    ways = [("forward", False), ("reverse", False)]
+    ways = [("forward", "stored"), ("reverse", "stored")]
     if steps == 1:
-        ways += [("ghost", False)]
+        ways += [("ghost", "stored")]
     if optimizer == "momentum":
-        ways += [("forward", True), ("reverse", True)]
-    for method, rewind in ways:
-        gradient, meta = run.meta_gradient(method, rewind)
+        ways += [("forward", "rewind"), ("reverse", "rewind")]
+    for way in ways:
+        gradient, meta = run.meta_gradient(*way)
         assert meta.reached == steps
-        assert error_of(along(directions, gradient), expected) <= 1e-6, (method, rewind)
+        assert error_of(along(directions, gradient), expected) <= 1e-6, way
 
 
 def test_with_layer_drop_too():
@@ -120,9 +121,28 @@ def test_algorithm_1_is_exact_with_the_right_rate_and_not_as_it_is_printed():
     expected = run.differences(directions)
     assert error_of(along(directions, literal_algorithm(run, printed=False)), expected) <= 1e-6
     assert error_of(along(directions, literal_algorithm(run, printed=True)), expected) > 1e-2
-    for rewind in (False, True):
-        ours, _ = run.meta_gradient("reverse", rewind)
+    for trajectory in ("stored", "rewind"):
+        ours, _ = run.meta_gradient("reverse", trajectory)
         assert error_of(ours, literal_algorithm(run, printed=False)) <= 1e-8
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_an_offloaded_trajectory_gives_what_the_stored_one_gives(optimizer):
+    run = Trajectory(optimizer, 3, 0.05, 0.2)
+    expected, _ = run.meta_gradient("forward")
+    found, _ = run.meta_gradient("forward", "offloaded")
+    assert torch.equal(found, expected)
+
+
+def test_a_step_is_moved_as_a_whole_and_shares_what_it_shared():
+    run = Trajectory("adam", 2)
+    _, meta = run.meta_gradient("forward")
+    step = moved(meta.steps[0], torch.device("meta"))
+    for name, update in step.updates.items():
+        assert update.before is step.parameters[name]
+        tensors = [update.gradient, update.before, *update.state.values()]
+        assert {t.device.type for t in tensors if torch.is_tensor(t)} == {"meta"}
+    assert len(step.updates) == len(step.parameters) > 0
 
 
 def test_rewinding_that_loses_precision_says_so_and_ends_the_window(caplog):
@@ -131,7 +151,7 @@ def test_rewinding_that_loses_precision_says_so_and_ends_the_window(caplog):
     run.past["param_groups"][0]["momentum"] = 0.01
     exact, _ = run.meta_gradient("reverse")
     with caplog.at_level(logging.WARNING):
-        gradient, meta = run.meta_gradient("reverse", rewind=True)
+        gradient, meta = run.meta_gradient("reverse", "rewind")
     assert "rewinding lost precision" in caplog.text and "--meta-trajectory stored" in caplog.text
     assert 1 <= meta.reached == len(gradient) < 10
     assert meta.rewind_error > meta.tolerance
@@ -140,13 +160,13 @@ def test_rewinding_that_loses_precision_says_so_and_ends_the_window(caplog):
 
 def test_the_error_of_rewinding_is_measured():
     run = Trajectory("momentum", 10)
-    _, meta = run.meta_gradient("reverse", rewind=True)
+    _, meta = run.meta_gradient("reverse", "rewind")
     assert 0 < meta.rewind_error < 1e-9 and meta.reached == 10
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "nesterov"])
 def test_only_momentum_sgd_can_be_rewound(optimizer):
-    meta = MetaGradient(student(), rewind=True)
+    meta = MetaGradient(student(), trajectory="rewind")
     with pytest.raises(InputError, match=r"needs SGD with momentum|no adjoint"):
         meta.check(OPTIMIZERS[optimizer](list(meta.model.parameters())))
 

@@ -197,6 +197,10 @@ KINDS = {
     "tokens": ["--weighting", "deep", "--weight-unit", "token"],
     "mlp": ["--weighting", "deep", "--teacher-head", "mlp"],
     "window": ["--weighting", "deep", "--meta-window", "3", "--meta-interval", "2"],
+    "offloaded": [
+        *("--weighting", "mwnet", "--meta-window", "3", "--meta-interval", "2"),
+        *("--meta-trajectory", "offloaded"),
+    ],
     "rare looks": ["--weighting", "deep", "--meta-window", "3", *FALLING],
     "rewound": [
         *("--weighting", "mwnet", "--meta-window", "5", "--meta-interval", "3"),

@@ -174,13 +174,13 @@ class Trajectory:
         single[0, 0, 1] = single[1, -1, 4] = 1
         return torch.cat([mixed, single])
 
-    def meta_gradient(self, method="auto", rewind=False, **options):
+    def meta_gradient(self, method="auto", trajectory="stored", **options):
         """dL_dev/dw of every weight by the package, shape (steps, 5); and what computed it."""
         meta = MetaGradient(
             self.model,
             method=method,
             window=self.steps,
-            rewind=rewind,
+            trajectory=trajectory,
             adjoints=ADJOINTS,
             **options,
         )

@@ -1,4 +1,4 @@
-"""Peak memory of one look back: python window_memory.py WINDOW stored|rewind METHOD.
+"""Peak memory of one look back: python window_memory.py WINDOW TRAJECTORY METHOD.
 
 Prints how far it rose above the student's own, and the size of the parameters, in megabytes.
 
@@ -17,13 +17,13 @@ from fairseq_l2rw.metagradient import Batch, functional
 WIDTH, DEPTH = 1024, 10
 
 
-def main(window: int, rewind: bool, method: str) -> None:
+def main(window: int, trajectory: str, method: str) -> None:
     """Train for some updates, look back once, and print how far memory rose above the student's."""
     torch.manual_seed(0)
     layers = [m for _ in range(DEPTH) for m in (nn.Linear(WIDTH, WIDTH), nn.Tanh())]
     model = nn.Sequential(*layers)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
-    meta = MetaGradient(model, method=method, average=0.9, window=window, rewind=rewind)
+    meta = MetaGradient(model, method=method, average=0.9, window=window, trajectory=trajectory)
     x = torch.randn(4, WIDTH)
 
     def losses(parameters):
@@ -52,4 +52,4 @@ def main(window: int, rewind: bool, method: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2] == "rewind", sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

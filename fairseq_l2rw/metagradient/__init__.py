@@ -20,7 +20,15 @@ from fairseq_l2rw.metagradient.clipping import Clipping
 from fairseq_l2rw.metagradient.ghost import LEAST_WEIGHT, LEAST_WEIGHT_HALF, Record, Recorder
 from fairseq_l2rw.metagradient.masters import Master, wide
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
-from fairseq_l2rw.metagradient.trajectory import Batch, Rewound, Step, Trace
+from fairseq_l2rw.metagradient.trajectory import (
+    TRAJECTORIES,
+    Batch,
+    Fetched,
+    Rewound,
+    Step,
+    Trace,
+    moved,
+)
 from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, Update, adjoint_of
 from fairseq_l2rw.metagradient.weights import weight_gradient
 
@@ -29,11 +37,13 @@ __all__ = [
     "LEAST_WEIGHT",
     "LEAST_WEIGHT_HALF",
     "METHODS",
+    "TRAJECTORIES",
     "Adjoint",
     "Batch",
     "Chosen",
     "Clipping",
     "Curvature",
+    "Fetched",
     "Losses",
     "Master",
     "Method",
@@ -45,6 +55,7 @@ __all__ = [
     "Trace",
     "Update",
     "adjoint_of",
+    "moved",
     "weight_gradient",
     "wide",
 ]

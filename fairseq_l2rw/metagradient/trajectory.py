@@ -15,6 +15,8 @@ from fairseq_l2rw.metagradient.signature import Losses, Parameters
 from fairseq_l2rw.metagradient.updates import Update
 
 Total = Callable[[Tensor], Tensor]
+#: How older updates are got back: copies of them, copies in the CPU's memory, or run backwards.
+TRAJECTORIES = ("stored", "offloaded", "rewind")
 
 
 @dataclass
@@ -68,6 +70,40 @@ class Trace:
     groups: Mapping[str, Mapping[str, Any]]
     clipping: Clipping
     sample: Tensor
+
+
+class Fetched:
+    """Steps that are kept on another device, brought back one at a time.
+
+    Args:
+        steps: newest first.
+        device: where they are wanted.
+    """
+
+    def __init__(self, steps: Sequence[Step], device: torch.device) -> None:
+        self.steps, self.device = steps, device
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[Step]:
+        """Steps, newest first, each gone again before the next comes."""
+        return (moved(step, self.device) for step in self.steps)
+
+
+def moved(step: Step, device: torch.device) -> Step:
+    """A step whose tensors are on ``device``, but for its batches, which stay where they are."""
+    parameters = {n: p.to(device) for n, p in step.parameters.items()}
+
+    def update(name: str, kept: Update) -> Update:
+        state = {k: v.to(device) if torch.is_tensor(v) else v for k, v in kept.state.items()}
+        # Where the optimizer steps the parameter itself, one copy is enough here, too.
+        same = kept.before is step.parameters.get(name)
+        before = parameters[name] if same else kept.before.to(device)
+        return Update(kept.group, state, kept.gradient.to(device), before)
+
+    updates = {n: update(n, u) for n, u in step.updates.items()}
+    return Step(step.batches, parameters, updates, step.clipping)
 
 
 class Rewound:
