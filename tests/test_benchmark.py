@@ -94,3 +94,18 @@ def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit, match="unknown side 'fast'; known: plain, uniform, deep"):
         benchmark.main()
+
+
+def test_cheaper_meta_gradients_are_held_to_the_exact_one(data, tmp_path):
+    flags = ["--width", 12, "--layers", 1, "--max-tokens", 200, "--updates", 12, "--interval", 3]
+    command = [sys.executable, SCRIPTS / "benchmark_accuracy.py", "--data", data, "--out", tmp_path]
+    done = subprocess.run(
+        list(map(str, [*command, *flags])), env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "accuracy.json").read_text())["correlations"]
+    assert {len(values) for values in found.values()} == {3}
+    assert all(value == pytest.approx(1) for value in found["exact"])
+    assert all(0.9 < value < 1 for value in found["by differences"])
+    assert all(-1 <= value < 0.999 for value in found["a dev batch of a quarter"])
+    assert "| by differences |" in done.stdout
