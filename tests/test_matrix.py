@@ -294,6 +294,15 @@ def test_means_intervals_and_the_gap_closed_are_what_they_say() -> None:
     assert comparison.closed({**runs, "oracle": [line("oracle", 1, 10.5)]}, "deep") is None
 
 
+def test_how_far_deep_is_ahead_is_told_seed_by_seed() -> None:
+    results = [line("deep", 1, 25.0), line("deep", 2, 29.0), line("deep", 3, 99.0)]
+    results += [line("trim", 2, 26.0), line("trim", 1, 24.0), line("mask", 4, 5.0)]
+    runs = comparison.by_run(results, "mixed50")
+    lead = comparison.ahead(runs, "trim")
+    assert lead is not None and lead.text(1, "+") == "+2.0 ± 12.7"  # 1 and 3
+    assert comparison.ahead(runs, "mask") is None and comparison.ahead(runs, "deep") is None
+
+
 def test_the_course_of_loss_and_signal_is_shown_in_stages() -> None:
     course = [0.5, *[0.6] * 3, *[0.7] * 3, 0.8, None, 0.9]
     results = [

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from contenders import BASELINE, CONTENDERS, ORACLE
+from contenders import BASELINE, CONTENDERS, ORACLE, SUBJECT
 from recipes import RECIPES
 from report import Table, as_markdown, kinds_of, notes
 from score import CLEAN
@@ -36,10 +36,10 @@ class Estimate:
             float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
         )
 
-    def text(self, digits: int) -> str:
-        """Return `12.3 ± 0.4`."""
+    def text(self, digits: int, sign: str = "") -> str:
+        """Return `12.3 ± 0.4`; with `+` for a sign, `+12.3 ± 0.4`."""
         half = "" if self.half is None else f" ± {self.half:.{digits}f}"
-        return f"{self.mean:.{digits}f}{half}"
+        return f"{self.mean:{sign}.{digits}f}{half}"
 
 
 def recipes_in(results: Results) -> list[str]:
@@ -62,19 +62,34 @@ def closed(runs: Mapping[str, Results], run: str) -> float | None:
     """
     if run in (BASELINE, ORACLE) or ORACLE not in runs:
         return None
-    bleu = {name: {r["seed"]: r["bleu"] for r in runs[name]} for name in (BASELINE, ORACLE, run)}
-    seeds = set.intersection(*(set(scores) for scores in bleu.values()))
-    gaps = [bleu[ORACLE][seed] - bleu[BASELINE][seed] for seed in seeds]
-    gains = [bleu[run][seed] - bleu[BASELINE][seed] for seed in seeds]
-    return sum(gains) / sum(gaps) if seeds and min(gaps) > 1 else None
+    shared = _by_seed(runs, BASELINE, ORACLE, run)
+    gaps = [oracle - uniform for uniform, oracle, _ in shared]
+    gains = [bleu - uniform for uniform, _, bleu in shared]
+    return sum(gains) / sum(gaps) if shared and min(gaps) > 1 else None
+
+
+def ahead(runs: Mapping[str, Results], run: str) -> Estimate | None:
+    """Return by how much BLEU `deep` is ahead of a run, seed by seed; None for no such seed."""
+    if run == SUBJECT or SUBJECT not in runs:
+        return None
+    shared = _by_seed(runs, SUBJECT, run)
+    return Estimate.of([deep - bleu for deep, bleu in shared]) if shared else None
+
+
+def _by_seed(runs: Mapping[str, Results], *names: str) -> list[tuple[float, ...]]:
+    """Return the BLEU of some runs, a row for every seed that all of them have."""
+    bleu = [{r["seed"]: r["bleu"] for r in runs[name]} for name in names]
+    seeds = sorted(set.intersection(*map(set, bleu)))
+    return [tuple(scores[seed] for scores in bleu) for seed in seeds]
 
 
 def quality_table(runs: Mapping[str, Results]) -> Table:
     """Return a row a run: scores, how far to the oracle, and against uniform."""
-    table = [["run", "seeds", "BLEU", "chrF", "gap closed", "against uniform", "minutes"]]
+    head = ["run", "seeds", "BLEU", "chrF", "gap closed", "against uniform", "`deep` is ahead by"]
+    table = [[*head, "minutes"]]
     for run, group in runs.items():
         tests = [r["against_uniform"] for r in group if "against_uniform" in r]
-        part = closed(runs, run)
+        part, lead = closed(runs, run), ahead(runs, run)
         table.append(
             [
                 f"`{run}`",
@@ -83,7 +98,8 @@ def quality_table(runs: Mapping[str, Results]) -> Table:
                 Estimate.of([r["chrf"] for r in group]).text(1),
                 "" if part is None else f"{part:.0%}",
                 _against(tests),
-                Estimate.of(minutes(runs, run)).text(0),
+                "" if lead is None else lead.text(1, "+"),
+                f"{min(minutes(runs, run)):.0f}",
             ]
         )
     return table
@@ -194,7 +210,11 @@ def legend(results: Results) -> str:
         "against uniform: mean difference in BLEU, and the largest p of all seeds "
         "(paired bootstrap, each against uniform with the same seed)."
     )
-    said.append("minutes: of training; a filter by losses needs those of uniform, too.")
+    said.append("`deep` is ahead by: mean difference in BLEU over the seeds that both have.")
+    said.append(
+        "minutes: of training, of the fastest seed, as other work on the machine counts; a filter "
+        "by losses needs those of uniform, too."
+    )
     return "\n".join(lines) + "\n\n" + "\n".join(f"{line}  " for line in said)
 
 
@@ -215,7 +235,7 @@ def draw(results: Results, path: Path) -> Path:
         order = sorted(runs, key=lambda run: float(np.mean([r["bleu"] for r in runs[run]])))
         for place, run in enumerate(order):
             bleu = [r["bleu"] for r in runs[run]]
-            colour = "#D55E00" if run == "deep" else "#0072B2"
+            colour = "#D55E00" if run == SUBJECT else "#0072B2"
             axes.plot(bleu, [place] * len(bleu), "o", color=colour, alpha=0.6, markersize=5)
             axes.plot(np.mean(bleu), place, "|", color=colour, markersize=16)
         axes.set_yticks(range(len(order)), order)

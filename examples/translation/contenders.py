@@ -45,6 +45,8 @@ def _reading(what: str, *parts: str) -> Contender:
 
 # What every run is compared with, and what none can be expected to beat.
 BASELINE, ORACLE = "uniform", "oracle"
+# What is held against all others.
+SUBJECT = "deep"
 CONTENDERS = {
     "uniform": Contender("plain training on all pairs"),
     "oracle": Contender(
