@@ -160,7 +160,8 @@ class TeacherConfig(FairseqDataclass):
         "with --teacher-head least-squares and for prior weights: how far below the mean of the "
         "trusted pairs, in their standard deviations, a pair has about half the weight of an "
         "average trusted pair, or more where training pairs are hardly worse than trusted ones; "
-        "for the teacher it counts twice where prior weights have told most bad pairs already",
+        "for the teacher up to twice as far, the fewer of the pairs that prior weights let through "
+        "are bad",
     )
     teacher_reads: str = option(
         "surface,encoder,decoder,likeness,prior",

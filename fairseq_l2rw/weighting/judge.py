@@ -5,7 +5,7 @@ from torch import Tensor
 
 from fairseq_l2rw.weighting.base import Total
 from fairseq_l2rw.weighting.moments import Growing, Running, mean_of
-from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
+from fairseq_l2rw.weighting.passing import distance, leniency, passed, true_alarms
 
 # Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs.
 _COMPARISONS = 20
@@ -22,6 +22,10 @@ class Judge(Growing):
 
     so that 1 is the weight of an average good pair and any share of noise can be weighed down.
 
+    *Tolerance.* As given where half of the pairs are bad, up to twice that where hardly any is
+    (:func:`fairseq_l2rw.weighting.passing.leniency`, of late): then most of what is turned away for
+    a little less is good.
+
     *Lead.* Pairs that are trained on fit better than trusted ones, bad ones as well; the lead is by
     how much, if at all, most good ones do: the difference of means of (z - m) / d of training and
     of trusted pairs, each counted as far as it would pass from either side.
@@ -32,7 +36,7 @@ class Judge(Growing):
 
     Args:
         sharpness: see :func:`fairseq_l2rw.weighting.passing.passed`.
-        tolerances: likewise, of every score.
+        tolerances: likewise, of every score, where half of the pairs are bad.
     """
 
     anchor: Tensor
@@ -91,7 +95,10 @@ class Judge(Growing):
         return self.leads.value.clamp(min=0) if self.ready else 0.0
 
     def _passed(self, distances: Tensor) -> Tensor:
-        return passed(distances, self.sharpness, distances.new_tensor(self.tolerances))
+        tolerances = distances.new_tensor(self.tolerances)
+        if self.ready:
+            tolerances = tolerances * leniency(*self.alarms.value)
+        return passed(distances, self.sharpness, tolerances)
 
     def _stand(self, distances: Tensor, sizes: Tensor, total: Total) -> tuple[Tensor, Tensor]:
         """Where most are, (K,), and the share that fails, (1,), by distances (N, K)."""

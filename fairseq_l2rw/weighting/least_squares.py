@@ -15,9 +15,6 @@ from fairseq_l2rw.weighting.moments import Growing, Moments, Running, mean_of
 
 # Meta-gradients that the mean of what is read remembers: it moves with the student.
 _CENTRE_MEMORY = 10
-# Most of what prior weights let through is good, and so were nine of ten pairs that a teacher as
-# strict as without them turned away, and this one would not (`mixed50`).
-_AFTER_PRIOR = 2.0
 # Trusted pairs that are remembered, to judge others by.
 _TRUSTED = 1000
 
@@ -51,8 +48,7 @@ class LeastSquaresHead(Growing, Head):
     in the regression only as far as they pass: it is left to tell apart what looks cannot.
 
     Prior weights are a factor of the weight. So how strict the judge must be is found out from
-    pairs that count as far as their prior weights let them through; others are told already. And
-    as most of those are good, the judge is more tolerant of them.
+    pairs that count as far as their prior weights let them through; others are told already.
     """
 
     learns_from_dev = True
@@ -69,8 +65,7 @@ class LeastSquaresHead(Growing, Head):
         reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
-        tolerance = cfg.teacher_tolerance * (_AFTER_PRIOR if self.reads_prior else 1.0)
-        tolerances = [factor * tolerance for factor in (1.0, TOLERANCE)]
+        tolerances = [factor * cfg.teacher_tolerance for factor in (1.0, TOLERANCE)]
         self.judge = Judge(cfg.teacher_sharpness, tolerances[: 1 + reads_likeness])
         for name in ("slope", "trusted_sizes"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))

@@ -1,7 +1,12 @@
 """How far a score passes beside those of trusted pairs: from a score to a weight."""
 
+import math
+
 import torch
 from torch import Tensor
+
+# Good pairs to a bad one from where on bad ones are rare.
+_RARE = 5.0
 
 
 def distance(scores: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
@@ -42,3 +47,14 @@ def true_alarms(train: Tensor, trusted: Tensor) -> Tensor:
     odds = [share.clamp(1e-30, 1 - 1e-6) for share in (trusted, train)]
     falsely, all_told = (share / (1 - share) for share in odds)
     return (1 - falsely / all_told).clamp(min=0)
+
+
+def leniency(train: Tensor, trusted: Tensor) -> Tensor:
+    """How much more tolerant to be the fewer pairs are bad, from 1 (half are) to 2 (hardly any is).
+
+    The point from which on a pair is more likely bad than good moves with the log odds of good
+    pairs, as between any two normal densities of one variance; and the share of good pairs is
+    (1 - t) / (1 - f) as in :func:`true_alarms`, which has the arguments.
+    """
+    good = ((1 - train) / (1 - trusted).clamp(min=1e-6)).clamp(1e-6, 1 - 1e-6)
+    return 1 + ((good / (1 - good)).log() / math.log(_RARE)).clamp(0, 1)
