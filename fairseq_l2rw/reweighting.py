@@ -122,7 +122,7 @@ class Reweighting:
         self.updates = 0  # done so far
         self.dev_loss = 0.0
         self._clip: ClipWatch | None = None
-        self._update = Update(0)
+        self._update = Update(0, cfg.meta_batches)
         self._next: tuple[RandomState, bool] | None = None
         self._scale = 1.0  # of the next pass's loss
         self._watched = False  # whether ghost products of the next pass may be wanted
@@ -272,7 +272,7 @@ class Reweighting:
         if self.recording is not None:
             self.recording.write(update.number, self.epoch, real)
         self.updates = update.number + 1
-        self._update = Update(self.updates)
+        self._update = Update(self.updates, self.cfg.meta_batches)
 
     def _in_window(self, meta: MetaGradient, rate: float) -> bool:
         """Whether the next look will look back through this update.

@@ -44,7 +44,7 @@ class Update:
     """
 
     number: int
-    most: int | None = None
+    most: int | None
     batches: list[SubBatch] = field(default_factory=list)
 
     @property

@@ -27,10 +27,10 @@ from tqdm import tqdm
 
 from score import versions
 
-WHOLE = "1000000"  # tokens of a dev batch: any dev set
+HUGE = "1000000"  # a dev batch of so many tokens is any dev set; so many updates never come
 _ALL = ("--meta-params", ".")
 _NOW = ("--meta-average", "0")
-_OF_ALL_PAIRS = ("--meta-max-tokens", WHOLE, *_NOW)
+_OF_ALL_PAIRS = ("--meta-max-tokens", HUGE, *_NOW)
 EXACT = "exact"
 
 
@@ -54,7 +54,7 @@ class Asked(Student):
 
     def __init__(self, setting: Setting, flags: tuple[str, ...], interval: int) -> None:
         often = ("--meta-spacing", "even", "--meta-interval", str(interval))
-        plain = ("--weighting-warmup", WHOLE)  # weights of 1 until the end
+        plain = ("--weighting-warmup", HUGE)  # weights of 1 until the end
         super().__init__(train_command(setting, "mwnet", (*plain, *often, *flags)))
         self.told: list[Tensor] = []
         weighting = self.task.reweighting.weighting

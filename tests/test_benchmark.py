@@ -35,14 +35,14 @@ def test_the_floor_by_hand():
     assert benchmark.floor("ghost", 1, 0.25) == pytest.approx((3 + 0.75) / 3)
 
 
-def results_of(script, data, out, *flags):
-    """What a benchmark writes, and what it prints."""
+def results_of(script, data, out, *flags, name="benchmark.json"):
+    """What a benchmark writes under this name, and what it prints."""
     command = [sys.executable, SCRIPTS / script, "--data", data, "--out", out, *flags]
     done = subprocess.run(
         list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return json.loads((out / "benchmark.json").read_text()), done.stdout
+    return json.loads((out / name).read_text()), done.stdout
 
 
 def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
@@ -76,16 +76,11 @@ def test_whole_runs_are_compared(data, tmp_path, workers):
 
 
 def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
-    flags = ["--width", "--max-tokens", 200, "--turns", 1, "--sides", "uniform"]
-    command = [sys.executable, SCRIPTS / "benchmark_scale.py", "--data", data, "--out", tmp_path]
-    done = subprocess.run(
-        list(map(str, [*command, *flags])), env=ENVIRONMENT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "scale.json").read_text())
+    flags = ("--width", "--max-tokens", 200, "--turns", 1, "--sides", "uniform")
+    found, printed = results_of("benchmark_scale.py", data, tmp_path, *flags, name="scale.json")
     assert list(found) == ["max_tokens"] and list(found["max_tokens"]) == ["200"]
     assert found["max_tokens"]["200"]["setting"]["max_tokens"] == 200
-    assert "target tokens of a batch: 200" in done.stdout and "| `uniform` |" in done.stdout
+    assert "target tokens of a batch: 200" in printed and "| `uniform` |" in printed
     assert (tmp_path / "scale.png").stat().st_size > 10_000
 
 
@@ -97,15 +92,11 @@ def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
 
 
 def test_cheaper_meta_gradients_are_held_to_the_exact_one(data, tmp_path):
-    flags = ["--width", 12, "--layers", 1, "--max-tokens", 200, "--updates", 12, "--interval", 3]
-    command = [sys.executable, SCRIPTS / "benchmark_accuracy.py", "--data", data, "--out", tmp_path]
-    done = subprocess.run(
-        list(map(str, [*command, *flags])), env=ENVIRONMENT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "accuracy.json").read_text())["correlations"]
+    flags = ("--width", 12, "--layers", 1, "--max-tokens", 200, "--updates", 12, "--interval", 3)
+    told = results_of("benchmark_accuracy.py", data, tmp_path, *flags, name="accuracy.json")
+    found = told[0]["correlations"]
     assert {len(values) for values in found.values()} == {3}
     assert all(value == pytest.approx(1) for value in found["exact"])
     assert all(0.9 < value < 1 for value in found["by differences"])
     assert all(-1 <= value < 0.999 for value in found["a dev batch of a quarter"])
-    assert "| by differences |" in done.stdout
+    assert "| by differences |" in told[1]
