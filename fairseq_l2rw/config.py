@@ -48,7 +48,7 @@ class WeightingConfig(FairseqDataclass):
     draw_at_least: float = option(
         0.05,
         "with 'deep', 'surface' and 'prior': an epoch holds a sentence with the probability of its "
-        "mean weight of late, but at least this one, and there it counts for as many as it stands "
+        "last weight, but at least this one, and there it counts for as many as it stands "
         "for, so that hardly any time goes into sentences that do not count; 1: every epoch holds "
         "every sentence",
     )

@@ -28,10 +28,10 @@ _MOST = 2.0
 class Drawing:
     """The probability with which each training sentence is drawn, renewed every epoch.
 
-    It is the running mean of the weights that the sentence was given, within [least, 1]; from the
-    second on the last counts half, and before the first it is the prior weight. A single weight is
-    too fickle: a sentence that is drawn with probability 0.1 and then found to be good would count
-    ten times.
+    It is the weight that the sentence was given last, within [least, 1], and before the first one
+    the prior weight. A teacher is constant enough for that: a sentence's next weight follows the
+    last one more closely than any mean with those before it, and a mean goes on holding sentences
+    that turned out to be bad.
 
     Args:
         sentences: number of sentences in the training split.
@@ -51,7 +51,7 @@ class Drawing:
         self.least, self.seed = least, seed
         self._find_prior = prior or (lambda: torch.ones(sentences))
         self._prior: Tensor | None = None
-        # Running mean of those that each was given, NaN before the first.
+        # The last one that each was given, NaN before the first.
         self.weights = torch.full((sentences,), torch.nan)
         self.chance = torch.ones(sentences)  # of each in the epoch below
         self.epoch = 0
@@ -84,8 +84,7 @@ class Drawing:
         for rows, values in everywhere((ids.cpu(), weights.float().cpu())):
             found, place, times = rows.unique(return_inverse=True, return_counts=True)
             sums = torch.zeros(len(found)).index_add_(0, place, values)
-            last, before = sums / times, self.weights[found]
-            self.weights[found] = torch.where(before.isnan(), last, (before + last) / 2)
+            self.weights[found] = sums / times
 
     def stands_for(self, ids: Tensor) -> Tensor:
         """How many sentences each of the drawn ones stands for, shape (N,)."""
