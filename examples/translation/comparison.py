@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -127,10 +128,12 @@ def weight_table(runs: Mapping[str, Results], key: str) -> Table:
     kinds = [CLEAN, *kinds] if key == "mean_weight" else kinds
     if not shown or not kinds:
         return []
-    rows = [
-        [f"`{run}`", *(Estimate.of([r[key][kind] for r in group]).text(2) for kind in kinds)]
-        for run, group in shown.items()
-    ]
+    rows = []
+    for run, group in shown.items():
+        found = [Estimate.of([r[key][kind] for r in group]) for kind in kinds]
+        # Only ratios within an update count; what some weightings give is small.
+        digits = max(2, 1 - math.floor(math.log10(max(e.mean for e in found))))
+        rows.append([f"`{run}`", *(estimate.text(digits) for estimate in found)])
     return [["run", *kinds], *rows]
 
 
