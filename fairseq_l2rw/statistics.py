@@ -29,5 +29,5 @@ def log_weights(weights: Tensor, fallbacks: Tensor) -> None:
         "weight_ess": mass**2 / (count * squares),
     }
     for name, value in values.items():
-        metrics.log_scalar(name, value, weight=count, priority=600, round=3)
+        metrics.log_scalar(name, value, weight=count, priority=600, round=6)  # l2rw's are small
     metrics.log_scalar_sum("weight_fallbacks", fallen, priority=610, round=0)
