@@ -39,7 +39,8 @@ def describe(record: Mapping[str, Any], updates: int) -> str | None:
     if "update" not in record or "num_updates" not in record:
         return None
     parts = [f"epoch {record['epoch']}", f"update {record['num_updates']}/{updates}"]
-    return " ".join([*parts, *(f"{key} {record[key]}" for key in WATCHED if key in record)])
+    parts += [f"{key} {float(record[key]):.4g}" for key in WATCHED if record.get(key)]
+    return " ".join(parts)
 
 
 class Job:
