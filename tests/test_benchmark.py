@@ -93,10 +93,12 @@ def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
 
 def test_cheaper_meta_gradients_are_held_to_the_exact_one(data, tmp_path):
     flags = ("--width", 12, "--layers", 1, "--max-tokens", 200, "--updates", 12, "--interval", 3)
-    told = results_of("benchmark_accuracy.py", data, tmp_path, *flags, name="accuracy.json")
-    found = told[0]["correlations"]
+    told, printed = results_of(
+        "benchmark_accuracy.py", data, tmp_path, *flags, name="accuracy.json"
+    )
+    found = told["correlations"]
     assert {len(values) for values in found.values()} == {3}
     assert all(value == pytest.approx(1) for value in found["exact"])
     assert all(0.9 < value < 1 for value in found["by differences"])
     assert all(-1 <= value < 0.999 for value in found["a dev batch of a quarter"])
-    assert "| by differences |" in told[1]
+    assert "| by differences |" in printed

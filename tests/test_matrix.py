@@ -350,3 +350,10 @@ def test_plain_weights_have_no_table() -> None:
     told = SimpleNamespace(**line("deep", 1, 1.0, mean_weight={"clean": 1.0, "short": 0.5}))
     runs["deep"] = [{**vars(told), "auc": {"short": 0.9}}]
     assert comparison.weight_table(runs, "auc") == [["run", "short"], ["`deep`", "0.90"]]
+
+
+def test_small_mean_weights_keep_two_digits_and_shares_always_have_two() -> None:
+    weights = {"clean": 0.0046, "short": 0.0008}
+    runs = {"l2rw": [{**line("l2rw", 1, 1.0, mean_weight=weights), "auc": {"short": 0.0}}]}
+    assert comparison.weight_table(runs, "mean_weight")[1] == ["`l2rw`", "0.0046", "0.0008"]
+    assert comparison.weight_table(runs, "auc")[1] == ["`l2rw`", "0.00"]

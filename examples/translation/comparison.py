@@ -131,10 +131,18 @@ def weight_table(runs: Mapping[str, Results], key: str) -> Table:
     rows = []
     for run, group in shown.items():
         found = [Estimate.of([r[key][kind] for r in group]) for kind in kinds]
-        # Only ratios within an update count; what some weightings give is small.
-        digits = max(2, 1 - math.floor(math.log10(max(e.mean for e in found))))
+        digits = _digits(found) if key == "mean_weight" else 2
         rows.append([f"`{run}`", *(estimate.text(digits) for estimate in found)])
     return [["run", *kinds], *rows]
+
+
+def _digits(weights: Sequence[Estimate]) -> int:
+    """Return the decimals that leave the largest weight two digits.
+
+    Only ratios within an update count, and what some weightings give is small.
+    """
+    largest = max(weight.mean for weight in weights)
+    return max(2, 1 - math.floor(math.log10(largest))) if largest > 0 else 2
 
 
 def course_table(runs: Mapping[str, Results]) -> Table:
