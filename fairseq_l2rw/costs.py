@@ -6,7 +6,7 @@ What is left tells how much the source sentence helped: a language model's score
 the price of a table.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 import torch
@@ -50,16 +50,15 @@ class TokenCosts(nn.Module):
         # By type and by bigram; nats and times.
         self.register_buffer("sums", torch.zeros(2, 2, _BUCKETS, dtype=torch.float64))
 
-    def add(self, observations: Iterable[Seen], total: Callable[[Tensor], Tensor]) -> None:
-        """Add the tokens of one update."""
-        new = torch.zeros_like(self.sums)
-        for seen in observations:
+    def add(self, update: Iterable[Seen]) -> None:
+        """Add the tokens of one update, of all workers."""
+        self.sums.mul_(1 - 1 / _MEMORY)
+        for seen in update:
             if seen.bigrams is None or seen.nll is None:
                 continue
-            cost = torch.stack([seen.nll, torch.ones_like(seen.nll)]).to(new)
-            for sums, bucket in zip(new, _buckets(*seen.bigrams.unbind(1)), strict=True):
+            cost = torch.stack([seen.nll, torch.ones_like(seen.nll)]).to(self.sums)
+            for sums, bucket in zip(self.sums, _buckets(*seen.bigrams.unbind(1)), strict=True):
                 sums.index_add_(1, bucket, cost)
-        self.sums = (1 - 1 / _MEMORY) * self.sums + total(new)
 
     def usual(self, before: Tensor, tokens: Tensor) -> Tensor:
         """What ``tokens`` cost of late after ``before``, in nats, in their shape; 0 at first."""

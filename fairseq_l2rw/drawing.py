@@ -14,8 +14,6 @@ import torch
 from fairseq.data.iterators import EpochBatchIterator
 from torch import Tensor
 
-from fairseq_l2rw.workers import everywhere
-
 #: What a sample says of its sentences: how many each stands for, shape (N,).
 STANDS_FOR = "stands_for"
 #: Likewise: their prior weights (:mod:`fairseq_l2rw.prior`), shape (N,).
@@ -75,16 +73,13 @@ class Drawing:
         return held.numpy()
 
     def note(self, ids: Tensor, weights: Tensor) -> None:
-        """Take in the weights of an update; every worker must call it.
+        """Take in the weights of an update, of all workers.
 
         Args:
-            ids: of sentences, shape (N,); of a sentence whose tokens have weights once a token.
-            weights: shape (N,); of tokens their mean counts.
+            ids: of sentences, shape (N,).
+            weights: shape (N,).
         """
-        for rows, values in everywhere((ids.cpu(), weights.float().cpu())):
-            found, place, times = rows.unique(return_inverse=True, return_counts=True)
-            sums = torch.zeros(len(found)).index_add_(0, place, values)
-            self.weights[found] = sums / times
+        self.weights[ids.cpu()] = weights.float().cpu()
 
     def stands_for(self, ids: Tensor) -> Tensor:
         """How many sentences each of the drawn ones stands for, shape (N,)."""

@@ -1,6 +1,6 @@
 """What recent training updates were like: how large losses were, how many tokens were right."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Protocol
 
 import torch
@@ -45,16 +45,14 @@ class History(nn.Module):
         self.register_buffer("counts", torch.zeros(_BINS, dtype=torch.float64))
         self.register_buffer("right", torch.zeros(2, dtype=torch.float64))  # tokens: right, all
 
-    def add(self, observations: Iterable[Seen], total: Callable[[Tensor], Tensor]) -> None:
-        """Add the rows of one update; rows of size 0 do not count."""
-        counts, right = torch.zeros_like(self.counts), torch.zeros_like(self.right)
-        for seen in observations:
-            real = (seen.sizes > 0).double()
-            counts.index_add_(0, self._place(seen.loss).long(), real)
-            right += torch.stack([seen.correct.double() @ seen.sizes.double(), seen.sizes.sum()])
-        both = total(torch.cat([counts, right]))
-        self.counts = self.decay * self.counts + both[:_BINS]
-        self.right = self.decay * self.right + both[_BINS:]
+    def add(self, update: Iterable[Seen]) -> None:
+        """Add the rows of one update, of all workers; rows of size 0 do not count."""
+        self.counts.mul_(self.decay)
+        self.right.mul_(self.decay)
+        for seen in update:
+            sizes = seen.sizes.double()
+            self.counts.index_add_(0, self._place(seen.loss).long(), (sizes > 0).double())
+            self.right += torch.stack([seen.correct.double() @ sizes, sizes.sum()])
 
     def rank(self, loss: Tensor) -> Tensor:
         """The fraction of recent losses that are smaller, shape (N,); 0.5 before there are any."""

@@ -4,10 +4,9 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fairseq_l2rw.drawing import STANDS_FOR
+from fairseq_l2rw.outcome import Outcome
 from fairseq_l2rw.record import Row, WeightRecord
-from fairseq_l2rw.update import SubBatch
-from fairseq_l2rw.workers import gathered, rank
+from fairseq_l2rw.workers import rank
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +20,11 @@ class Recording:
     Args:
         folder: of the record.
         unit: ``sentence`` or ``token``: what has a weight.
-        padding_idx: of the target dictionary.
         start: the first update of this process.
     """
 
-    def __init__(self, folder: str | Path, unit: str, padding_idx: int, start: int) -> None:
-        self.unit, self.padding_idx = unit, padding_idx
+    def __init__(self, folder: str | Path, unit: str, start: int) -> None:
+        self.unit = unit
         self.record = WeightRecord(folder, start) if rank() == 0 else None
         if self.record is not None and self.record.removed:
             logger.warning(
@@ -34,40 +32,38 @@ class Recording:
                 f"{start} on, which this run does again"
             )
 
-    def write(self, update: int, epoch: int, batches: Sequence[SubBatch]) -> None:
-        """Add this worker's sentences of an update; every worker must call it."""
-        rows = [row for b in batches for row in self._rows(update, epoch, b)]
-        everywhere = gathered(rows)
+    def write(self, number: int, epoch: int, update: Sequence[Outcome]) -> None:
+        """Add the sentences of an update, of all workers."""
         if self.record is not None:
-            self.record.add(row for of_worker in everywhere for row in of_worker)
+            self.record.add(row for o in update for row in self._rows(number, epoch, o))
 
     def flush(self) -> None:
         """End a part of the record."""
         if self.record is not None:
             self.record.flush()
 
-    def _rows(self, update: int, epoch: int, batch: SubBatch) -> Iterator[Row]:
+    def _rows(self, number: int, epoch: int, outcome: Outcome) -> Iterator[Row]:
         """A sentence whose tokens have weights gets their mean and the list of them."""
-        ids = batch.sample["id"].tolist()
-        lengths = batch.sample["target"].ne(self.padding_idx).sum(1).tolist()
-        parts = lengths if self.unit == "token" else [1] * len(ids)
-        # To the CPU all at once: a GPU is asked four times an update, not for every sentence.
-        weights, losses = (x.cpu().split(parts) for x in (batch.given, batch.seen.loss))
-        signals = self._signals(batch, parts)
-        many = [1.0] * len(ids)
-        if STANDS_FOR in batch.sample:
-            many = batch.sample[STANDS_FOR].tolist()
-        rows = zip(ids, weights, many, losses, signals, lengths, strict=True)
-        for i, w, times, loss, signal, length in rows:
-            tokens = w.tolist() if self.unit == "token" else None
-            weight, per_token = float(w.mean()), float(loss.mean())
-            yield update, epoch, i, weight, times, per_token, signal, length, tokens
+        told = outcome.to("cpu")  # a GPU is not asked for every sentence
+        lengths = told.lengths.tolist()
+        given = told.given.split(lengths) if self.unit == "token" else ()
+        yield from zip(
+            [number] * len(lengths),
+            [epoch] * len(lengths),
+            told.sentences.tolist(),
+            told.by_sentence(told.given).tolist(),
+            told.stands_for.tolist(),
+            told.by_sentence(told.loss).tolist(),
+            self._signals(told),
+            lengths,
+            [weights.tolist() for weights in given] or [None] * len(lengths),
+            strict=True,
+        )
 
     @staticmethod
-    def _signals(batch: SubBatch, parts: Sequence[int]) -> list[float | None]:
+    def _signals(told: Outcome) -> list[float | None]:
         """What the dev gradient said of each sentence, per unit of its size."""
-        found = batch.seen.alignment if batch.signal is None else batch.signal
-        if found is None:
-            return [None] * len(parts)
-        pairs = zip(*(x.cpu().split(list(parts)) for x in (found, batch.sizes)), strict=True)
-        return [float(a.sum() / n.sum()) for a, n in pairs]
+        if told.signal is None:
+            return [None] * len(told.sentences)
+        sums = told.by_sentence(told.signal) / told.by_sentence(told.sizes)
+        return [float(x) for x in sums]

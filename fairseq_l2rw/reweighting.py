@@ -41,6 +41,7 @@ from fairseq_l2rw.optimizers import (
     loss_scale,
     masters,
 )
+from fairseq_l2rw.outcome import Outcome, of_all_workers
 from fairseq_l2rw.passes import Passes
 from fairseq_l2rw.randomness import RandomState
 from fairseq_l2rw.recording import Recording
@@ -132,7 +133,7 @@ class Reweighting:
         self.recording = (
             None
             if cfg.weights_dir is None
-            else Recording(cfg.weights_dir, cfg.weight_unit, criterion.padding_idx, self.updates)
+            else Recording(cfg.weights_dir, cfg.weight_unit, self.updates)
         )
 
     def _build_meta(self) -> MetaGradient:
@@ -255,22 +256,20 @@ class Reweighting:
         span = self.looks.advance(rate)
         if span is not None and self.dev is not None:
             self._look_at_dev(update, optimizer, self.dev, span)
-        real = [b for b in update.batches if not b.dummy]
-        seen = [b.seen for b in real]
-        self.history.add(seen, total)
-        self.costs.add(seen, total)
-        # A worker may have dummy batches only: then no rows, but of the right kind.
-        first = update.batches[0]
-        given = torch.cat([b.given for b in real] or [first.given[:0]])
+        padding = self.criterion.padding_idx
+        local = [Outcome.of(b, padding) for b in update.batches if not b.dummy]
+        outcomes = of_all_workers(local, self.device)
+        self.history.add(outcomes)
+        self.costs.add(outcomes)
         # Soon in warm-up the weighting's own weights tell something, though they are not given yet,
         # and the first epoch that draws by them should know as many sentences as possible.
         if self.drawing is not None and 4 * update.number >= self.cfg.weighting_warmup:
-            ids = torch.cat([b.seen.ids for b in real] or [first.seen.ids[:0]])
-            self.drawing.note(ids, torch.cat([b.proposed for b in real] or [first.proposed[:0]]))
+            for outcome in outcomes:
+                self.drawing.note(outcome.sentences, outcome.by_sentence(outcome.proposed))
             self.drawing.begun = update.number >= self.cfg.weighting_warmup
-        log_weights(given, torch.stack([b.fallback for b in update.batches]).sum())
+        log_weights(outcomes)
         if self.recording is not None:
-            self.recording.write(update.number, self.epoch, real)
+            self.recording.write(update.number, self.epoch, outcomes)
         self.updates = update.number + 1
         self._update = Update(self.updates, self.cfg.meta_batches)
 

@@ -1,33 +1,33 @@
 """What the weights of an update were like, for fairseq's log (and so TensorBoard and wandb)."""
 
+from collections.abc import Sequence
+
 import torch
 from fairseq.logging import metrics
-from torch import Tensor
 
-from fairseq_l2rw.workers import largest, total
+from fairseq_l2rw.outcome import Outcome
 
 
-def log_weights(weights: Tensor, fallbacks: Tensor) -> None:
-    """Log mean, spread, extremes and effective sample size over all workers.
+def log_weights(update: Sequence[Outcome]) -> None:
+    """Log mean, spread, extremes and effective sample size of an update's weights.
 
     Args:
-        weights: of this worker's sentences in the update, shape (N,); N may be 0.
-        fallbacks: how many of this worker's sub-batches fell back to uniform, a scalar.
+        update: the outcomes of all workers, at least one.
     """
-    weights = weights.double()
-    sums = torch.stack([weights.new_tensor(len(weights)), weights.sum(), weights.square().sum()])
-    count, mass, squares, fallen = total(torch.cat([sums, fallbacks.view(1)])).tolist()
-    nothing = weights.new_tensor([-torch.inf])  # a worker may have dummy batches only
-    ends = [torch.cat([weights, nothing]).max(), torch.cat([-weights, nothing]).max()]
-    highest, negated_lowest = largest(torch.stack(ends)).tolist()
-    values = {
-        "weight_mean": mass / count,
-        "weight_std": max(squares / count - (mass / count) ** 2, 0.0) ** 0.5,
-        "weight_min": -negated_lowest,
-        "weight_max": highest,
+    weights = torch.cat([o.given for o in update]).double()
+    fallbacks = torch.stack([o.fallback for o in update]).sum()
+    mean, square = weights.mean(), weights.square().mean()
+    found = {
+        "weight_mean": mean,
+        "weight_std": weights.std(correction=0),
+        "weight_min": weights.min(),
+        "weight_max": weights.max(),
         # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
-        "weight_ess": mass**2 / (count * squares),
+        "weight_ess": mean.square() / square,
     }
-    for name, value in values.items():
-        metrics.log_scalar(name, value, weight=count, priority=600, round=6)  # l2rw's are small
+    # A GPU is asked once.
+    *values, fallen = torch.stack([*found.values(), fallbacks]).tolist()
+    for name, value in zip(found, values, strict=True):
+        # l2rw's are small
+        metrics.log_scalar(name, value, weight=len(weights), priority=600, round=6)
     metrics.log_scalar_sum("weight_fallbacks", fallen, priority=610, round=0)

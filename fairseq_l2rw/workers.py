@@ -1,9 +1,19 @@
-"""What distributed workers share: a rank, sums, extremes and rows."""
+"""What distributed workers share: a rank, sums, and lists."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 from fairseq.distributed import utils as distributed_utils
 from torch import Tensor, distributed
+
+T = TypeVar("T")
+
+
+def alone() -> bool:
+    """Whether this is the only worker."""
+    if not distributed.is_initialized():
+        return True
+    return bool(distributed_utils.get_data_parallel_world_size() == 1)
 
 
 def rank() -> int:
@@ -13,34 +23,22 @@ def rank() -> int:
 
 def total(local: Tensor) -> Tensor:
     """Sum over workers; every worker must call it."""
-    return _reduced(local, "sum")
-
-
-def largest(local: Tensor) -> Tensor:
-    """Elementwise maximum over workers; every worker must call it."""
-    return _reduced(local, "max")
-
-
-def gathered(local: Any) -> list[Any]:
-    """What all workers gave, on the first; nothing on the others. Every worker must call it."""
-    found = everywhere(local)
-    return found if rank() == 0 else []
-
-
-def everywhere(local: Any) -> list[Any]:
-    """What all workers gave, on each of them, in their order. Every worker must call it."""
-    if not distributed.is_initialized() or distributed_utils.get_data_parallel_world_size() == 1:
-        return [local]
-    group = distributed_utils.get_data_parallel_group()
-    found: list[Any] = [None] * distributed_utils.get_data_parallel_world_size()
-    distributed.all_gather_object(found, local, group=group)
-    return found
-
-
-def _reduced(local: Tensor, operation: str) -> Tensor:
-    if not distributed.is_initialized() or distributed_utils.get_data_parallel_world_size() == 1:
+    if alone():
         return local
     result = local.clone()
-    group = distributed_utils.get_data_parallel_group()
-    distributed_utils.all_reduce(result, group=group, op=operation)
+    distributed_utils.all_reduce(result, group=distributed_utils.get_data_parallel_group())
     return result
+
+
+def everywhere(local: Sequence[T]) -> list[T]:
+    """The lists of all workers in one, in their order; every worker must call it.
+
+    Args:
+        local: what can be pickled, tensors on the CPU.
+    """
+    if alone():
+        return list(local)
+    found: list[Sequence[T]] = [()] * distributed_utils.get_data_parallel_world_size()
+    group = distributed_utils.get_data_parallel_group()
+    distributed.all_gather_object(found, local, group=group)
+    return [item for of_worker in found for item in of_worker]

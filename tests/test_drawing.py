@@ -81,16 +81,6 @@ def test_drawn_sentences_stand_for_all_of_them():
     assert error < 0.01 * np.mean(sums)
 
 
-def test_of_a_sentence_whose_tokens_have_weights_the_mean_counts():
-    drawing = Drawing(3, 0.1, 1)
-    drawing.note(torch.tensor([2, 2, 0]), torch.tensor([0.2, 0.6, 0.3]))
-    drawing.begun = True
-    drawing.drawn(2)
-    torch.testing.assert_close(
-        1 / drawing.stands_for(torch.tensor([0, 1, 2])), torch.tensor([0.3, 1.0, 0.4])
-    )
-
-
 class Numbers(torch.utils.data.Dataset):
     """A dataset of numbers, as far as fairseq's iterator asks."""
 

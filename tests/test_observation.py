@@ -19,10 +19,6 @@ pytestmark = pytest.mark.usefixtures("float64")
 MOMENT = Moment(update=5, progress=0.25, dev_loss=1.5)
 
 
-def local(tensor):
-    return tensor
-
-
 def observe(model, sample, unit="sentence", sentence_avg=False, history=None, costs=None):
     rule = criterion(unit=unit)
     with torch.no_grad(), Reader(model, VOCABULARY).reading() as states:
@@ -62,7 +58,7 @@ def test_excess_is_what_a_pair_costs_beyond_what_its_tokens_usually_cost():
     model, sample, costs = student(), batch(pairs(5)), TokenCosts()
     plain, tokens = observe(model, sample, costs=costs)
     torch.testing.assert_close(plain.column("excess"), -plain.column("log_probability"))
-    costs.add([plain], local)
+    costs.add([plain])
     seen, _ = observe(model, sample, costs=costs)
     for i, n in enumerate(tokens.real.sum(1)):
         before = sample["net_input"]["prev_output_tokens"][i, :n]
@@ -143,8 +139,8 @@ def test_order_padding_and_bucketing_change_nothing_that_is_seen(order, cut, mul
     model, samples, history = student(), pairs(6), History()
     costs = TokenCosts()
     plain, _ = observe(model, batch(samples), unit)
-    history.add([plain], local)
-    costs.add([plain], local)
+    history.add([plain])
+    costs.add([plain])
 
     def rows(chosen, **options):
         seen, _ = observe(model, batch(chosen, **options), unit, history=history, costs=costs)
@@ -179,7 +175,7 @@ class Rows:
 def test_ranks_are_the_fraction_of_recent_losses_that_are_smaller():
     history = History()
     assert history.rank(torch.tensor([3.0])).tolist() == [0.5]
-    history.add([Rows([1.0, 2.0]), Rows([3.0, 4.0])], local)
+    history.add([Rows([1.0, 2.0]), Rows([3.0, 4.0])])
     found = history.rank(torch.tensor([0.5, 1.5, 3.5, 9.0, math.nan, 1e9]))
     assert found.tolist() == pytest.approx([0.0, 0.25, 0.75, 1.0, 1.0, 1.0])
 
@@ -187,7 +183,7 @@ def test_ranks_are_the_fraction_of_recent_losses_that_are_smaller():
 @given(st.lists(st.floats(0, 19), min_size=1, max_size=20), st.floats(0, 19), st.floats(0, 19))
 def test_ranks_are_between_0_and_1_and_grow_with_the_loss(losses, a, b):
     history = History()
-    history.add([Rows(losses)], local)
+    history.add([Rows(losses)])
     low, high = history.rank(torch.tensor([min(a, b), max(a, b)], dtype=torch.float64)).tolist()
     assert 0 <= low <= high + 1e-12 <= 1 + 2e-12
 
@@ -195,14 +191,14 @@ def test_ranks_are_between_0_and_1_and_grow_with_the_loss(losses, a, b):
 def test_history_counts_right_tokens_and_forgets():
     history = History(memory=2)
     assert float(history.accuracy()) == 0
-    history.add([Rows([1.0, 1.0], correct=[1.0, 0.5], sizes=[4.0, 2.0])], local)
+    history.add([Rows([1.0, 1.0], correct=[1.0, 0.5], sizes=[4.0, 2.0])])
     assert float(history.accuracy()) == pytest.approx(5 / 6)
-    history.add([Rows([9.0], sizes=[3.0])], local)
+    history.add([Rows([9.0], sizes=[3.0])])
     assert float(history.accuracy()) == pytest.approx(2.5 / 6)
     assert history.rank(torch.tensor([5.0])).tolist() == pytest.approx([0.5])
 
 
 def test_a_dummy_batch_leaves_no_trace():
     history = History()
-    history.add([Rows([1.0]), Rows([7.0], correct=[1.0], sizes=[0.0])], local)
+    history.add([Rows([1.0]), Rows([7.0], correct=[1.0], sizes=[0.0])])
     assert float(history.rank(torch.tensor([5.0]))) == 1.0 and float(history.accuracy()) == 0

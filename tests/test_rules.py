@@ -174,7 +174,7 @@ def test_trim_drops_the_fraction_it_is_told(seed, drop):
     generator = torch.Generator().manual_seed(seed)
     loss = torch.rand(4000, generator=generator) * 6
     history = History()
-    history.add([rows(4000, loss=loss, correct=torch.zeros(4000))], local)
+    history.add([rows(4000, loss=loss, correct=torch.zeros(4000))])
     surface = torch.zeros(4000, len(SURFACE))
     surface[:, SURFACE.index("loss_rank")] = history.rank(loss)
     weights = rule("trim", f"drop={drop}")(observation(torch.zeros(4000, 3), surface=surface))

@@ -1,0 +1,91 @@
+"""What an update came to: of each sub-batch what was seen of it and what it was given.
+
+Workers tell each other once an update. What is kept from it (history, costs, draws, log, record)
+each of them computes from the outcomes of all, in the same order as a single worker would.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.drawing import STANDS_FOR
+from fairseq_l2rw.update import SubBatch
+from fairseq_l2rw.workers import alone, everywhere
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A sub-batch of S sentences after its update, in N rows: sentences, or tokens with weights.
+
+    Attributes:
+        sentences: their numbers in the training split, shape (S,).
+        lengths: target tokens, shape (S,).
+        stands_for: how many sentences each stands for, shape (S,).
+        loss, sizes, correct: see :class:`fairseq_l2rw.observation.Observation`, shape (N,).
+        bigrams, nll: likewise, shapes (M, 2) and (M,).
+        proposed: the weighting's own weights, shape (N,).
+        given: the weights that trained the student, shape (N,).
+        fallback: whether the weighting's own weights were unusable, bool scalar.
+        signal: -dL_dev/dw_i or <dev gradient, grad l_i>, shape (N,), where it was asked.
+    """
+
+    sentences: Tensor
+    lengths: Tensor
+    stands_for: Tensor
+    loss: Tensor
+    sizes: Tensor
+    correct: Tensor
+    bigrams: Tensor | None
+    nll: Tensor | None
+    proposed: Tensor
+    given: Tensor
+    fallback: Tensor
+    signal: Tensor | None
+
+    @classmethod
+    def of(cls, batch: SubBatch, padding_idx: int) -> "Outcome":
+        """What a sub-batch came to, on the student's device."""
+        sample, seen = batch.sample, batch.seen
+        lengths = sample["target"].ne(padding_idx).sum(1)
+        return cls(
+            sentences=sample["id"],
+            lengths=lengths,
+            stands_for=sample.get(STANDS_FOR, torch.ones_like(lengths, dtype=torch.float)),
+            loss=seen.loss,
+            sizes=seen.sizes,
+            correct=seen.correct,
+            bigrams=seen.bigrams,
+            nll=seen.nll,
+            proposed=batch.proposed,
+            given=batch.given,
+            fallback=batch.fallback,
+            signal=seen.alignment if batch.signal is None else batch.signal,
+        )
+
+    def by_sentence(self, rows: Tensor) -> Tensor:
+        """The mean over each sentence's rows: (N,) to (S,)."""
+        if len(rows) == len(self.sentences):
+            return rows
+        sentence = torch.arange(len(self.lengths), device=rows.device)
+        place = sentence.repeat_interleave(self.lengths)
+        return rows.new_zeros(len(self.lengths)).index_add_(0, place, rows) / self.lengths
+
+    def to(self, device: torch.device | str) -> "Outcome":
+        """The same on another device."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved = {n: v.to(device) if isinstance(v, Tensor) else v for n, v in values.items()}
+        return Outcome(**moved)
+
+
+def of_all_workers(local: Sequence[Outcome], device: torch.device) -> list[Outcome]:
+    """The outcomes of an update's sub-batches; every worker must call it.
+
+    Args:
+        local: of this worker's sub-batches; none if its shard is empty.
+        device: where they are wanted.
+    """
+    if alone():
+        return list(local)
+    return [outcome.to(device) for outcome in everywhere([x.to("cpu") for x in local])]
