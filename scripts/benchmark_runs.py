@@ -12,30 +12,20 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarking import arguments
+from benchmarking import arguments, workers
 from benchmarking.comparison import compare, peak_megabytes, table
 from benchmarking.students import training
 from tqdm import tqdm
 
 from score import versions
-from steps import ONE_CORE, environment, fail, tool
+from steps import ONE_CORE, environment, fail
 
 SIDES = {"plain": training.STOCK, "deep": "deep"}
-# fairseq leaves its process group to the interpreter's exit, where gloo's threads sometimes abort.
-_WORKER = """
-import torch
-from fairseq_cli.train import cli_main
-
-cli_main()
-torch.distributed.destroy_process_group()
-"""
 _LOOK = 0.2  # seconds between looks at a process's memory
 
 
@@ -64,21 +54,6 @@ def measure(commands: Sequence[Sequence[str]], log: Path, threads: int) -> tuple
     return time.perf_counter() - begin, peak
 
 
-def distributed(command: Sequence[str], workers: int) -> list[list[str]]:
-    """The command of every worker."""
-    name, *given = command
-    if workers == 1:
-        return [[tool(name), *given]]
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        address = f"tcp://localhost:{free.getsockname()[1]}"
-    flags = ["--distributed-world-size", str(workers), "--distributed-no-spawn"]
-    flags += ["--distributed-backend", "gloo", "--ddp-backend", "legacy_ddp"]
-    flags += ["--distributed-init-method", address, "--distributed-rank"]
-    ours = [sys.executable, "-c", _WORKER]
-    return [[*ours, *given, *flags, str(rank)] for rank in range(workers)]
-
-
 def main() -> None:
     """Run the command line."""
     parser = arguments.parser(__doc__)
@@ -99,7 +74,8 @@ def main() -> None:
             run = training.Run(
                 args.data, folder, SIDES[name], config=args.recipe, updates=args.updates
             )
-            commands = distributed(training.train_command(run), args.workers)
+            _, *flags = training.train_command(run)
+            commands = workers.commands(flags, args.workers)
             spent, peak = measure(commands, folder / "train.log", args.threads)
             seconds[name].append(spent)
             megabytes[name] = max(megabytes[name], peak)

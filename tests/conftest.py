@@ -1,4 +1,4 @@
-"""Tests may import the examples' modules by name, and run fairseq's softmaxes in float64."""
+"""Tests import modules of examples and benchmarks by name, and run softmaxes in float64."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "translation"))
+_ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(_ROOT / "examples" / "translation"), str(_ROOT / "scripts")]
 
 
 @pytest.fixture

@@ -5,15 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import benchmark
 import pytest
+from benchmarking.peers import disagreement
+from benchmarking.students import Setting
 from commands import ENVIRONMENT, make_corpus
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
-sys.path.append(str(SCRIPTS))
-
-import benchmark  # noqa: E402
-from benchmarking.peers import disagreement  # noqa: E402
-from benchmarking.students import Setting  # noqa: E402
+SCRIPTS = Path(benchmark.__file__).parent
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
+from benchmarking import workers
 from commands import (
     BIN,
     ENVIRONMENT,
@@ -440,22 +440,6 @@ def test_a_dev_set_that_also_picks_checkpoints_is_warned_about(data, tmp_path):
     assert "--meta-subset valid is also a --valid-subset" in done.stdout
 
 
-# fairseq leaves its process group to the interpreter's exit, where gloo's threads sometimes abort.
-WORKER = """
-import torch
-from fairseq_cli.train import cli_main
-
-cli_main()
-torch.distributed.destroy_process_group()
-"""
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("localhost", 0))
-        return s.getsockname()[1]
-
-
 @pytest.mark.parametrize(
     "kind",
     [
@@ -475,22 +459,19 @@ def test_two_workers_are_one_worker_with_update_freq_two(data, tmp_path, kind):
     one = [*common, "--update-freq", 2, "--save-dir", tmp_path / "one"]
     one += ["--weights-dir", tmp_path / "one" / "weights"]
     train(data, *one)
-    address = f"tcp://localhost:{free_port()}"
-    two = [*common, "--distributed-world-size", 2, "--distributed-no-spawn"]
-    two += ["--distributed-backend", "gloo", "--ddp-backend", "legacy_ddp"]
-    two += ["--distributed-init-method", address, "--save-dir", tmp_path / "two"]
-    two += ["--weights-dir", tmp_path / "two" / "weights"]
+    two = [*common, "--save-dir", tmp_path / "two", "--weights-dir", tmp_path / "two" / "weights"]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", WORKER, *train_flags(data, *two, "--distributed-rank", rank)],
+            command,
             env=ENVIRONMENT,
             stdout=subprocess.DEVNULL,
             stderr=(tmp_path / f"log{rank}").open("w"),
         )
-        for rank in (0, 1)
+        for rank, command in enumerate(workers.commands(train_flags(data, *two), 2))
     ]
     codes = [p.wait(timeout=120) for p in processes]
-    assert codes == [0, 0], (tmp_path / "log0").read_text()[-2000:]
+    logs = [(tmp_path / f"log{rank}").read_text()[-2000:] for rank in (0, 1)]
+    assert codes == [0, 0], (codes, *logs)
     a, b = (load(tmp_path / n / "checkpoint_last.pt") for n in ("one", "two"))
     for name, value in a["model"].items():
         torch.testing.assert_close(b["model"][name], value, rtol=1e-3, atol=1e-4)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "translation"
-sys.path.append(str(EXAMPLES))
-
-import training  # noqa: E402  (from the examples: the same command lines)
+import training
 
 
 @dataclass(frozen=True)
