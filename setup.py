@@ -39,6 +39,7 @@ setup(
     ],
     extras_require={
         "examples": EXAMPLES,
+        "peers": ["higher", "torchopt"],  # that scripts/benchmark.py measures beside ours
         "dev": [
             *EXAMPLES,
             "hypothesis",

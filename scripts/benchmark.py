@@ -5,7 +5,7 @@
 All sides train the same student on the same batches, in one process, one update each in turn, so
 that whatever else the machine does hurts all alike. A turn is ten updates; ratios are to plain
 `fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows. Peers take
-part where they are installed: `pip install higher torchopt`.
+part where they are installed: `pip install -e .[peers]`.
 """
 
 from __future__ import annotations
