@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from fairseq.data.iterators import EpochBatchIterator
+from fairseq.data.iterators import CountingIterator, EpochBatchIterator
 from torch import Tensor
 
 #: What a sample says of its sentences: how many each stands for, shape (N,).
@@ -47,7 +47,7 @@ class Drawing:
         prior: Callable[[], Tensor] | None = None,
     ) -> None:
         self.least, self.seed = least, seed
-        self._find_prior = prior or (lambda: torch.ones(sentences))
+        self._find_prior = prior
         self._prior: Tensor | None = None
         # The last one that each was given, NaN before the first.
         self.weights = torch.full((sentences,), torch.nan)
@@ -59,7 +59,8 @@ class Drawing:
     def prior(self) -> Tensor:
         """Weights to begin with, shape (sentences,): found once a run, however often resumed."""
         if self._prior is None:
-            self._prior = self._find_prior()
+            known = self._find_prior
+            self._prior = torch.ones(len(self.weights)) if known is None else known()
         return self._prior
 
     def drawn(self, epoch: int) -> np.ndarray:
@@ -83,11 +84,20 @@ class Drawing:
 
     def stands_for(self, ids: Tensor) -> Tensor:
         """How many sentences each of the drawn ones stands for, shape (N,)."""
-        return (1 / self.chance[ids.cpu()]).to(ids.device)
+        return 1 / self.chance[ids]
 
-    def bounded(self, ids: Tensor, weights: Tensor) -> Tensor:
-        """Weights of drawn sentences, shape (N,), at most 2 p_i: none counts for more than two."""
-        return torch.minimum(weights, _MOST / self.stands_for(ids).to(weights))
+    def described(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """A batch of this epoch that says of each sentence how many it stands for, and its prior.
+
+        Done before fairseq moves the batch, so that a GPU is not waited for. fairseq makes half
+        precision of float32, so these are wider.
+        """
+        if not sample:  # fills up an uneven shard
+            return sample
+        more = {STANDS_FOR: self.stands_for(sample["id"]).double()}
+        if self._find_prior is not None:
+            more[PRIOR] = self.prior[sample["id"]].double()
+        return {**sample, **more}
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides this epoch's draws and the next one's."""
@@ -106,8 +116,15 @@ class Drawing:
         self.epoch, self.begun = state["epoch"], state["begun"]
 
 
+def bounded(weights: Tensor, stands_for: Tensor) -> Tensor:
+    """Weights of drawn sentences, at most 2 p_i: none counts for more than two. All (N,)."""
+    return torch.minimum(weights, (_MOST / stands_for).to(weights))
+
+
 class DrawnBatches(EpochBatchIterator):
     """fairseq's iterator, over batches that are made anew of what each epoch holds.
+
+    They say what :meth:`Drawing.described` adds.
 
     Args:
         whole: the iterator over all sentences.
@@ -140,6 +157,13 @@ class DrawnBatches(EpochBatchIterator):
     def first_batch(self) -> Any:
         """Some batch, which fairseq wants before it restores anything: none of the drawn ones."""
         return self._whole.first_batch
+
+    def _get_iterator_for_epoch(self, *args: Any, **kwargs: Any) -> CountingIterator | None:
+        found = super()._get_iterator_for_epoch(*args, **kwargs)
+        if found is None:
+            return None
+        described = map(self.drawing.described, found)
+        return CountingIterator(described, start=found.n, total=found.total)
 
     def state_dict(self) -> dict[str, Any]:
         """The position, and what decides the draws."""

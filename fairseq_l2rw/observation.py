@@ -65,6 +65,8 @@ class Observation:
             them; a token gets its own decoder states and the pooled ones of the encoder.
         bigrams: all reference tokens of the batch, each after the token before it, shape (M, 2).
         nll: -log p of each of them, shape (M,), nats.
+        stands_for: how many sentences the row's sentence stands for, shape (N,), where epochs hold
+            only some (:mod:`fairseq_l2rw.drawing`).
         prior: weights by what pairs look like before any training (:mod:`fairseq_l2rw.prior`),
             shape (N,), if the weighting asks for them.
         alignment: <dev gradient, grad l_i> at the student's parameters, shape (N,), if the
@@ -83,6 +85,7 @@ class Observation:
     states: Tensor | None = None
     bigrams: Tensor | None = None
     nll: Tensor | None = None
+    stands_for: Tensor | None = None
     prior: Tensor | None = None
     alignment: Tensor | None = None
 
@@ -171,8 +174,9 @@ class Observer:
             sizes = sizes[sentence] / lengths[sentence] if token_rows else sizes
         else:
             sizes = rows(real.to(loss), real, self.unit)
-        if STANDS_FOR in sample:
-            sizes = sizes * sample[STANDS_FOR].to(sizes)[sentence]
+        stands_for = sample[STANDS_FOR].to(sizes)[sentence] if STANDS_FOR in sample else None
+        if stands_for is not None:
+            sizes = sizes * stands_for
         correct = mean((-nll >= log_best) * real.to(loss))
         row_loss = mean(loss)
         target_length = lengths[sentence].to(loss).log()
@@ -212,6 +216,7 @@ class Observer:
             states=None if states is None else self._states(states, source_real, real),
             bigrams=torch.stack([before[real], target[real]], 1),
             nll=nll[real],
+            stands_for=stands_for,
             prior=sample[PRIOR].to(row_loss)[sentence] if PRIOR in sample else None,
         )
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.update import SubBatch
 from fairseq_l2rw.workers import alone, everywhere
 
@@ -22,8 +21,8 @@ class Outcome:
     Attributes:
         sentences: their numbers in the training split, shape (S,).
         lengths: target tokens, shape (S,).
-        stands_for: how many sentences each stands for, shape (S,).
-        loss, sizes, correct: see :class:`fairseq_l2rw.observation.Observation`, shape (N,).
+        loss, sizes, correct, stands_for: see :class:`fairseq_l2rw.observation.Observation`, each
+            of shape (N,).
         bigrams, nll: likewise, shapes (M, 2) and (M,).
         proposed: the weighting's own weights, shape (N,).
         given: the weights that trained the student, shape (N,).
@@ -33,10 +32,10 @@ class Outcome:
 
     sentences: Tensor
     lengths: Tensor
-    stands_for: Tensor
     loss: Tensor
     sizes: Tensor
     correct: Tensor
+    stands_for: Tensor
     bigrams: Tensor | None
     nll: Tensor | None
     proposed: Tensor
@@ -52,10 +51,10 @@ class Outcome:
         return cls(
             sentences=sample["id"],
             lengths=lengths,
-            stands_for=sample.get(STANDS_FOR, torch.ones_like(lengths, dtype=torch.float)),
             loss=seen.loss,
             sizes=seen.sizes,
             correct=seen.correct,
+            stands_for=torch.ones_like(seen.loss) if seen.stands_for is None else seen.stands_for,
             bigrams=seen.bigrams,
             nll=seen.nll,
             proposed=batch.proposed,

@@ -52,7 +52,7 @@ class Recording:
             [epoch] * len(lengths),
             told.sentences.tolist(),
             told.by_sentence(told.given).tolist(),
-            told.stands_for.tolist(),
+            told.by_sentence(told.stands_for).tolist(),
             told.by_sentence(told.loss).tolist(),
             self._signals(told),
             lengths,

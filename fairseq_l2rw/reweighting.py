@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from fairseq_l2rw.config import no_ghost
 from fairseq_l2rw.costs import TokenCosts
 from fairseq_l2rw.dev import DevStream
-from fairseq_l2rw.drawing import STANDS_FOR, Drawing
+from fairseq_l2rw.drawing import Drawing, bounded
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.history import History
 from fairseq_l2rw.looks import Looks
@@ -198,8 +198,8 @@ class Reweighting:
         with torch.no_grad():
             proposed, fallback = safe(self.weighting(seen))
             given = safe(self.weighting.early(seen))[0] if warming else proposed
-        if self.drawing is not None:
-            given = self.drawing.bounded(seen.ids, given)
+        if seen.stands_for is not None:
+            given = bounded(given, seen.stands_for)
         if self._record is not None and self.weighting.learns:
             given = given.clamp(min=LEAST_WEIGHT_HALF if self.half else LEAST_WEIGHT)
         self._update.batches.append(
@@ -220,7 +220,7 @@ class Reweighting:
         # the last bit.
         sentences = len(sample["target"])
         plain_size = sentences if self.criterion.sentence_avg else sample["ntokens"]
-        as_ever = self.weighting.plain and STANDS_FOR not in sample
+        as_ever = self.weighting.plain and seen.stands_for is None
         return Weights(given, plain_size if as_ever else given @ seen.sizes)
 
     def _warming(self, update: int) -> bool:

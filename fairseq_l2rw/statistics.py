@@ -15,19 +15,18 @@ def log_weights(update: Sequence[Outcome]) -> None:
         update: the outcomes of all workers, at least one.
     """
     weights = torch.cat([o.given for o in update]).double()
-    fallbacks = torch.stack([o.fallback for o in update]).sum()
-    mean, square = weights.mean(), weights.square().mean()
+    mean = weights.mean()
     found = {
         "weight_mean": mean,
         "weight_std": weights.std(correction=0),
         "weight_min": weights.min(),
         "weight_max": weights.max(),
         # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
-        "weight_ess": mean.square() / square,
+        "weight_ess": mean.square() / weights.square().mean(),
     }
-    # A GPU is asked once.
-    *values, fallen = torch.stack([*found.values(), fallbacks]).tolist()
-    for name, value in zip(found, values, strict=True):
+    # Tensors: a GPU is asked for them when the log is written.
+    for name, value in found.items():
         # l2rw's are small
         metrics.log_scalar(name, value, weight=len(weights), priority=600, round=6)
+    fallen = torch.stack([o.fallback for o in update]).sum()
     metrics.log_scalar_sum("weight_fallbacks", fallen, priority=610, round=0)

@@ -1,6 +1,6 @@
 """Promise: sentences that hardly count cost hardly any time; sums keep their expectation."""
 
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from fairseq.data.iterators import EpochBatchIterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairseq_l2rw.drawing import Drawing, DrawnBatches
+from fairseq_l2rw.drawing import PRIOR, STANDS_FOR, Drawing, DrawnBatches, bounded
 
 
 def weighted(weights, least=0.2, seed=1):
@@ -54,7 +54,7 @@ def test_no_sentence_counts_for_more_than_two(weights, data):
     now = torch.tensor(
         data.draw(st.lists(st.floats(0, 1, width=32), min_size=count, max_size=count))
     )
-    given_to = drawing.bounded(ids, now)
+    given_to = bounded(now, drawing.stands_for(ids))
     counts = given_to * drawing.stands_for(ids)
     assert (counts <= 2 + 1e-5).all()
     assert torch.equal(given_to[counts < 1.99], now[counts < 1.99])
@@ -91,18 +91,19 @@ class Numbers(torch.utils.data.Dataset):
         return 60
 
 
+def collated(numbers):
+    return {"id": torch.tensor(numbers)} if numbers else {}
+
+
 def iterator(drawing):
     order = np.argsort(np.arange(60) % 7, kind="stable")
-    whole = EpochBatchIterator(Numbers(), list, [order[:30], order[30:]], seed=3)
+    whole = EpochBatchIterator(Numbers(), collated, [order[:30], order[30:]], seed=3)
     return DrawnBatches(whole, drawing, lambda chosen: np.array_split(chosen, 6)), order
 
 
 def epoch(batches, stop=None):
-    found = []
     stream = batches.next_epoch_itr()
-    while stream.has_next() and len(found) != stop:
-        found.append([int(i) for i in next(stream)])
-    return found
+    return [sample["id"].tolist() for sample in islice(stream, stop)]
 
 
 def halve(drawing):
@@ -136,5 +137,17 @@ def test_an_epoch_that_was_cut_off_goes_on_with_the_same_sentences(stop):
     assert len(resumed.frozen_batches) == 6  # fairseq looks at a batch before it loads the state
     resumed.load_state_dict(state)
     if stop is not None:
-        assert epoch(resumed) == [[int(i) for i in batch] for batch in batches._cur_epoch_itr]
+        assert epoch(resumed) == [sample["id"].tolist() for sample in batches._cur_epoch_itr]
     assert epoch(resumed) == epoch(batches)
+
+
+def test_a_batch_says_how_many_its_sentences_stand_for_and_their_prior_weights():
+    prior = torch.linspace(0.01, 1, 60)
+    drawing = Drawing(60, 0.1, 1, lambda: prior)
+    for sample in iterator(drawing)[0].next_epoch_itr():
+        chance = prior[sample["id"]].clamp(min=0.1).double()
+        torch.testing.assert_close(sample[STANDS_FOR], 1 / chance)
+        torch.testing.assert_close(sample[PRIOR], prior[sample["id"]].double())
+    plain = Drawing(60, 0.1, 1)
+    assert all(PRIOR not in sample for sample in iterator(plain)[0].next_epoch_itr())
+    assert plain.described({}) == {}  # what fills up an uneven shard

@@ -14,7 +14,7 @@ from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.copying import same_types
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
 from fairseq_l2rw.dev import DevStream, trusted_pairs
-from fairseq_l2rw.drawing import PRIOR, STANDS_FOR, Drawing, DrawnBatches
+from fairseq_l2rw.drawing import Drawing, DrawnBatches
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.optimizers import check_optimizer
 from fairseq_l2rw.pairs import Language
@@ -160,10 +160,6 @@ class L2RWTranslationTask(TranslationTask):
         """Forward, weigh, backward over a sub-batch."""
         assert self.reweighting is not None  # begin_epoch comes first
         self.reweighting.begin(optimizer, update_num, dummy=ignore_grad)
-        if self._drawing is not None:
-            sample = {**sample, STANDS_FOR: self._drawing.stands_for(sample["id"])}
-            if self._rule.reads_prior:
-                sample[PRIOR] = self._drawing.prior[sample["id"].cpu()]
         return super().train_step(
             sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
         )
