@@ -31,6 +31,10 @@ class Seen(Protocol):
     def nll(self) -> Tensor | None:
         """What the reference token cost, shape (M,), nats."""
 
+    @property
+    def real(self) -> Tensor | None:
+        """Whether it is no padding, shape (M,), bool."""
+
 
 class TokenCosts(nn.Module):
     """Mean of -log p(reference) by its type and the token before it, forgotten exponentially.
@@ -54,9 +58,10 @@ class TokenCosts(nn.Module):
         """Add the tokens of one update, of all workers."""
         self.sums.mul_(1 - 1 / _MEMORY)
         for seen in update:
-            if seen.bigrams is None or seen.nll is None:
+            if seen.bigrams is None or seen.nll is None or seen.real is None:
                 continue
-            cost = torch.stack([seen.nll, torch.ones_like(seen.nll)]).to(self.sums)
+            times = seen.real.to(self.sums)
+            cost = torch.stack([seen.nll.to(self.sums) * times, times])
             for sums, bucket in zip(self.sums, _buckets(*seen.bigrams.unbind(1)), strict=True):
                 sums.index_add_(1, bucket, cost)
 

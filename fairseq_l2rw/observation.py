@@ -63,8 +63,10 @@ class Observation:
         update: number of the student's update.
         states: internal states, pooled over real tokens, shape (N, D), if the weighting asks for
             them; a token gets its own decoder states and the pooled ones of the encoder.
-        bigrams: all reference tokens of the batch, each after the token before it, shape (M, 2).
+        bigrams: all reference tokens of the batch, each after the token before it, shape (M, 2),
+            padding included: to leave it out a GPU would have to be waited for.
         nll: -log p of each of them, shape (M,), nats.
+        real: whether it is no padding, shape (M,), bool.
         stands_for: how many sentences the row's sentence stands for, shape (N,), where epochs hold
             only some (:mod:`fairseq_l2rw.drawing`).
         prior: weights by what pairs look like before any training (:mod:`fairseq_l2rw.prior`),
@@ -85,6 +87,7 @@ class Observation:
     states: Tensor | None = None
     bigrams: Tensor | None = None
     nll: Tensor | None = None
+    real: Tensor | None = None
     stands_for: Tensor | None = None
     prior: Tensor | None = None
     alignment: Tensor | None = None
@@ -159,8 +162,9 @@ class Observer:
         source_real = source.ne(self.padding_idx)
         lengths = real.sum(1)
         token_rows = self.unit == "token"
-        sentence, position = real.nonzero(as_tuple=True)
-        if not token_rows:
+        if token_rows:
+            sentence, position = real.nonzero(as_tuple=True)
+        else:
             sentence = torch.arange(len(real), device=real.device)
             position = torch.zeros_like(sentence)
         per = 1 if token_rows else lengths.clamp(min=1)
@@ -214,8 +218,9 @@ class Observer:
             positions=position,
             update=moment.update,
             states=None if states is None else self._states(states, source_real, real),
-            bigrams=torch.stack([before[real], target[real]], 1),
-            nll=nll[real],
+            bigrams=torch.stack([before.flatten(), target.flatten()], 1),
+            nll=nll.flatten(),
+            real=real.flatten(),
             stands_for=stands_for,
             prior=sample[PRIOR].to(row_loss)[sentence] if PRIOR in sample else None,
         )

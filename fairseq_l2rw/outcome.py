@@ -23,7 +23,7 @@ class Outcome:
         lengths: target tokens, shape (S,).
         loss, sizes, correct, stands_for: see :class:`fairseq_l2rw.observation.Observation`, each
             of shape (N,).
-        bigrams, nll: likewise, shapes (M, 2) and (M,).
+        bigrams, nll, real: likewise, shapes (M, 2), (M,) and (M,).
         proposed: the weighting's own weights, shape (N,).
         given: the weights that trained the student, shape (N,).
         fallback: whether the weighting's own weights were unusable, bool scalar.
@@ -38,6 +38,7 @@ class Outcome:
     stands_for: Tensor
     bigrams: Tensor | None
     nll: Tensor | None
+    real: Tensor | None
     proposed: Tensor
     given: Tensor
     fallback: Tensor
@@ -57,6 +58,7 @@ class Outcome:
             stands_for=torch.ones_like(seen.loss) if seen.stands_for is None else seen.stands_for,
             bigrams=seen.bigrams,
             nll=seen.nll,
+            real=seen.real,
             proposed=batch.proposed,
             given=batch.given,
             fallback=batch.fallback,

@@ -16,6 +16,7 @@ def tokens(bigrams, nll):
     return SimpleNamespace(
         bigrams=torch.tensor(bigrams, dtype=torch.long).view(-1, 2),
         nll=torch.tensor(nll, dtype=torch.float64),
+        real=torch.ones(len(nll), dtype=torch.bool),
     )
 
 
@@ -75,8 +76,15 @@ def test_workers_add_up(seen, cut):
 
 def test_what_has_no_tokens_leaves_no_trace():
     costs = TokenCosts()
-    costs.add([SimpleNamespace(bigrams=None, nll=None)])
+    costs.add([SimpleNamespace(bigrams=None, nll=None, real=None)])
     assert not costs.sums.any()
+
+
+def test_padding_costs_nothing():
+    costs, padded = TokenCosts(), tokens([[2, 5], [5, 1]], [3.0, 9.0])
+    padded.real[1] = False
+    costs.add([padded])
+    assert usual(costs, 5, 1) == pytest.approx(3.0)  # the average
 
 
 def test_token_numbers_beyond_the_table_have_a_place():

@@ -14,7 +14,7 @@ def outcome(lengths, rows):
     """Of sentences with so many tokens, in so many rows."""
     values = {f.name: torch.rand(rows) for f in fields(Outcome)}
     values |= {"lengths": torch.tensor(lengths), "sentences": torch.arange(len(lengths))}
-    return Outcome(**values | {"bigrams": None, "nll": None, "signal": None})
+    return Outcome(**values | {"bigrams": None, "nll": None, "real": None, "signal": None})
 
 
 @settings(deadline=None)
