@@ -39,8 +39,8 @@ _OFTEN = ("--meta-interval", "4")
 _ALL_BUT_PRIOR = ("surface", "encoder", "decoder", "likeness")
 
 
-def _reading(what: str, *parts: str) -> Contender:
-    return Contender(f"deep; {what}", "deep", extra=("--teacher-reads", ",".join(parts)))
+def _reading(what: str, *parts: str, extra: tuple[str, ...] = ()) -> Contender:
+    return Contender(f"deep; {what}", "deep", extra=("--teacher-reads", ",".join(parts), *extra))
 
 
 # What every run is compared with, and what none can be expected to beat.
@@ -75,8 +75,18 @@ CONTENDERS = {
     "rules_deep": Contender(
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),
-    # What of it matters.
+    # What of it matters. What it reads is compared without prior weights, which tell most by themselves.
     "deep_no_prior": _reading("without prior weights", *_ALL_BUT_PRIOR),
+    "deep_surface": _reading("surface information only", "surface", "likeness"),
+    "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
+    "deep_encoder": _reading("encoder only", "encoder", "likeness"),
+    "deep_decoder": _reading("decoder only", "decoder", "likeness"),
+    "deep_below": _reading(
+        "without prior weights; also the layers below the last",
+        *_ALL_BUT_PRIOR,
+        extra=("--teacher-depth", "2"),
+    ),
+    "deep_linear": _reading("without likeness", "surface", "encoder", "decoder", "prior"),
     "deep_all": Contender(
         "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
     ),
@@ -87,12 +97,5 @@ CONTENDERS = {
     ),
     "deep_mlp": Contender(
         "deep; the published form", "deep", extra=("--teacher-head", "mlp", *_OFTEN)
-    ),
-    "deep_linear": _reading("without likeness", "surface", "encoder", "decoder", "prior"),
-    "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
-    "deep_encoder": _reading("encoder only", "encoder", "likeness"),
-    "deep_decoder": _reading("decoder only", "decoder", "likeness"),
-    "deep_below": Contender(
-        "deep; also the layers below the last", "deep", extra=("--teacher-depth", "2")
     ),
 }
