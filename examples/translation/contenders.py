@@ -75,7 +75,7 @@ CONTENDERS = {
     "rules_deep": Contender(
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),
-    # What of it matters. What it reads is compared without prior weights, which tell most by themselves.
+    # What of it matters; what it reads without prior weights, which tell most by themselves.
     "deep_no_prior": _reading("without prior weights", *_ALL_BUT_PRIOR),
     "deep_surface": _reading("surface information only", "surface", "likeness"),
     "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
