@@ -19,9 +19,9 @@ from pathlib import Path
 
 from benchmarking import arguments, workers
 from benchmarking.comparison import compare, peak_megabytes, table
-from benchmarking.students import training
 from tqdm import tqdm
 
+import training
 from score import versions
 from steps import ONE_CORE, environment, fail
 
