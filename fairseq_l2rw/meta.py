@@ -249,9 +249,11 @@ class MetaGradient:
         self.count += 1
         for (name, leaf), new in zip(leaves.items(), found, strict=True):
             new = torch.zeros_like(wide(leaf)) if new is None else new
-            old = self.mean.get(name)
-            mean = new.mul_(1 - self.average)
-            self.mean[name] = mean if old is None else mean.add_(old, alpha=self.average)
+            mean, old = new.mul_(1 - self.average), self.mean.get(name)
+            if old is not None:
+                mean.add_(old, alpha=self.average)
+            # Not where the pass put it: what stays of a pass breaks up the heap.
+            self.mean[name] = mean.clone() if old is None else old.copy_(mean)
         return value.detach()
 
     def dev_mean(self) -> dict[str, Tensor]:
