@@ -68,7 +68,7 @@ CONTENDERS = {
     "mask": Contender("sign of the alignment with the dev gradient", "mask", extra=_OFTEN),
     "mwnet": Contender("network of the loss", "mwnet", extra=_OFTEN),
     "lilaw": Contender("three scalars", "lilaw", extra=_OFTEN),
-    "surface": Contender("teacher on surface information", "surface"),
+    "surface": Contender("teacher on surface information, beside prior weights", "surface"),
     "deep": Contender(
         "teacher on surface information and internal states, beside prior weights", "deep"
     ),
