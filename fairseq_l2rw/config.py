@@ -167,9 +167,9 @@ class TeacherConfig(FairseqDataclass):
         "surface,encoder,decoder,likeness,prior",
         "what the deep teacher reads, separated by commas: 'surface' (costs, copying, lengths), "
         "'encoder' and 'decoder' (the student's internal states), and with --teacher-head "
-        "least-squares 'likeness' (the density ratio of trusted to training pairs in all the "
-        "others: what looks to the student like a trusted pair) and 'prior' (the same in tokens, "
-        "copying and lengths, before any training)",
+        "least-squares 'likeness' (the density ratio of trusted to training pairs, in surface "
+        "information and in states apart: what looks to the student like a trusted pair) and "
+        "'prior' (the same in tokens, copying and lengths, before any training)",
     )
     teacher_depth: int = option(
         1,

@@ -54,7 +54,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 10
+STATE_VERSION = 11
 
 
 @dataclass(frozen=True)

@@ -246,6 +246,24 @@ def test_the_likeness_tells_what_deviates_to_either_side():
     assert told["surface,encoder,decoder"] > 0.6
 
 
+def test_a_pair_must_look_right_in_every_part():
+    """Some are far out in their surface; a few in their states alone, and else very usual."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options())
+    for _ in range(40):
+        x, trusted = (torch.randn(200, 6, generator=generator) for _ in range(2))
+        kind = torch.rand(200, generator=generator)
+        by_surface, by_states = kind < 0.4, kind > 0.9
+        x[by_surface, :2] *= 4
+        x[by_states, :2] *= 0.2
+        x[by_states, 2:] += 2
+        learn(teacher, observation(x), torch.randn(200, generator=generator), observation(trusted))
+    weights = teacher(observation(x))
+    assert weights[by_surface].mean() < 0.4
+    assert weights[by_states].mean() < 0.1
+    assert weights[~by_surface & ~by_states].mean() > 0.9
+
+
 def test_many_states_do_not_drown_the_surface():
     """The loss says all, every one of 200 states says nothing; half as many pairs as states."""
     generator = torch.Generator().manual_seed(0)
@@ -405,7 +423,7 @@ def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothin
 def test_the_fewer_pairs_are_bad_the_more_tolerant_the_judge_is(bad, factor):
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(100_000, 1, generator=generator).double()
-    judge, ones = Judge(3.0, [2.0]), torch.ones(100_000).double()
+    judge, ones = Judge(3.0, 2.0), torch.ones(100_000).double()
     judge.remember(scores, ones)
     judge.compare(scores - 9 * (torch.rand(100_000, 1, generator=generator) < bad), ones, local)
     half = torch.tensor([[-2 * factor]]).double()  # log(0.7 / 0.3) / log(5) is 0.526

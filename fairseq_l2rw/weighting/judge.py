@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.weighting.base import Total
+from fairseq_l2rw.weighting.likeness import TOLERANCE
 from fairseq_l2rw.weighting.moments import Growing, Running, mean_of
 from fairseq_l2rw.weighting.passing import distance, leniency, passed, true_alarms
 
@@ -36,16 +37,17 @@ class Judge(Growing):
 
     Args:
         sharpness: see :func:`fairseq_l2rw.weighting.passing.passed`.
-        tolerances: likewise, of every score, where half of the pairs are bad.
+        tolerance: likewise, where half of the pairs are bad; of the first score, and of every other
+            one, a likeness, :data:`fairseq_l2rw.weighting.likeness.TOLERANCE` times as much.
     """
 
     anchor: Tensor
     stand: Tensor
 
-    def __init__(self, sharpness: float, tolerances: list[float]) -> None:
+    def __init__(self, sharpness: float, tolerance: float) -> None:
         super().__init__()
         self.sharpness = sharpness
-        self.tolerances = tolerances
+        self.tolerance = tolerance
         self.alarms = Running(_COMPARISONS)  # shares turned away: training, trusted
         self.leads = Running(_COMPARISONS)  # not cut off at 0
         # Mean and variance of the trusted pairs' scores, (2, K), and what _stand() says of them.
@@ -95,7 +97,8 @@ class Judge(Growing):
         return self.leads.value.clamp(min=0) if self.ready else 0.0
 
     def _passed(self, distances: Tensor) -> Tensor:
-        tolerances = distances.new_tensor(self.tolerances)
+        times = [1.0] + [TOLERANCE] * (distances.shape[1] - 1)
+        tolerances = distances.new_tensor(times) * self.tolerance
         if self.ready:
             tolerances = tolerances * leniency(*self.alarms.value)
         return passed(distances, self.sharpness, tolerances)

@@ -10,7 +10,7 @@ from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Signal, Total, listed
 from fairseq_l2rw.weighting.head import Head, Read
 from fairseq_l2rw.weighting.judge import Judge
-from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
+from fairseq_l2rw.weighting.likeness import Likeness
 from fairseq_l2rw.weighting.moments import Growing, Moments, Running, mean_of
 
 # Meta-gradients that the mean of what is read remembers: it moves with the student.
@@ -31,19 +31,19 @@ class LeastSquaresHead(Growing, Head):
     was learnt.
 
     *Features* are what was read, minus its mean over recent training pairs, so that what the
-    student learns in the meantime is not taken for a difference between pairs. One more is the
-    likeness, if it is read: the log density ratio of trusted to training pairs, a quadratic
-    function of the others (:mod:`fairseq_l2rw.weighting.likeness`).
+    student learns in the meantime is not taken for a difference between pairs. One more for each
+    part is its likeness, if it is read: the log density ratio of trusted to training pairs, a
+    quadratic function of the part's features (:mod:`fairseq_l2rw.weighting.likeness`).
 
     *Ridge.* Features are standardised. In a part (surface information, internal states, likeness)
     of F features each is penalised by ridge * F^2, as if it had been divided by F before: hundreds
     of states would otherwise drown the few surface features, of which the excess alone says more
     than any state.
 
-    *Weight.* The regression is one score, the likeness another, twice as tolerant, and a pair must
-    pass both, beside the trusted pairs (:mod:`fairseq_l2rw.weighting.judge`).
+    *Weight.* The regression is one score, the likeness of each part another, twice as tolerant, and
+    a pair must pass all, beside the trusted pairs (:mod:`fairseq_l2rw.weighting.judge`).
 
-    *Why two.* A pair may deviate in either direction from what a good one looks like, which no
+    *Why several.* A pair may deviate in either direction from what a good one looks like, which no
     linear score can say. Pairs that look like no trusted one are judged by their looks, and count
     in the regression only as far as they pass: it is left to tell apart what looks cannot.
 
@@ -65,8 +65,7 @@ class LeastSquaresHead(Growing, Head):
         reads_likeness = "likeness" in listed(cfg.teacher_reads)
         self.likeness = Likeness(cfg.teacher_memory) if reads_likeness else None
         self.centre = Running(_CENTRE_MEMORY)  # mean of what was read of training pairs
-        tolerances = [factor * cfg.teacher_tolerance for factor in (1.0, TOLERANCE)]
-        self.judge = Judge(cfg.teacher_sharpness, tolerances[: 1 + reads_likeness])
+        self.judge = Judge(cfg.teacher_sharpness, cfg.teacher_tolerance)
         for name in ("slope", "trusted_sizes"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
         # Trusted pairs seen of late, centred.
@@ -91,6 +90,9 @@ class LeastSquaresHead(Growing, Head):
         x, y, sizes = self.regression(signals)
         self.centre.update(mean_of(x, sizes, total))
         x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
+        widths = [part.shape[1] for part in self.read(signals[0].seen)]
+        if self.likeness is not None:
+            self.likeness.begin(x, widths)
         with_likeness, log = self._with_likeness(x), {}
         counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
@@ -106,24 +108,25 @@ class LeastSquaresHead(Growing, Head):
             log = {} if correlation is None else {"teacher_correlation": correlation}
         self.moments.add(with_likeness, y, counts, total)
         self._remember(trusted, self._seen[1])
-        widths = [part.shape[1] for part in self.read(signals[0].seen)]
         if self.likeness is not None:
             self.likeness.add(x, sizes, total)
             self.likeness.add_trusted(trusted, self._seen[1])
-            self.likeness.solve(widths)
-            widths.append(1)
+            self.likeness.solve()
+            widths += [1] * len(widths)
         penalty = [x.new_full((width,), self.ridge * width**2) for width in widths]
         self._solve(torch.cat(penalty))
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
-        """Features (N, F), and the likeness as one more if it is read."""
-        return x if self.likeness is None else torch.cat([x, self.likeness(x).unsqueeze(1)], 1)
+        """Features (N, F), and the likeness of each part as one more if it is read."""
+        return x if self.likeness is None else torch.cat([x, self.likeness(x)], 1)
 
     def _scores(self, x: Tensor) -> Tensor:
-        """What the regression predicts, and the likeness if it is read: shape (N, 1 or 2)."""
+        """What the regression predicts, and the likeness of each part if it is read: (N, K)."""
         predicted = (x @ self.slope).unsqueeze(1)
-        return predicted if self.likeness is None else torch.cat([predicted, x[:, -1:]], 1)
+        if self.likeness is None:
+            return predicted
+        return torch.cat([predicted, x[:, -self.likeness.parts.shape[1] :]], 1)
 
     def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
         """Keep the latest trusted pairs."""

@@ -1,4 +1,4 @@
-"""How much like a trusted pair a training pair looks: the log ratio of two Gaussian densities."""
+"""How much like a trusted pair a training pair looks: log ratios of two Gaussian densities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,29 +49,39 @@ def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tens
 
 
 class Likeness(Growing):
-    """The log ratio as a feature, from moments of trusted and of training pairs.
+    """The log ratio in each of P parts as a feature, from moments of trusted and training pairs.
+
+    In each, not in all at once: what is strange to one part would be one of many features there,
+    and made up for by the others.
 
     Args:
         memory: see :class:`fairseq_l2rw.weighting.moments.Moments`.
     """
 
+    parts: Tensor
     curvature: Tensor
     tilt: Tensor
 
     def __init__(self, memory: float) -> None:
         super().__init__()
         self.trusted, self.train_pairs = Moments(memory), Moments(memory)
-        self.register_buffer("curvature", torch.zeros(0, 0, dtype=torch.float64))
-        self.register_buffer("tilt", torch.zeros(0, dtype=torch.float64))
+        # Which features a part has, 1 or 0, (F, P); A, 0 between parts, (F, F); b, likewise (F, P).
+        for name in ("parts", "curvature", "tilt"):
+            self.register_buffer(name, torch.zeros(0, 0, dtype=torch.float64))
+
+    def begin(self, x: Tensor, widths: Sequence[int]) -> None:
+        """Take features like x (N, F) in parts of these widths; all ratios are 0 until solved."""
+        if self.parts.numel() == 0:
+            self.parts = torch.block_diag(*(x.new_ones(width, 1) for width in widths))
+            self.tilt = torch.zeros_like(self.parts)
+            self.curvature = x.new_zeros(x.shape[1], x.shape[1])
 
     def forward(self, x: Tensor) -> Tensor:
-        """The ratio at features x (N, F), shape (N,), its extremes drawn in; 0 at first.
+        """The ratios at features x (N, F), shape (N, P), their extremes drawn in.
 
         A few outliers would otherwise decide a regression.
         """
-        if self.tilt.numel() == 0:
-            return x.new_zeros(len(x))
-        ratio = ((x @ self.curvature) * x).sum(1) + x @ self.tilt
+        ratio = ((x @ self.curvature) * x) @ self.parts + x @ self.tilt
         return ratio.sign() * ratio.abs().log1p()
 
     def add(self, x: Tensor, sizes: Tensor, total: Total) -> None:
@@ -82,12 +92,15 @@ class Likeness(Growing):
         """Add trusted pairs, the same on every worker."""
         self.trusted.add(x, torch.zeros_like(sizes), sizes, lambda local: local)
 
-    def solve(self, widths: Sequence[int]) -> None:
-        """The ratio, from all that was added; ``widths`` say how many features a part has."""
+    def solve(self) -> None:
+        """The ratios, from all that was added."""
         _, scale, _ = self.train_pairs.scale()
-        trusted = Gaussian.of(*self.trusted.centre(), scale)
-        train = Gaussian.of(*self.train_pairs.centre(), scale)
-        penalty = torch.cat([scale.new_full((width,), _RIDGE * width) for width in widths])
-        curvature, tilt = log_ratio(trusted, train, penalty)
+        # Where parts do not covary, the ratio of all features is the sum of those of the parts.
+        apart = self.parts @ self.parts.T
+        trusted, train = (
+            Gaussian.of(mean, covariance * apart, scale)
+            for mean, covariance in (self.trusted.centre(), self.train_pairs.centre())
+        )
+        curvature, tilt = log_ratio(trusted, train, _RIDGE * apart.sum(1))
         self.curvature = curvature / torch.outer(scale, scale)
-        self.tilt = tilt / scale
+        self.tilt = (tilt / scale).unsqueeze(1) * self.parts
