@@ -96,11 +96,11 @@ class Likeness(Growing):
         """The ratios, from all that was added."""
         _, scale, _ = self.train_pairs.scale()
         # Where parts do not covary, the ratio of all features is the sum of those of the parts.
-        apart = self.parts @ self.parts.T
+        together = self.parts @ self.parts.T  # 1 for features of one part
         trusted, train = (
-            Gaussian.of(mean, covariance * apart, scale)
+            Gaussian.of(mean, covariance * together, scale)
             for mean, covariance in (self.trusted.centre(), self.train_pairs.centre())
         )
-        curvature, tilt = log_ratio(trusted, train, _RIDGE * apart.sum(1))
+        curvature, tilt = log_ratio(trusted, train, _RIDGE * together.sum(1))
         self.curvature = curvature / torch.outer(scale, scale)
         self.tilt = (tilt / scale).unsqueeze(1) * self.parts
