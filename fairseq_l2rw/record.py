@@ -2,31 +2,41 @@
 
 import os
 import re
+from array import array
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+
+def _always(name: str, kind: pa.DataType) -> pa.Field:
+    """A column that every row fills."""
+    return pa.field(name, kind, nullable=False)
+
+
 SCHEMA = pa.schema(
     [
-        ("update", pa.int64()),
-        ("epoch", pa.int32()),
-        ("id", pa.int64()),  # of the sentence in the training split
+        _always("update", pa.int64()),
+        _always("epoch", pa.int32()),
+        _always("id", pa.int64()),  # of the sentence in the training split
         # As it was given, before the teacher learnt from the batch; of tokens the mean.
-        ("weight", pa.float32()),
-        ("stands_for", pa.float32()),  # 1 / probability with which the epoch held it
-        ("loss", pa.float32()),  # per target token, nats
+        _always("weight", pa.float32()),
+        _always("stands_for", pa.float32()),  # 1 / probability with which the epoch held it
+        _always("loss", pa.float32()),  # per target token, nats
         # What the trusted pairs' gradient said of it, per token: by how much more weight would
         # lower the dev loss; null where it was not asked.
         ("signal", pa.float32()),
-        ("length", pa.int32()),  # target tokens
+        _always("length", pa.int32()),  # target tokens
         ("token_weights", pa.list_(pa.float32())),  # with --weight-unit token, else null
     ]
 )
 Row = tuple[int, int, int, float, float, float, float | None, int, list[float] | None]
 _PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
+# How numbers are kept until then: lists of Python's own take several times as much.
+_CODES = {pa.int64(): "q", pa.int32(): "i", pa.float32(): "f"}
 
 
 class WeightRecord:
@@ -48,7 +58,7 @@ class WeightRecord:
         self.removed = [p for p in self._parts() if _first_update(p) >= start]
         for part in self.removed:
             part.unlink()
-        self._columns: dict[str, list] = {name: [] for name in SCHEMA.names}
+        self._columns = _columns()
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add rows of one update, in the order of :data:`SCHEMA`."""
@@ -69,10 +79,15 @@ class WeightRecord:
         with open(unfinished, "rb") as written:
             os.fsync(written.fileno())
         os.replace(unfinished, self.folder / name)
-        self._columns = {column: [] for column in SCHEMA.names}
+        self._columns = _columns()
 
     def _parts(self) -> list[Path]:
         return sorted(p for p in self.folder.iterdir() if _PART.fullmatch(p.name))
+
+
+def _columns() -> dict[str, Any]:
+    """Empty columns: compact ones, and lists where a row may hold nothing."""
+    return {f.name: [] if f.nullable else array(_CODES[f.type]) for f in SCHEMA}
 
 
 def _first_update(part: Path) -> int:
