@@ -55,6 +55,8 @@ def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
         assert side["megabytes"] > 0 and side["seconds"] > 0
         assert f"{side['memory']:.2f} |" in printed
     assert found["setting"]["width"] == 12 and "torch" in found["versions"]
+    assert found["disagreement"].keys() == {"ren"} and found["disagreement"]["ren"] < 1e-3
+    assert "ren differs from the exact derivative by" in printed
 
 
 @pytest.mark.parametrize("workers", [1, 2])

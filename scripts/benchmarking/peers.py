@@ -7,6 +7,7 @@ there, its gradient by the weights; then the update that counts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -82,6 +83,31 @@ def torchopt(student: Student, train: Sample, dev: Sample, optimizer: Optimizer)
     return found
 
 
+def betty(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -> Tensor:
+    """leopard-ai/betty: its default, the finite difference of DARTS, after a step of plain SGD."""
+    from betty.configs import Config  # type: ignore[import-not-found]  # likewise
+    from betty.hypergradient import darts  # type: ignore[import-not-found]
+
+    model, weights = student.model, ones(student, train)
+    values, rate = list(model.parameters()), optimizer.param_groups[0]["lr"]
+    gradients = torch.autograd.grad(train_loss(student, model, train, weights), values)
+    before = [p.detach().clone() for p in values]
+    with torch.no_grad():
+        torch._foreach_add_(values, gradients, alpha=-rate)
+    lower = SimpleNamespace(
+        config=Config(),
+        cur_batch=train,
+        trainable_parameters=lambda: values,
+        training_step_exec=lambda batch: train_loss(student, model, batch, weights),
+    )
+    upper = SimpleNamespace(trainable_parameters=lambda: [weights])
+    pulled = torch.autograd.grad(dev_loss(student, model, dev), values)
+    (found,) = darts(pulled, lower, upper)
+    with torch.no_grad():  # which leaves them where its last difference was taken
+        torch._foreach_copy_(values, before)
+    return rate * found
+
+
 def ours(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -> Tensor:
     """The same for plain SGD by one forward-mode pass: what the peers have to agree with."""
     model, weights = student.model, ones(student, train)
@@ -118,7 +144,14 @@ class _Called:
         return getattr(self.model, name)
 
 
-PEERS: dict[str, MetaGradient] = {"ren": ren, "higher": higher, "torchopt": torchopt}
+PEERS: dict[str, MetaGradient] = {
+    "ren": ren,
+    "higher": higher,
+    "torchopt": torchopt,
+    "betty": betty,
+}
+#: Those that do not compute the exact derivative.
+APPROXIMATE = {"betty"}
 
 
 def disagreement(student: Student, name: str, train: Sample, dev: Sample) -> float:
