@@ -14,7 +14,7 @@ from fairseq_l2rw.copying import copied
 from fairseq_l2rw.correspondence import correspondence
 from fairseq_l2rw.pairs import Language, Pairs, batches
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
-from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
+from fairseq_l2rw.weighting.passing import distance, passed, true_alarms, variance_of
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,10 @@ def prior_weights(
         passed(distances, sharpness, tolerances).clamp(max=1).prod(1)
         for distances in _beside(*scores)
     )
-    weights = (passes ** true_alarms((1 - passes).mean(), (1 - expected).mean())).float()
+    turned_away, falsely = (1 - passes).mean(), (1 - expected).mean()
+    pairs = x.new_tensor([len(train), len(trusted)])
+    chance = variance_of(torch.stack([turned_away, falsely]), pairs)
+    weights = (passes ** true_alarms(turned_away, falsely, chance)).float()
     few = float((weights < 0.3).float().mean())
     logger.info(f"prior weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
     return weights

@@ -54,7 +54,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 11
+STATE_VERSION = 12
 
 
 @dataclass(frozen=True)

@@ -114,15 +114,15 @@ def load(checkpoint):
     return torch.load(checkpoint, map_location="cpu", weights_only=True)
 
 
-def make_corpus(folder):
-    """Binarize 150 pairs of an invented language, a third of them misaligned."""
+def make_corpus(folder, misaligned=50):
+    """Binarize 150 pairs of an invented language, a third of them misaligned if nothing is said."""
     rng = random.Random(1)
     words = [f"w{i}" for i in range(20)]
     for split, count in (("train", 150), ("meta", 30), ("valid", 20)):
         sources = [[rng.choice(words) for _ in range(rng.randint(3, 8))] for _ in range(count)]
         targets = [[w.upper() for w in reversed(s)] for s in sources]
         if split == "train":
-            targets[:50] = targets[1:50] + targets[:1]
+            targets[:misaligned] = targets[1:misaligned] + targets[: min(1, misaligned)]
         for side, lines in (("de", sources), ("en", targets)):
             (folder / f"{split}.{side}").write_text("".join(" ".join(x) + "\n" for x in lines))
     out = folder / "bin"

@@ -122,7 +122,10 @@ def test_the_weight_is_written_out_what_passes_by_looks_and_by_words():
     passes = passing(a, b, 2.0) * passing(c, d, 1.0)
     of_trusted = passing(b, b, 2.0) * passing(d, d, 1.0)
     falsely, away = (1 - of_trusted).mean(), (1 - passes).mean()
-    expected = passes ** (1 - (1 - away) / (1 - falsely) * falsely / away)
+    chance = away * (1 - away) / len(train) + falsely * (1 - falsely) / len(trusted)
+    certain = 1 - 9 * chance / (away - falsely) ** 2
+    assert 0.1 < certain < 0.95
+    expected = passes ** (certain * (1 - (1 - away) / (1 - falsely) * falsely / away))
     found = weights(train, trusted, sharpness=2.0, tolerance=1.0)
     torch.testing.assert_close(found, expected.float(), rtol=1e-4, atol=1e-5)
 

@@ -57,6 +57,19 @@ def test_uniform_is_plain_training_bit_for_bit(data, tmp_path):
     assert same(plain["last_optimizer_state"], ours["last_optimizer_state"])
 
 
+def test_on_clean_pairs_deep_is_plain_training_bit_for_bit(tmp_path):
+    """Nothing tells training from trusted pairs: all are drawn, and weigh 1, at all times."""
+    data = make_corpus(tmp_path, misaligned=0)
+    for kind in ("uniform", "deep"):
+        flags = ("--weighting", kind, "--weighting-warmup", 40, "--max-update", 60)
+        folders = ("--save-dir", tmp_path / kind, "--weights-dir", tmp_path / kind / "weights")
+        train(data, *OURS, *flags, *folders)
+    uniform, deep = (load(tmp_path / n / "checkpoint_last.pt") for n in ("uniform", "deep"))
+    assert same(uniform["model"], deep["model"])
+    assert same(uniform["last_optimizer_state"], deep["last_optimizer_state"])
+    assert set(rows(tmp_path / "deep")["weight"].to_pylist()) == {1.0}
+
+
 @pytest.fixture(scope="module")
 def deep(data, tmp_path_factory):
     """A finished run with the deep teacher, uninterrupted."""

@@ -6,7 +6,7 @@ from torch import Tensor
 from fairseq_l2rw.weighting.base import Total
 from fairseq_l2rw.weighting.likeness import TOLERANCE
 from fairseq_l2rw.weighting.moments import Growing, Running, mean_of
-from fairseq_l2rw.weighting.passing import distance, leniency, passed, true_alarms
+from fairseq_l2rw.weighting.passing import distance, leniency, passed, true_alarms, variance_of
 
 # Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs.
 _COMPARISONS = 20
@@ -32,8 +32,8 @@ class Judge(Growing):
     of trusted pairs, each counted as far as it would pass from either side.
 
     *Exponent.* The share of bad pairs among those that this turns away
-    (:func:`fairseq_l2rw.weighting.passing.true_alarms`, of late), so that clean data keeps nearly
-    uniform weights.
+    (:func:`fairseq_l2rw.weighting.passing.true_alarms`, of late); 0, so that all weights are
+    exactly 1, where no more are turned away than chance explains, as of clean data.
 
     Args:
         sharpness: see :func:`fairseq_l2rw.weighting.passing.passed`.
@@ -48,7 +48,8 @@ class Judge(Growing):
         super().__init__()
         self.sharpness = sharpness
         self.tolerance = tolerance
-        self.alarms = Running(_COMPARISONS)  # shares turned away: training, trusted
+        # Of training and of trusted pairs the share turned away, and 1 / the number it is from.
+        self.alarms = Running(_COMPARISONS)
         self.leads = Running(_COMPARISONS)  # not cut off at 0
         # Mean and variance of the trusted pairs' scores, (2, K), and what _stand() says of them.
         for name in ("anchor", "stand"):
@@ -61,7 +62,19 @@ class Judge(Growing):
 
     def weights(self, scores: Tensor) -> Tensor:
         """From 0 to a little above 1, shape (N,), of scores (N, K)."""
-        return self.passes(scores).prod(1) ** true_alarms(*self.alarms.value)
+        return self.passes(scores).prod(1) ** self.exponent()
+
+    def exponent(self) -> Tensor:
+        """a, a scalar; pairs must have been compared."""
+        # A running mean of so many comparisons is from so many times the pairs of one.
+        comparisons = self.alarms.count.clamp(max=_COMPARISONS).to(self.alarms.value)
+        pairs = torch.stack([comparisons, torch.ones_like(comparisons)]) / self.alarms.value[:, 1]
+        train, trusted = shares = self._shares()
+        return true_alarms(train, trusted, variance_of(shares, pairs))
+
+    def _shares(self) -> Tensor:
+        """Shares of training and of trusted pairs that are turned away, (2,)."""
+        return self.alarms.value[:, 0]
 
     def passes(self, scores: Tensor) -> Tensor:
         """How far each score passes, shape (N, K): 1 for that of an average good pair."""
@@ -77,8 +90,8 @@ class Judge(Growing):
         """
         lead = self._lead()
         middle, failed = self._stand(self._distances(scores) - lead, sizes, total)
-        self.leads.update(middle + lead - self.stand[:-1])
-        self.alarms.update(torch.cat([failed, self.stand[-1:]]))
+        self.leads.update(middle + lead - self.stand[:-2])
+        self.alarms.update(torch.stack([failed, self.stand[-2:]]))
 
     def remember(self, scores: Tensor, sizes: Tensor) -> None:
         """Judge by trusted pairs with these scores, (M, K), counted ``sizes`` (M,) times.
@@ -100,12 +113,17 @@ class Judge(Growing):
         times = [1.0] + [TOLERANCE] * (distances.shape[1] - 1)
         tolerances = distances.new_tensor(times) * self.tolerance
         if self.ready:
-            tolerances = tolerances * leniency(*self.alarms.value)
+            tolerances = tolerances * leniency(*self._shares())
         return passed(distances, self.sharpness, tolerances)
 
     def _stand(self, distances: Tensor, sizes: Tensor, total: Total) -> tuple[Tensor, Tensor]:
-        """Where most are, (K,), and the share that fails, (1,), by distances (N, K)."""
+        """By distances (N, K) where most are, (K,), and what fails, (2,).
+
+        Of that the share, and 1 / the effective number of pairs: sum s^2 / (sum s)^2 of sizes s.
+        """
         below, above = (self._passed(side * distances).prod(1) for side in (1, -1))
-        failed = mean_of(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
+        share = mean_of(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
+        fewness = mean_of(sizes.unsqueeze(1), sizes, total) / total(sizes.sum())
         # From both sides, so that the middle stays where most are, however many are far out.
-        return mean_of(distances, sizes * (below * above).clamp(min=1e-30), total), failed
+        middle = mean_of(distances, sizes * (below * above).clamp(min=1e-30), total)
+        return middle, torch.cat([share, fewness])

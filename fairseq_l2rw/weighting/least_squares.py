@@ -93,7 +93,7 @@ class LeastSquaresHead(Growing, Head):
         widths = [part.shape[1] for part in self.read(signals[0].seen)]
         if self.likeness is not None:
             self.likeness.begin(x, widths)
-        with_likeness, log = self._with_likeness(x), {}
+        with_likeness, log = self._with_likeness(x), dict[str, float]()
         counts = sizes * _spans(signals)
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
@@ -104,8 +104,9 @@ class LeastSquaresHead(Growing, Head):
         scale = mean_of(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
         y = (y / scale).clamp(-3, 3)
         if self.slope.numel() > 0:
+            log["teacher_exponent"] = float(self.judge.exponent())
             correlation = _correlation(scores[:, 0], y, counts, total)
-            log = {} if correlation is None else {"teacher_correlation": correlation}
+            log |= {} if correlation is None else {"teacher_correlation": correlation}
         self.moments.add(with_likeness, y, counts, total)
         self._remember(trusted, self._seen[1])
         if self.likeness is not None:
