@@ -132,7 +132,8 @@ def test_every_weighting_of_the_package_takes_part():
 
 @pytest.mark.parametrize("entrant", ["l2rw", "lilaw", "deep"])
 def test_during_warmup_weights_are_one_and_the_teacher_learns(entrant):
-    split, rule = digits.SETTINGS["noise 40%"](1), Rule(weighting=entrant, seed=1)
+    rule = Rule(weighting=entrant, seed=1, **ENTRANTS[entrant].options)
+    split = digits.SETTINGS["noise 40%"](1)
     training = Training(split, rule, RECIPE)
     updates = len(split.train) // RECIPE.batch + 1
     weights = [training.update(torch.arange(50)) for _ in range(updates + 1)]
