@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw import weighting
@@ -345,6 +345,7 @@ def test_a_pass_counts_the_more_the_more_bad_pairs_it_turns_away(few, many, trus
 @given(st.floats(0.01, 0.9), st.integers(20, 10**6), st.integers(20, 10**6), st.floats(0, 30))
 def test_nothing_is_turned_away_that_chance_explains(trusted, n, m, errors):
     """Nothing within three standard errors; beyond ten, nine tenths or more of what it would be."""
+    assume(abs(errors - 3) > 1e-6)  # where rounding decides
     trusted = torch.tensor(trusted).double()
     s = variance_of(trusted.repeat(2), torch.tensor([n, m])).sqrt()
     assert s**2 == pytest.approx(float(trusted * (1 - trusted) * (1 / n + 1 / m)))
