@@ -14,7 +14,7 @@ from fairseq_l2rw.copying import copied
 from fairseq_l2rw.correspondence import correspondence
 from fairseq_l2rw.pairs import Language, Pairs, batches
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
-from fairseq_l2rw.weighting.passing import distance, passed, true_alarms, variance_of
+from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +92,7 @@ def prior_weights(
     )
     turned_away, falsely = (1 - passes).mean(), (1 - expected).mean()
     pairs = x.new_tensor([len(train), len(trusted)])
-    chance = variance_of(torch.stack([turned_away, falsely]), pairs)
-    weights = (passes ** true_alarms(turned_away, falsely, chance)).float()
+    weights = (passes ** true_alarms(turned_away, falsely, pairs)).float()
     few = float((weights < 0.3).float().mean())
     logger.info(f"prior weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
     return weights

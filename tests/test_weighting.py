@@ -16,7 +16,7 @@ from fairseq_l2rw.weighting.heads import HEADS
 from fairseq_l2rw.weighting.judge import Judge
 from fairseq_l2rw.weighting.likeness import Gaussian, log_ratio
 from fairseq_l2rw.weighting.moments import Moments, Running
-from fairseq_l2rw.weighting.passing import leniency, true_alarms, variance_of
+from fairseq_l2rw.weighting.passing import leniency, true_alarms
 
 OPTIONS = {
     "weighting": "deep",
@@ -329,33 +329,36 @@ def test_trusted_pairs_trained_on_all_weigh_one():
     torch.testing.assert_close(weights, torch.ones(len(train)))
 
 
+MANY = torch.tensor([math.inf, math.inf])
+
+
 @settings(deadline=None)
 @given(*[st.floats(0.01, 1)] * 3)
 def test_a_pass_counts_the_more_the_more_bad_pairs_it_turns_away(few, many, trusted):
     found = [
-        float(true_alarms(*torch.tensor([share, trusted]).double()))
+        float(true_alarms(*torch.tensor([share, trusted]).double(), MANY))
         for share in sorted((few, many))
     ]
     assert 0 <= found[0] <= found[1] < 1
     assert found[0] == 0 or trusted < min(few, many)
-    assert true_alarms(torch.tensor(few), torch.tensor(0.0)) == 1
+    assert true_alarms(torch.tensor(few), torch.tensor(0.0), MANY) == 1
 
 
 @settings(deadline=None)
 @given(st.floats(0.01, 0.9), st.integers(20, 10**6), st.integers(20, 10**6), st.floats(0, 30))
 def test_nothing_is_turned_away_that_chance_explains(trusted, n, m, errors):
     """Nothing within three standard errors; beyond ten, nine tenths or more of what it would be."""
-    assume(abs(errors - 3) > 1e-6)  # where rounding decides
-    trusted = torch.tensor(trusted).double()
-    s = variance_of(trusted.repeat(2), torch.tensor([n, m])).sqrt()
-    assert s**2 == pytest.approx(float(trusted * (1 - trusted) * (1 / n + 1 / m)))
-    train = (trusted + errors * s).clamp(max=0.99)
-    found, sure = true_alarms(train, trusted, s**2), true_alarms(train, trusted)
-    if train - trusted <= 3 * s:
+    train = min(trusted + errors * math.sqrt(trusted * (1 - trusted) * (1 / n + 1 / m)), 0.99)
+    s = math.sqrt(train * (1 - train) / n + trusted * (1 - trusted) / m)
+    more = (train - trusted) / s
+    assume(abs(more - 3) > 1e-6)  # where rounding decides
+    shares = torch.tensor([train, trusted]).double()
+    found, sure = (true_alarms(*shares, pairs) for pairs in (torch.tensor([n, m]), MANY))
+    if more < 3:
         assert found == 0
     else:
         assert 0 < found < sure
-    assert found >= 0.9 * sure or train - trusted < 10 * s
+    assert found >= 0.9 * sure or more < 10
 
 
 def test_pairs_are_judged_as_the_student_of_today_sees_them():

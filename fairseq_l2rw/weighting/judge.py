@@ -6,7 +6,7 @@ from torch import Tensor
 from fairseq_l2rw.weighting.base import Total
 from fairseq_l2rw.weighting.likeness import TOLERANCE
 from fairseq_l2rw.weighting.moments import Growing, Running, mean_of
-from fairseq_l2rw.weighting.passing import distance, leniency, passed, true_alarms, variance_of
+from fairseq_l2rw.weighting.passing import distance, leniency, passed, true_alarms
 
 # Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs.
 _COMPARISONS = 20
@@ -69,8 +69,8 @@ class Judge(Growing):
         # A running mean of so many comparisons is from so many times the pairs of one.
         comparisons = self.alarms.count.clamp(max=_COMPARISONS).to(self.alarms.value)
         pairs = torch.stack([comparisons, torch.ones_like(comparisons)]) / self.alarms.value[:, 1]
-        train, trusted = shares = self._shares()
-        return true_alarms(train, trusted, variance_of(shares, pairs))
+        train, trusted = self._shares()
+        return true_alarms(train, trusted, pairs)
 
     def _shares(self) -> Tensor:
         """Shares of training and of trusted pairs that are turned away, (2,)."""
