@@ -118,7 +118,11 @@ def _commit() -> str:
 def significance(
     translations: Sequence[str], baseline: Sequence[str], references: Sequence[str]
 ) -> dict[str, Any]:
-    """Return sacreBLEU's paired bootstrap test of BLEU against a baseline."""
+    """Return sacreBLEU's paired bootstrap test of BLEU against a baseline.
+
+    Of identical translations p is 1: sacreBLEU counts how often resampled differences exceed the
+    true one, which 0 never does 0, and would say the smallest p there is.
+    """
     from sacrebleu import BLEU
     from sacrebleu.significance import PairedTest, Result
 
@@ -128,7 +132,7 @@ def significance(
     before, after = (score for score in scores["BLEU"] if isinstance(score, Result))
     return {
         "difference": after.score - before.score,
-        "p": after.p_value,
+        "p": 1.0 if list(translations) == list(baseline) else after.p_value,
         "signature": str(signatures["BLEU"]),
     }
 
