@@ -4,16 +4,20 @@
 
 All sides train the same student on the same batches, in one process, one update each in turn, so
 that whatever else the machine does hurts all alike. A turn is ten updates; ratios are to plain
-`fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows. Peers take
-part where they are installed: `pip install -e .[peers]`, and for Python 3.11 with a pip before 24.1
-`pip install --no-deps betty-ml`. How far each is from the exact derivative is told, too.
+`fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows.
+
+Sides that are named by a `--meta-method` take the exact meta-gradient, through all parameters, but
+those with `attention`: through the attention to the source, the default. `deep` has all defaults,
+a dev batch as large as a training batch among them.
+
+Peers take part where they are installed: `pip install -e .[peers]`, and for Python 3.11 with a pip
+before 24.1 `pip install --no-deps betty-ml`. How far each is from the exact derivative is told.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import random
 import subprocess
@@ -28,7 +32,7 @@ from typing import Any
 import torch
 from benchmarking.comparison import compare, peak_megabytes, table
 from benchmarking.peers import APPROXIMATE, PEERS, Peer, disagreement
-from benchmarking.students import Setting, Student, train_command
+from benchmarking.students import Setting, Student, quiet, train_command
 from tqdm import tqdm
 
 from quickstart import prepare
@@ -37,13 +41,15 @@ from score import versions
 # Intervals divide it, so that every turn holds as many looks at the dev set.
 TURN = 10
 # What a look takes beside the dev batch, in forward passes of a training batch.
-_PASS = {"forward": 2.0, "ghost": 0.0}
+_PASS = {"forward": 2.0, "ghost": 1.0}
+_THROUGH_ALL = ("--meta-params", ".")
 WEIGHING = "mwnet"  # the cheapest of those that learn from the exact meta-gradient
 
 
-def _meta(*flags: str) -> Callable[[Setting], Any]:
-    exact = ("--meta-spacing", "even", *flags)
-    return lambda setting: Student(train_command(setting, WEIGHING, exact))
+def _meta(method: str, interval: int, *flags: str) -> Callable[[Setting], Any]:
+    often = ("--meta-interval", str(interval), "--meta-spacing", "even")
+    every = ("--meta-method", method, *often, *flags)
+    return lambda setting: Student(train_command(setting, WEIGHING, every))
 
 
 def _peer(name: str) -> Callable[[Setting], Any]:
@@ -65,12 +71,12 @@ def sides() -> dict[str, Callable[[Setting], Any]]:
     }
     for method in ("forward", "reverse", "difference", "ghost"):
         for interval in (1, 5, 10):
-            flags = ("--meta-method", method, "--meta-interval", str(interval))
-            found[f"{method}, every {interval}"] = _meta(*flags)
+            found[f"{method}, every {interval}"] = _meta(method, interval, *_THROUGH_ALL)
     for window in (4, 8):
-        found[f"forward, every 10, window {window}"] = _meta(
-            *("--meta-method", "forward", "--meta-interval", "10", "--meta-window", str(window))
-        )
+        flags = (*_THROUGH_ALL, "--meta-window", str(window))
+        found[f"forward, every 10, window {window}"] = _meta("forward", 10, *flags)
+    for method in _PASS:
+        found[f"{method}, every 1, attention"] = _meta(method, 1)
     return found | {name: _peer(name) for name in PEERS if name == "ren" or find_spec(name)}
 
 
@@ -78,9 +84,9 @@ def floor(method: str, interval: int, dev_share: float) -> float:
     """The least that an exact meta-gradient can cost, in plain updates.
 
     In forward passes of a training batch: an update is 3 (backward is 2), a look is 3 of a dev
-    batch, and a forward-mode pass 2 (values and tangents). Ghost products take no pass, but the
-    layers that one looks back through once more, which is 1 for all of them and next to nothing
-    for few. Optimizer, features and the teacher are not counted.
+    batch, and a forward-mode pass 2 (values and tangents). Ghost products take no pass, but every
+    layer once more, with the dev gradient in place of its parameters: at most 1. Through few
+    parameters all is less. Optimizer, features and the teacher are not counted.
     """
     return 1 + (3 * dev_share + _PASS[method]) / 3 / interval
 
@@ -204,7 +210,7 @@ def main() -> None:
     """Run the command line."""
     args = parser().parse_args()
     torch.set_num_threads(args.threads)
-    logging.disable(logging.INFO)  # a dozen students tell what they are
+    quiet()
     if args.memory_of:
         print(memory(_unpacked(args.setting), args.memory_of))
         return

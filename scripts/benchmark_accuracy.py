@@ -12,7 +12,6 @@ whole dev set.
 from __future__ import annotations
 
 import json
-import logging
 import statistics
 import sys
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from typing import Any
 
 import torch
 from benchmarking import arguments
-from benchmarking.students import Setting, Student, train_command
+from benchmarking.students import Setting, Student, quiet, train_command
 from torch import Tensor
 from tqdm import tqdm
 
@@ -109,7 +108,7 @@ def main() -> None:
     if args.updates < 3 * args.interval:
         sys.exit("--updates must be at least three times --interval: the first look does not count")
     torch.set_num_threads(args.threads)
-    logging.disable(logging.INFO)
+    quiet()
     fields = ("width", "layers", "max_tokens")
     setting = Setting(args.data, args.out, **{name: getattr(args, name) for name in fields})
     found = correlations(setting, args.updates, args.interval)

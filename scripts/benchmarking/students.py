@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -34,6 +36,12 @@ class Setting:
     dev_share: float = 0.25
     device: str = "cpu"
     precision: str = "fp32"
+
+
+def quiet() -> None:
+    """Leave out what fairseq's set-up and torch say of every student anew."""
+    logging.disable(logging.INFO)
+    warnings.simplefilter("ignore")
 
 
 def train_command(setting: Setting, weighting: str, flags: Sequence[str] = ()) -> list[str]:
