@@ -161,27 +161,29 @@ def test_a_model_with_other_layers_is_found_out(caplog):
     caplog.set_level(logging.INFO)
     model, weights = WithAnother().double(), some_weights(6)
     x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1)).double()
-    with Recorder(model, by_name(model)).recording(6) as record:
-        output = model(x)
-    (weights @ output.square().sum(1)).backward()
 
     def losses(parameters):
         return torch.func.functional_call(model, parameters, x).square().sum(1)
 
-    trained = Batch(losses, weights, torch.ones_like(weights), record=record)
+    def trained():
+        with Recorder(model, by_name(model)).recording(6) as record:
+            output = model(x)
+        (weights @ output.square().sum(1)).backward()
+        return Batch(losses, weights, torch.ones_like(weights), record=record)
+
     method, direction = Chosen("ghost"), random_direction(model)
-    nothing = {n: torch.zeros_like(q) for n, q in direction.items()}
-    expected = products_one_by_one(losses, by_name(model), direction)
-    assert not method.first_order(trained, by_name(model), nothing).any()  # tells nothing yet
-    for _ in range(2):
-        found = method.first_order(trained, by_name(model), direction)
-        torch.testing.assert_close(found, expected)
-    assert caplog.text.count("does not know all layers of this model") == 1
-    assert not method.ghost
     # Through the layer that it knows alone, there is nothing to find.
     known = {n: q for n, q in direction.items() if n != "other"}
     expected = products_one_by_one(losses, by_name(model), known)
-    torch.testing.assert_close(record.products(known, weights), expected)
+    torch.testing.assert_close(trained().record.products(known, weights), expected)
+    nothing = {n: torch.zeros_like(q) for n, q in direction.items()}
+    expected = products_one_by_one(losses, by_name(model), direction)
+    assert not method.first_order(trained(), by_name(model), nothing).any()  # tells nothing yet
+    for _ in range(2):
+        found = method.first_order(trained(), by_name(model), direction)
+        torch.testing.assert_close(found, expected)
+    assert caplog.text.count("does not know all layers of this model") == 1
+    assert not method.ghost
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ class Chosen:
         found = record.products(direction, batch.weights)
         if self._compared:
             return found
+        record.release()  # before a pass is made beside it
         expected = self.products(batch.losses, parameters, direction)
         told = batch.weights > 0
         size = (expected * told).norm()

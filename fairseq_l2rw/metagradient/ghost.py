@@ -45,24 +45,59 @@ class _Use:
     Attributes:
         key: which use of which weight, the same in every pass.
         bias: its name, empty without.
+        layer: name of the function.
         function: y of x, weight, bias and what else there is.
         given: all but the bias.
         shape: of the output, with features last.
         derivative: of the weighted loss by the output, None where it does not depend on it.
+        pooled: of the weighted loss by weight and by bias, each (N, features), where these are
+            smaller than what they are from, which is let go of then.
     """
 
     key: tuple[str, int]
     bias: str
+    layer: str
     function: Callable[..., Tensor]
     given: dict[str, Any]
     shape: torch.Size
     derivative: Tensor | None = None
+    pooled: tuple[Tensor, Tensor] | None = None
 
-    def along(self, direction: Parameters) -> Tensor | None:
-        """f(x, q); None where the direction has none of the parameters."""
+    def pool(self, derivative: Tensor, leading: Sequence[int], axis: int) -> None:
+        """Sum up a layer normalisation's derivatives over the positions of every sentence.
+
+        Args:
+            derivative: of the weighted loss by the output.
+            leading: sizes of the axes before the features'.
+            axis: that of them which counts positions.
+        """
+        derivative = wide(derivative)
+        scaled = {**self.given, "input": wide(self.given["input"]), "weight": None}
+        by_weight, by_bias = (
+            values.view(*leading, -1).sum(axis)
+            for values in (derivative * self.function(**scaled), derivative)
+        )
+        self.pooled, self.derivative, self.given = (by_weight, by_bias), None, {}
+
+    def inner(self, direction: Parameters, leading: Sequence[int], axis: int) -> Tensor | None:
+        """Products, shape (N,); None where they are 0. Arguments as in :meth:`pool`."""
         weight, bias = direction.get(self.key[0]), direction.get(self.bias)
-        if weight is None and bias is None:
+        if self.pooled is not None:
+            pairs = zip(self.pooled, (weight, bias), strict=True)
+            return sum((p @ q for p, q in pairs if q is not None), self.pooled[0].new_zeros(()))
+        if self.derivative is None or (weight is None and bias is None):
             return None
+        derivative = wide(self.derivative)
+        if self.layer == "linear" and weight is not None and len(weight) > weight[0].numel():
+            # An output of many features, such as a vocabulary, is not made a second time.
+            found = ((derivative @ weight) * wide(self.given["input"])).sum(-1)
+            found = found if bias is None else found + derivative @ bias
+        else:
+            found = (derivative * self._along(weight, bias)).sum(-1)
+        return found.view(*leading).sum(axis)
+
+    def _along(self, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        """f(x, q) for the direction's part q, of which one may be missing."""
         given = {**self.given} if bias is None else {**self.given, "bias": bias}
         given["weight"] = torch.zeros_like(wide(given["weight"])) if weight is None else weight
         if given["input"].is_floating_point():
@@ -81,12 +116,14 @@ class Record:
         axes: which axis of an output counts sentences, by use, as far as is known.
         scale: what the losses are multiplied with before the backward pass.
         uses: of the parameters that one looks back through.
+        last: whether the next backward pass is the last one.
     """
 
     sentences: int
     axes: dict[tuple[str, int], int]
     scale: float = 1.0
     uses: list[_Use] = field(default_factory=list)
+    last: bool = True
 
     @property
     def clear(self) -> bool:
@@ -104,6 +141,7 @@ class Record:
         Args:
             losses: of the pass, any shape.
         """
+        self.last = False
         weights = {id(w): w for w in (use.given["weight"] for use in self.uses)}
         total = losses.sum() * self.scale
         torch.autograd.grad(total, list(weights.values()), retain_graph=True, allow_unused=True)
@@ -120,11 +158,22 @@ class Record:
         """
         result = torch.zeros_like(weights)
         for use in self.uses:
-            output = use.along(direction)
-            if output is not None and use.derivative is not None:
-                inner = (wide(use.derivative) * output).sum(-1).view(self._leading(use))
-                result += inner.sum(1 - self.axes[use.key]).to(result)
+            inner = use.inner(direction, self._leading(use), 1 - self.axes[use.key])
+            if inner is not None:
+                result += inner.to(result)
         return torch.where(weights > 0, result / (weights * self.scale), 0.0)
+
+    def keep(self, use: _Use, derivative: Tensor) -> None:
+        """Take in the derivative of the weighted loss by the output of ``use``."""
+        if self.last and use.layer == "layer_norm" and use.key in self.axes:
+            use.pool(derivative, self._leading(use), 1 - self.axes[use.key])
+        else:
+            use.derivative = derivative.view(use.shape)
+
+    def release(self) -> None:
+        """Let go of what products take, unless another backward pass is to come."""
+        if self.last:
+            self.uses.clear()
 
     def place(self, use: _Use) -> None:
         """Note which axis counts sentences, where only one can."""
@@ -166,14 +215,14 @@ class Recorder:
         own = {name: getattr(functional, name) for name in _LINEAR}
         try:
             for name, function in own.items():
-                setattr(functional, name, self._watched(function, _LINEAR[name], record))
+                setattr(functional, name, self._watched(name, function, record))
             yield record
         finally:
             for name, function in own.items():
                 setattr(functional, name, function)
 
     def _watched(
-        self, function: Callable[..., Tensor], arguments: Sequence[str], record: Record
+        self, layer: str, function: Callable[..., Tensor], record: Record
     ) -> Callable[..., Tensor]:
         inside = False
 
@@ -186,10 +235,10 @@ class Recorder:
                 output = function(*args, **kwargs)
             finally:
                 inside = False
-            given = {**dict(zip(arguments, args, strict=False)), **kwargs}
+            given = {**dict(zip(_LINEAR[layer], args, strict=False)), **kwargs}
             weight = self._names.get(id(given.get("weight")))
             if weight is not None and output.grad_fn is not None:
-                self._note(record, output, function, weight, given)
+                self._note(record, output, layer, function, weight, given)
             return output
 
         return watched
@@ -198,6 +247,7 @@ class Recorder:
         self,
         record: Record,
         output: Tensor,
+        layer: str,
         function: Callable[..., Tensor],
         weight: str,
         given: dict[str, Any],
@@ -210,11 +260,11 @@ class Recorder:
             return
         times = sum(use.key[0] == weight for use in record.uses)
         given["input"] = given["input"].detach()
-        use = _Use((weight, times), offset, function, given, output.shape)
+        use = _Use((weight, times), offset, layer, function, given, output.shape)
 
         def keep(gradients: tuple[Tensor | None, ...]) -> None:
             if gradients[0] is not None:
-                use.derivative = gradients[0].view(use.shape)
+                record.keep(use, gradients[0])
 
         # Not a hook of the tensor: an operation in place on a view, such as the scaling of queries,
         # gives it another history, and the hook is lost.
