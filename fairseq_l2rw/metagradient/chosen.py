@@ -57,7 +57,8 @@ class Chosen:
         found = record.products(direction, batch.weights)
         if self._compared:
             return found
-        record.release()  # before a pass is made beside it
+        # A pass is made now: what it does not need goes first, with the batch's hold on it.
+        batch.record = record = None
         expected = self.products(batch.losses, parameters, direction)
         told = batch.weights > 0
         size = (expected * told).norm()

@@ -82,10 +82,12 @@ class _Use:
     def inner(self, direction: Parameters, leading: Sequence[int], axis: int) -> Tensor | None:
         """Products, shape (N,); None where they are 0. Arguments as in :meth:`pool`."""
         weight, bias = direction.get(self.key[0]), direction.get(self.bias)
+        if weight is None and bias is None:
+            return None
         if self.pooled is not None:
             pairs = zip(self.pooled, (weight, bias), strict=True)
-            return sum((p @ q for p, q in pairs if q is not None), self.pooled[0].new_zeros(()))
-        if self.derivative is None or (weight is None and bias is None):
+            return torch.stack([p @ q for p, q in pairs if q is not None]).sum(0)
+        if self.derivative is None:
             return None
         derivative = wide(self.derivative)
         if self.layer == "linear" and weight is not None and len(weight) > weight[0].numel():
@@ -169,11 +171,6 @@ class Record:
             use.pool(derivative, self._leading(use), 1 - self.axes[use.key])
         else:
             use.derivative = derivative.view(use.shape)
-
-    def release(self) -> None:
-        """Let go of what products take, unless another backward pass is to come."""
-        if self.last:
-            self.uses.clear()
 
     def place(self, use: _Use) -> None:
         """Note which axis counts sentences, where only one can."""

@@ -60,7 +60,7 @@ def products(
     left = len(steps)
     for step in steps:
         left -= 1
-        g_bar = _through_optimizer(step, bars, states, adjoint, last=not left)
+        g_bar = _through_optimizer(step, bars, states, adjoint)
         # Only now may the gradients go that clipping needed: copies of the parameters are large.
         batches, parameters = step.batches, step.parameters
         del step
@@ -84,17 +84,11 @@ def _through_optimizer(
     bars: dict[str, Tensor],
     states: dict[str, Mapping[str, Tensor]],
     adjoint: Adjoint,
-    last: bool,
 ) -> dict[str, Tensor]:
-    """Pull ``bars`` and ``states`` back through an update, in place; returns g_bar.
-
-    Before the ``last`` update there is nothing to go on to, and they are let go of.
-    """
+    """Pull ``bars`` and ``states`` back through an update, in place; returns g_bar."""
     g_bar = {}
     for name in [n for n in step.updates if n in bars]:
-        pulled = adjoint(step.updates[name], bars.pop(name), states.pop(name, {}))
-        g_bar[name] = pulled.gradient
-        if not last:
-            bars[name], states[name] = pulled.parameter, pulled.state
+        pulled = adjoint(step.updates[name], bars[name], states.get(name, {}))
+        g_bar[name], bars[name], states[name] = pulled
     clipped = {n: step.updates[n].gradient for n in g_bar}
     return step.clipping.pulled_back(g_bar, clipped)
