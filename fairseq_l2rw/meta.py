@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import (
     ADJOINTS,
+    BLIND,
     Adjoint,
     Batch,
     Chosen,
@@ -49,7 +50,7 @@ logger = logging.getLogger(__name__)
 class _Before:
     """What is kept from before the student's step."""
 
-    parameters: dict[str, Tensor]  # a copy, or nothing where the step will be rewound
+    parameters: dict[str, Tensor]  # a copy of those that will be read; none of a step to rewind
     masters: dict[str, Tensor]  # likewise, of those that one looks back through
     sample: Tensor  # coordinates to measure the error of rewinding by, or nothing
     groups: dict[str, dict[str, Any]]  # the optimizer's options, by parameter name
@@ -146,8 +147,8 @@ class MetaGradient:
 
         Args:
             optimizer: torch's optimizer.
-            batches: the update's sub-batches: where their products are known already, parameters
-                that one does not look back through need not be kept.
+            batches: the update's sub-batches: where no pass is to be made over them, no more
+                parameters need be kept than the optimizer's adjoint reads.
         """
         options = {
             id(p): {k: v for k, v in group.items() if k != "params"}
@@ -155,7 +156,9 @@ class MetaGradient:
             for p in group["params"]
         }
         used = {n: self.masters[n].tensor for n, p in self._trained() if p.grad is not None}
-        parameters = {} if self.rewind else self._snapshot(self.method.passes(batches))
+        passes = self.method.passes(batches)
+        unread = not passes and self.adjoints.get(type(optimizer)) in BLIND
+        parameters = {} if self.rewind or unread else self._snapshot(passes)
         self._before = _Before(
             parameters=parameters,
             masters={n: self._master(n, parameters[n]) for n in self.parameters if parameters},
@@ -194,7 +197,7 @@ class MetaGradient:
                 group=before.groups[n],
                 state={k: keep(m.part(v)) for k, v in optimizer.state[m.tensor].items()},
                 gradient=keep(m.part(m.tensor.grad)),
-                before=before.masters[n],
+                before=before.masters.get(n, torch.empty(0)),
             )
             for n, m in held.items()
             if m.tensor.grad is not None
@@ -256,10 +259,13 @@ class MetaGradient:
             self.mean[name] = mean.clone() if old is None else old.copy_(mean)
         return value.detach()
 
-    def dev_mean(self) -> dict[str, Tensor]:
-        """The running mean of dev gradients, without its bias towards 0 at the beginning."""
-        unbias = 1 / (1 - self.average**self.count)
-        return {n: g * unbias if unbias > 1 else g for n, g in self.mean.items()}
+    @property
+    def unbias(self) -> float:
+        """What makes up for the 0 that the running mean of dev gradients begins with.
+
+        Products are linear in the mean: they are multiplied with it, not a copy of the parameters.
+        """
+        return 1 / (1 - self.average**self.count)
 
     # -- what the dev set says about sentences ---------------------------------------------------
 
@@ -271,11 +277,11 @@ class MetaGradient:
             record: of its pass, if that was watched, after :meth:`Record.differentiate`.
         """
         values = {n: p.detach() for n, p in self.model.named_parameters()}
-        direction = self.dev_mean()
         if record is None:
-            return self.method.products(losses, values, direction)
-        ones = next(iter(direction.values())).new_ones(record.sentences)
-        return self.method.first_order(Batch(losses, ones, ones, record=record), values, direction)
+            return self.unbias * self.method.products(losses, values, self.mean)
+        ones = next(iter(self.mean.values())).new_ones(record.sentences)
+        batch = Batch(losses, ones, ones, record=record)
+        return self.unbias * self.method.first_order(batch, values, self.mean)
 
     def look_back(
         self, optimizer: torch.optim.Optimizer, total: Total = lambda local: local
@@ -293,7 +299,8 @@ class MetaGradient:
             steps = self._rewound(optimizer, total)
         elif self.offload:
             steps = Fetched(kept, next(self.model.parameters()).device)
-        result = window.products(steps, self.dev_mean(), adjoint, self.method, total)
+        found = window.products(steps, self.mean, adjoint, self.method, total)
+        result = [(batches, [self.unbias * p for p in products]) for batches, products in found]
         self.reached = len(result)
         if isinstance(steps, Rewound):
             self.rewind_error = steps.error

@@ -2,10 +2,10 @@
 
     python scripts/benchmark_runs.py --data runs/matrix/mixed50/bin-all --out runs/benchmark_runs
 
-Plain training and `--weighting deep`, one run of each a turn, one after the other, from the start
-of the process to its end: set-up, validation and checkpoints included. Memory is the peak of the
-process, all that Python and torch take themselves included; on a GPU it is not that of the GPU.
-With `--workers` a run is as many processes that share the batches of an update (on CPUs).
+Plain training and `--weighting deep`, one run of each a turn, one after the other or both together,
+from the start of the process to its end: set-up, validation and checkpoints included. Memory is the
+peak of a process, all that Python and torch take themselves included; on a GPU it is not that of
+the GPU. With `--workers` a run is as many processes that share the batches of an update (on CPUs).
 """
 
 from __future__ import annotations
@@ -29,29 +29,50 @@ SIDES = {"plain": training.STOCK, "deep": "deep"}
 _LOOK = 0.2  # seconds between looks at a process's memory
 
 
-def measure(commands: Sequence[Sequence[str]], log: Path, threads: int) -> tuple[float, float]:
-    """Run commands side by side to their end; seconds, and the largest peak memory in MB."""
-    variables = environment() | dict.fromkeys(ONE_CORE, str(threads))
-    begin, peak = time.perf_counter(), 0.0
-    with log.open("w", encoding="utf-8") as file:
-        processes = [
-            subprocess.Popen(command, stdout=file, stderr=file, env=variables)
-            for command in commands
-        ]
-        try:
-            while any(process.poll() is None for process in processes):
-                peak = max(peak, *(peak_megabytes(process.pid) for process in processes))
-                time.sleep(_LOOK)
-                if any(process.returncode for process in processes):
-                    break  # the others would wait for it
-        finally:
-            for process in processes:
-                process.kill()  # also where this one was interrupted
-                process.wait()
-    failed = [process.returncode for process in processes if process.returncode]
-    if failed:
-        fail(log.parent.name, failed[0], log)
-    return time.perf_counter() - begin, peak
+class Timed:
+    """A run of one or more processes, and what it takes.
+
+    Attributes:
+        seconds: from the start to the end of the last process, once all have ended.
+        megabytes: the largest peak memory of a process so far.
+    """
+
+    def __init__(self, commands: Sequence[Sequence[str]], log: Path, threads: int) -> None:
+        self.log, self.seconds, self.megabytes = log, 0.0, 0.0
+        variables = environment() | dict.fromkeys(ONE_CORE, str(threads))
+        self._begin = time.perf_counter()
+        with log.open("w", encoding="utf-8") as file:
+            self._processes = [
+                subprocess.Popen(command, stdout=file, stderr=file, env=variables)
+                for command in commands
+            ]
+
+    def goes_on(self) -> bool:
+        """Take note of time and memory; whether there is a process yet. Stops where one failed."""
+        peaks = [peak_megabytes(process.pid) for process in self._processes]
+        self.megabytes = max(self.megabytes, *peaks)
+        codes = [process.poll() for process in self._processes]
+        if any(codes):  # the others would wait for it
+            fail(self.log.parent.name, next(filter(None, codes)), self.log)
+        if None not in codes and not self.seconds:
+            self.seconds = time.perf_counter() - self._begin
+        return None in codes
+
+    def kill(self) -> None:
+        """End what has not ended."""
+        for process in self._processes:
+            process.kill()
+            process.wait()
+
+
+def finish(runs: Sequence[Timed]) -> None:
+    """Follow runs to their end."""
+    try:
+        while any([run.goes_on() for run in runs]):  # all of them, not up to the first
+            time.sleep(_LOOK)
+    finally:
+        for run in runs:
+            run.kill()  # also where this one was interrupted
 
 
 def main() -> None:
@@ -62,29 +83,40 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=1, help="how often (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="of a run (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of a worker (default: %(default)s)")
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="both runs of a turn at the same time, so that whatever else the machine does hurts "
+        "both alike; for machines with a core for every worker and thread of both",
+    )
     args = parser.parse_args()
+
+    def begun(name: str) -> Timed:
+        folder = args.out / name
+        shutil.rmtree(folder, ignore_errors=True)  # or it would go on from the last turn
+        folder.mkdir(parents=True)
+        run = training.Run(args.data, folder, SIDES[name], config=args.recipe, updates=args.updates)
+        _, *flags = training.train_command(run)
+        commands = workers.commands(flags, args.workers)
+        return Timed(commands, folder / "train.log", args.threads)
+
     seconds: dict[str, list[float]] = {name: [] for name in SIDES}
     megabytes = dict.fromkeys(SIDES, 0.0)
     bar = tqdm(total=args.turns * len(SIDES), unit="run", disable=None)
     for turn in range(args.turns):
-        for name in list(SIDES)[:: 1 if turn % 2 == 0 else -1]:
-            folder = args.out / name
-            shutil.rmtree(folder, ignore_errors=True)  # or it would go on from the last turn
-            folder.mkdir(parents=True)
-            run = training.Run(
-                args.data, folder, SIDES[name], config=args.recipe, updates=args.updates
-            )
-            _, *flags = training.train_command(run)
-            commands = workers.commands(flags, args.workers)
-            spent, peak = measure(commands, folder / "train.log", args.threads)
-            seconds[name].append(spent)
-            megabytes[name] = max(megabytes[name], peak)
-            bar.update()
+        order = list(SIDES)[:: 1 if turn % 2 == 0 else -1]
+        for names in [order] if args.together else [[name] for name in order]:
+            runs = {name: begun(name) for name in names}
+            finish(list(runs.values()))
+            for name, run in runs.items():
+                seconds[name].append(run.seconds)
+                megabytes[name] = max(megabytes[name], run.megabytes)
+                bar.update()
     bar.close()
     found = {
         "setting": {
             name: getattr(args, name)
-            for name in ("recipe", "updates", "workers", "threads", "turns")
+            for name in ("recipe", "updates", "workers", "threads", "turns", "together")
         },
         "versions": versions(),
         "sides": compare(seconds, megabytes),

@@ -35,7 +35,8 @@ def test_the_floor_by_hand():
 
 def results_of(script, data, out, *flags, name="benchmark.json"):
     """What a benchmark writes under this name, and what it prints."""
-    command = [sys.executable, SCRIPTS / script, "--data", data, "--out", out, *flags]
+    command = [sys.executable, SCRIPTS / script, *(("--data", data) if data else ())]
+    command += ["--out", out, *flags]
     done = subprocess.run(
         list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, check=False
     )
@@ -59,9 +60,9 @@ def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
     assert "ren differs from the exact derivative by" in printed
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_whole_runs_are_compared(data, tmp_path, workers):
-    flags = ("--recipe", "quickstart", "--updates", "12", "--workers", workers)
+@pytest.mark.parametrize(("workers", "how"), [(1, ["--together"]), (2, [])])
+def test_whole_runs_are_compared(data, tmp_path, workers, how):
+    flags = ("--recipe", "quickstart", "--updates", "12", "--workers", workers, *how)
     found, printed = results_of("benchmark_runs.py", data, tmp_path, *flags)
     assert found["setting"]["recipe"] == "quickstart"
     assert found["setting"]["workers"] == workers
@@ -82,6 +83,18 @@ def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
     assert found["max_tokens"]["200"]["setting"]["max_tokens"] == 200
     assert "target tokens of a batch: 200" in printed and "| `uniform` |" in printed
     assert (tmp_path / "scale.png").stat().st_size > 10_000
+
+
+def test_windows_are_told_by_length_and_trajectory(tmp_path):
+    flags = ("--windows", 1, 4, "--turns", 1)
+    told, printed = results_of("benchmark_window.py", None, tmp_path, *flags, name="window.json")
+    found = told["trajectories"]
+    assert list(found) == ["stored", "offloaded", "rewind"]
+    for cells in found.values():
+        assert list(cells) == ["1", "4"]
+        assert all(cell["seconds"] > 0 for cell in cells.values())
+    assert found["rewind"]["4"]["copies"] < found["stored"]["4"]["copies"] - 4
+    assert "| trajectory | | B = 1 | B = 4 |" in printed and "| `rewind` | time |" in printed
 
 
 def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):

@@ -5,13 +5,10 @@ label smoothing and padding, two sub-batches an update and a rate that always ch
 """
 
 import logging
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
-from commands import ENVIRONMENT
+from benchmark_window import rise_apart
 from fairseq.optim.nag import NAG
 from students import student
 from trajectories import DECAY, OPTIMIZERS, DoubleNAG, Trajectory
@@ -187,26 +184,10 @@ def test_nag_of_these_tests_is_fairseqs():
         torch.testing.assert_close(a, b)
 
 
-def rise_of_memory(window, trajectory, method):
-    """How far a look back raises the peak above the student's own, in copies of the parameters."""
-    script = Path(__file__).with_name("window_memory.py")
-    # Freed memory goes back at once, so that the peak is what was in use.
-    environment = {**ENVIRONMENT, "MALLOC_MMAP_THRESHOLD_": "65536"}
-    done = subprocess.run(
-        [sys.executable, script, str(window), trajectory, method],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    rise, parameters = map(float, done.stdout.split())
-    return rise / parameters
-
-
 @pytest.mark.parametrize("method", ["auto", "reverse"])
 def test_rewinding_needs_a_copy_of_parameters_and_momentum_for_any_window(method):
-    one = rise_of_memory(1, "stored", method)
-    three, ten = (rise_of_memory(b, "rewind", method) for b in (3, 10))
+    one = rise_apart(1, "stored", method)
+    three, ten = (rise_apart(b, "rewind", method) for b in (3, 10))
     assert abs(ten - three) < 0.1
     assert ten <= one + 2
-    assert rise_of_memory(10, "stored", method) > ten + 10
+    assert rise_apart(10, "stored", method) > ten + 10

@@ -95,7 +95,7 @@ def test_a_scaled_dev_gradient_is_kept_where_half_precision_would_lose_it():
     for model, scale in ((wide, 1.0), (half, 2.0**20), (half, 1.0)):
         meta, losses = MetaGradient(model, half=model is half), sentence_losses(model, DEV)
         meta.dev_gradient(lambda values, of=losses: of(values).sum() * 1e-8, scale)
-        gradients.append(torch.cat([g.flatten() for g in meta.dev_mean().values()]))
+        gradients.append(torch.cat([g.flatten() for g in meta.mean.values()]))
     exact, scaled, lost = gradients
     assert scaled.dtype == torch.float32 and off(scaled, exact) < 0.005
     assert off(lost, exact) > 0.1

@@ -29,11 +29,12 @@ from fairseq_l2rw.metagradient.trajectory import (
     Trace,
     moved,
 )
-from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, Update, adjoint_of
+from fairseq_l2rw.metagradient.updates import ADJOINTS, BLIND, Adjoint, Update, adjoint_of
 from fairseq_l2rw.metagradient.weights import weight_gradient
 
 __all__ = [
     "ADJOINTS",
+    "BLIND",
     "LEAST_WEIGHT",
     "LEAST_WEIGHT_HALF",
     "METHODS",

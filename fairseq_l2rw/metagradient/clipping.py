@@ -28,8 +28,8 @@ class Clipping(NamedTuple):
             return 1.0
         return min(1.0, self.max_norm / (self.norm + self.epsilon))
 
-    def pulled_back(self, direction: Parameters, clipped: Parameters) -> dict[str, Tensor]:
-        """The adjoint of clipping, applied to ``direction``.
+    def pull_back(self, direction: dict[str, Tensor], clipped: Parameters) -> None:
+        """Apply the adjoint of clipping to ``direction``, in place, one tensor after the other.
 
         Where clipping was active, dc/dg adds the rank-one term c' <g, q> g / |g| with
         c' = -max_norm / (|g| + epsilon)^2.
@@ -39,8 +39,9 @@ class Clipping(NamedTuple):
             clipped: c g by parameter name, at least for the names in ``direction``.
         """
         if self.factor == 1.0:
-            return dict(direction)
+            return
         # g = clipped / c, so that <g, q> g = <clipped, q> clipped / c^2.
         inner = sum(torch.sum(direction[name] * clipped[name]) for name in direction)
         slope = self.max_norm / (self.norm + self.epsilon) ** 2 / self.norm / self.factor**2
-        return {n: self.factor * q - slope * inner * clipped[n] for n, q in direction.items()}
+        for name in direction:
+            direction[name] = self.factor * direction[name] - slope * inner * clipped[name]

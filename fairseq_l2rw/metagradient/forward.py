@@ -46,15 +46,21 @@ def curvature(
             name: value.requires_grad_(name in direction)
             for name, value in _detached(parameters).items()
         }
+        for name in names:  # as they come in, so that their primals are never there all at once
+            leaves[name].register_hook(_tangent)
         values = losses(_duals(leaves, direction))
-        found = gradients([(weights * values).sum()], [leaves[n] for n in names])
-        hessian = [None if g is None else forward_ad.unpack_dual(g).tangent for g in found]
+        hessian = gradients([(weights * values).sum()], [leaves[n] for n in names])
         tangents = forward_ad.unpack_dual(values).tangent
     pairs = zip(names, hessian, strict=True)
     return Curvature(
         torch.zeros_like(values.detach()) if tangents is None else tangents.detach(),
         {n: torch.zeros_like(direction[n]) if t is None else t.detach() for n, t in pairs},
     )
+
+
+def _tangent(gradient: Tensor) -> Tensor:
+    tangent = forward_ad.unpack_dual(gradient).tangent
+    return torch.zeros_like(gradient) if tangent is None else tangent
 
 
 def _detached(parameters: Parameters) -> dict[str, Tensor]:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
 
 def gradients(
-    values: Sequence[Tensor],
+    values: Sequence[Tensor | GradientEdge],
     leaves: Sequence[Tensor],
     cotangents: Sequence[Tensor] | None = None,
     create_graph: bool = False,
@@ -15,13 +16,18 @@ def gradients(
     """``torch.autograd.grad``, with None for every leaf that no value depends on.
 
     Args:
-        values: what is differentiated; scalars where there are no ``cotangents``.
+        values: what is differentiated, or where it is in a graph; scalars where there are no
+            ``cotangents``.
         leaves: by what.
         cotangents: a factor for every value, of its shape.
         create_graph: whether the result is to be differentiated again.
     """
     given = list(cotangents) if cotangents is not None else [None] * len(values)
-    pairs = [(v, c) for v, c in zip(values, given, strict=True) if v.requires_grad]
+    pairs = [
+        (value, cotangent)
+        for value, cotangent in zip(values, given, strict=True)
+        if isinstance(value, GradientEdge) or value.requires_grad
+    ]
     if not pairs:
         return [None] * len(leaves)
     outputs, factors = zip(*pairs, strict=True)

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.metagradient.gradients import gradients
@@ -42,8 +43,14 @@ def _twice(
         dummy = start.clone().requires_grad_()
         names = list(direction)
         first = gradients([values], [leaves[n] for n in names], [dummy], create_graph=True)
-        # Cotangents instead of the inner product itself, which would hold a copy of them.
-        pairs = [(g, direction[n]) for g, n in zip(first, names, strict=True) if g is not None]
+        # Cotangents instead of the inner product itself, which would hold a copy of them; and
+        # where the gradients are in the graph instead of themselves, which are a copy, too.
+        pairs = [
+            (get_gradient_edge(g), direction[n])
+            for g, n in zip(first, names, strict=True)
+            if g is not None and g.requires_grad
+        ]
+        del first
         wanted = [dummy] if weights is None else [dummy, *(leaves[n] for n in names)]
         by_dummy, *by_parameters = gradients([g for g, _ in pairs], wanted, [p for _, p in pairs])
     hessian = {

@@ -24,7 +24,7 @@ class Update:
         group: the optimizer's options for the parameter at that time (rate, momentum, ...).
         state: the optimizer's state of the parameter after the update.
         gradient: g, as the optimizer was given it (normalised and clipped).
-        before: the parameter before the update.
+        before: the parameter before the update; empty if it was not kept (:data:`BLIND`).
     """
 
     group: Mapping[str, Any]
@@ -75,16 +75,14 @@ def nag(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
     if "momentum_buffer" in states:
         gradient = gradient - rate * states["momentum_buffer"]
         velocity = velocity + momentum * correction * states["momentum_buffer"]
-    parameter = (1 - rate * group["weight_decay"]) * bar
-    return Pulled(gradient, parameter, {"momentum_buffer": velocity})
+    return Pulled(gradient, _shrunk(update, bar), {"momentum_buffer": velocity})
 
 
 def adamw(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
     """AdamW of torch: weight decay shrinks the parameter and is no part of the gradient."""
     correction = math.sqrt(1 - update.group["betas"][1] ** float(update.state["step"]))
     pulled = _adam(update, update.gradient, update.group["eps"] * correction, bar, states)
-    shrunk = (1 - float(update.group["lr"]) * update.group["weight_decay"]) * bar
-    return pulled._replace(parameter=shrunk)
+    return pulled._replace(parameter=_shrunk(update, bar))
 
 
 def adam(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
@@ -99,8 +97,13 @@ def adam(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
 def fairseq_adam(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Pulled:
     """Adam of fairseq: as AdamW, but epsilon is added before the bias correction."""
     pulled = _adam(update, update.gradient, update.group["eps"], bar, states)
-    shrunk = (1 - update.group["lr"] * update.group["weight_decay"]) * bar
-    return pulled._replace(parameter=shrunk)
+    return pulled._replace(parameter=_shrunk(update, bar))
+
+
+def _shrunk(update: Update, bar: Tensor) -> Tensor:
+    """What decoupled weight decay makes of dL/dtheta': a copy only where it does anything."""
+    decay = float(update.group["lr"]) * update.group["weight_decay"]
+    return (1 - decay) * bar if decay else bar
 
 
 def _adam(
@@ -131,6 +134,10 @@ ADJOINTS: dict[type[torch.optim.Optimizer], Adjoint] = {
     torch.optim.Adam: adam,
     torch.optim.AdamW: adamw,
 }
+
+
+#: Adjoints that do not read what a parameter was before the update.
+BLIND: frozenset[Adjoint] = frozenset({sgd, nag, adamw, fairseq_adam})
 
 
 def adjoint_of(

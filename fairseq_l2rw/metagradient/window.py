@@ -90,5 +90,5 @@ def _through_optimizer(
     for name in [n for n in step.updates if n in bars]:
         pulled = adjoint(step.updates[name], bars[name], states.get(name, {}))
         g_bar[name], bars[name], states[name] = pulled
-    clipped = {n: step.updates[n].gradient for n in g_bar}
-    return step.clipping.pulled_back(g_bar, clipped)
+    step.clipping.pull_back(g_bar, {n: step.updates[n].gradient for n in g_bar})
+    return g_bar
