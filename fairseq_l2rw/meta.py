@@ -245,18 +245,17 @@ class MetaGradient:
         with torch.enable_grad(), differentiable_attention():
             value = loss(values)
             found = gradients([value * scale], list(leaves.values()))
-        found = [None if g is None else wide(g).div_(scale) for g in found]
-        finite = [torch.isfinite(g).all() for g in found if g is not None]
-        if finite and not bool(torch.stack(finite).all()):
+        new = {n: wide(g) for n, g in zip(leaves, found, strict=True) if g is not None}
+        if not bool(torch.isfinite(torch.nn.utils.get_total_norm(new.values()))):
             return value.detach()  # one bad batch must not spoil the running mean for good
         self.count += 1
-        for (name, leaf), new in zip(leaves.items(), found, strict=True):
-            new = torch.zeros_like(wide(leaf)) if new is None else new
-            mean, old = new.mul_(1 - self.average), self.mean.get(name)
-            if old is not None:
-                mean.add_(old, alpha=self.average)
+        for name, leaf in leaves.items():
             # Not where the pass put it: what stays of a pass breaks up the heap.
-            self.mean[name] = mean.clone() if old is None else old.copy_(mean)
+            if name not in self.mean:
+                self.mean[name] = torch.zeros_like(wide(leaf))
+            mean = self.mean[name].mul_(self.average)
+            if name in new:
+                mean.add_(new[name], alpha=(1 - self.average) / scale)
         return value.detach()
 
     @property

@@ -218,6 +218,7 @@ def main() -> None:
     if unknown:
         sys.exit(f"unknown side {unknown[0]!r}; known: {', '.join(sides())}")
     names = list(dict.fromkeys(["plain", *(args.sides or sides())]))
+    args.out.mkdir(parents=True, exist_ok=True)
     fields = ("width", "layers", "max_tokens", "dev_share", "device", "precision")
     setting = Setting(
         data=args.data or prepare(args.out, seed=1),

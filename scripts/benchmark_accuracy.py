@@ -110,9 +110,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     quiet()
     fields = ("width", "layers", "max_tokens")
+    args.out.mkdir(parents=True, exist_ok=True)
     setting = Setting(args.data, args.out, **{name: getattr(args, name) for name in fields})
     found = correlations(setting, args.updates, args.interval)
-    args.out.mkdir(parents=True, exist_ok=True)
     result = {
         "setting": {name: getattr(args, name) for name in (*fields, "updates", "interval")},
         "versions": versions(),

@@ -149,13 +149,13 @@ def main() -> None:
         window, trajectory, method = args.rise_of
         print(rise(int(window), trajectory, method))
         return
+    args.out.mkdir(parents=True, exist_ok=True)
     cells = [(b, trajectory) for trajectory in TRAJECTORIES for b in sorted(args.windows)]
     spent = seconds(cells, args.method, args.turns)
     found: dict[str, Any] = {trajectory: {} for trajectory in TRAJECTORIES}
     for b, trajectory in tqdm(cells, desc="memory", disable=None):
         copies = rise_apart(b, trajectory, args.method)
         found[trajectory][str(b)] = {"seconds": spent[b, trajectory], "copies": copies}
-    args.out.mkdir(parents=True, exist_ok=True)
     setting = {name: getattr(args, name) for name in ("method", "turns", "threads")}
     result = {"setting": setting, "versions": versions(), "trajectories": found}
     (args.out / "window.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -33,8 +33,9 @@ def test_the_floor_by_hand():
     assert benchmark.floor("ghost", 1, 0.25) == pytest.approx((3 + 0.75 + 1) / 3)
 
 
-def results_of(script, data, out, *flags, name="benchmark.json"):
-    """What a benchmark writes under this name, and what it prints."""
+def results_of(script, data, folder, *flags, name="benchmark.json"):
+    """What a benchmark writes under this name, below a folder that it makes, and what it prints."""
+    out = folder / "out"
     command = [sys.executable, SCRIPTS / script, *(("--data", data) if data else ())]
     command += ["--out", out, *flags]
     done = subprocess.run(
@@ -66,14 +67,14 @@ def test_whole_runs_are_compared(data, tmp_path, workers, how):
     found, printed = results_of("benchmark_runs.py", data, tmp_path, *flags)
     assert found["setting"]["recipe"] == "quickstart"
     assert found["setting"]["workers"] == workers
-    log = (tmp_path / "deep" / "train.log").read_text()
+    log = (tmp_path / "out" / "deep" / "train.log").read_text()
     assert ('"distributed_world_size": 2' in log.replace("'", '"')) == (workers == 2)
     for name, side in found["sides"].items():
-        assert (tmp_path / name / "checkpoint_last.pt").exists()
+        assert (tmp_path / "out" / name / "checkpoint_last.pt").exists()
         assert side["seconds"] > 1 and side["megabytes"] > 200  # torch alone takes more
         assert f"{side['memory']:.2f} |" in printed
     assert list(found["sides"]) == ["plain", "deep"]
-    assert list((tmp_path / "deep" / "weights").glob("*.parquet"))
+    assert list((tmp_path / "out" / "deep" / "weights").glob("*.parquet"))
 
 
 def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
@@ -82,7 +83,7 @@ def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
     assert list(found) == ["max_tokens"] and list(found["max_tokens"]) == ["200"]
     assert found["max_tokens"]["200"]["setting"]["max_tokens"] == 200
     assert "target tokens of a batch: 200" in printed and "| `uniform` |" in printed
-    assert (tmp_path / "scale.png").stat().st_size > 10_000
+    assert (tmp_path / "out" / "scale.png").stat().st_size > 10_000
 
 
 def test_windows_are_told_by_length_and_trajectory(tmp_path):

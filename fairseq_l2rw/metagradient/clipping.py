@@ -41,7 +41,9 @@ class Clipping(NamedTuple):
         if self.factor == 1.0:
             return
         # g = clipped / c, so that <g, q> g = <clipped, q> clipped / c^2.
-        inner = sum(torch.sum(direction[name] * clipped[name]) for name in direction)
+        inner = sum(
+            torch.dot(q.flatten(), clipped[name].flatten()) for name, q in direction.items()
+        )
         slope = self.max_norm / (self.norm + self.epsilon) ** 2 / self.norm / self.factor**2
-        for name in direction:
-            direction[name] = self.factor * direction[name] - slope * inner * clipped[name]
+        for name, q in direction.items():
+            direction[name] = (clipped[name] * (-slope * inner)).add_(q, alpha=self.factor)

@@ -117,15 +117,18 @@ def _adam(
     beta1, beta2 = update.group["betas"]
     step = float(update.state["step"])
     scale = float(update.group["lr"]) * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-    mean, root = update.state["exp_avg"], update.state["exp_avg_sq"].sqrt()
+    root = update.state["exp_avg_sq"].sqrt()
     shifted = root + epsilon
-    first = -scale * bar / shifted
-    second = scale * bar * mean / (2 * root * shifted.square())
-    second = torch.where(root > 0, second, torch.zeros_like(second))
+    # In place where it can be: what takes time here is memory.
+    first = (bar / shifted).mul_(-scale)
+    # Divided by infinity where v' = 0: a threshold is much faster than a mask.
+    below = torch.threshold_(shifted.mul_(root), 0.0, math.inf)
+    second = (first * update.state["exp_avg"]).div_(below).mul_(-0.5)
     if states:
-        first, second = first + states["exp_avg"], second + states["exp_avg_sq"]
-    pulled = (1 - beta1) * first + 2 * (1 - beta2) * gradient * second
-    return Pulled(pulled, bar, {"exp_avg": beta1 * first, "exp_avg_sq": beta2 * second})
+        first.add_(states["exp_avg"])
+        second.add_(states["exp_avg_sq"])
+    pulled = (first * (1 - beta1)).addcmul_(gradient, second, value=2 * (1 - beta2))
+    return Pulled(pulled, bar, {"exp_avg": first.mul_(beta1), "exp_avg_sq": second.mul_(beta2)})
 
 
 #: Adjoints of torch's own optimizers; add those of others in a copy.
