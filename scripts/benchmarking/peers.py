@@ -57,7 +57,7 @@ def ren(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -> T
 
 def higher(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -> Tensor:
     """facebookresearch/higher: a differentiable copy of the student and of its optimizer."""
-    import higher as package  # type: ignore[import-not-found]  # not everyone has it
+    import higher as package
 
     weights = ones(student, train)
     context = package.innerloop_ctx(student.model, optimizer, copy_initial_weights=False)
@@ -69,7 +69,7 @@ def higher(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -
 
 def torchopt(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -> Tensor:
     """metaopt/torchopt: an optimizer that leaves a graph in the student, from a fresh state."""
-    import torchopt as package  # type: ignore[import-not-found]  # likewise
+    import torchopt as package
 
     group, weights = optimizer.param_groups[0], ones(student, train)
     if isinstance(optimizer, Adam):
@@ -85,8 +85,8 @@ def torchopt(student: Student, train: Sample, dev: Sample, optimizer: Optimizer)
 
 def betty(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -> Tensor:
     """leopard-ai/betty: its default, the finite difference of DARTS, after a step of plain SGD."""
-    from betty.configs import Config  # type: ignore[import-not-found]  # likewise
-    from betty.hypergradient import darts  # type: ignore[import-not-found]
+    from betty.configs import Config
+    from betty.hypergradient import darts
 
     model, weights = student.model, ones(student, train)
     values, rate = list(model.parameters()), optimizer.param_groups[0]["lr"]
