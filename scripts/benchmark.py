@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarking.comparison import compare, peak_megabytes, table
+from benchmarking.comparison import compare, figure_apart, peak_megabytes, table
 from benchmarking.peers import APPROXIMATE, PEERS, Peer, disagreement
 from benchmarking.students import Setting, Student, quiet, train_command
 from tqdm import tqdm
@@ -147,12 +145,7 @@ def memory(setting: Setting, name: str) -> float:
 def memory_apart(setting: Setting, name: str) -> float:
     """:func:`memory` in a process of its own."""
     command = [sys.executable, __file__, "--memory-of", name, "--setting", _packed(setting)]
-    # Freed memory goes back at once, so that the peak is what was in use.
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{name}: {done.stderr.strip().splitlines()[-1]}")
-    return float(done.stdout.split()[-1])
+    return figure_apart(command, name)
 
 
 def _packed(setting: Setting) -> str:

@@ -12,17 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import random
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarking.comparison import peak_megabytes
+from benchmarking.comparison import figure_apart, peak_megabytes
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -90,12 +88,7 @@ def rise(window: int, trajectory: str, method: str) -> float:
 def rise_apart(window: int, trajectory: str, method: str) -> float:
     """:func:`rise` in a process of its own."""
     command = [sys.executable, __file__, "--rise-of", str(window), trajectory, method]
-    # Freed memory goes back at once, so that the peak is what was in use.
-    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"window {window}, {trajectory}: {done.stderr.strip().splitlines()[-1]}")
-    return float(done.stdout)
+    return figure_apart(command, f"window {window}, {trajectory}")
 
 
 def seconds(cells: list[tuple[int, str]], method: str, turns: int) -> dict[tuple[int, str], float]:
