@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
-from torch.overrides import TorchFunctionMode
 
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.functions import heard
 from fairseq_l2rw.metagradient import wide
 
 
@@ -133,14 +132,19 @@ class Reader:
                         )
                     )
                 )
-        projection = _Projection(self.vocabulary)
+        projected: list[Tensor] = []
+
+        def listen(_name: str, _function: Any, given: dict[str, Any], _output: Tensor) -> None:
+            if given["weight"].shape[0] == self.vocabulary:
+                projected[:] = [given["input"].detach()]  # the last one is the decoder's
+
         try:
-            with projection:
+            with heard({"linear": ("input", "weight", "bias")}, listen):
                 yield states
         finally:
             for handle in handles:
                 handle.remove()
-        if projection.inputs is None or projection.inputs.dim() != 3:
+        if not projected or projected[0].dim() != 3:
             raise InputError(
                 f"cannot read the decoder states of {self.name}: no linear projection onto the "
                 f"{self.vocabulary} target types was seen; "
@@ -151,7 +155,7 @@ class Reader:
                 "--teacher-depth above 1 cannot read layers that layer drop leaves out; use "
                 "--teacher-depth 1 or no --encoder-layerdrop and --decoder-layerdrop"
             )
-        states.decoder.append(projection.inputs)
+        states.decoder += projected
         states.encoder += deeper["encoder"]
         states.decoder += deeper["decoder"]
         for side in {"encoder", "decoder"} - set(self.sides):
@@ -211,24 +215,3 @@ def _encoder_padding(out: Any) -> Tensor | None:
         return _first(out.get("encoder_padding_mask"))
     masks = [x for x in out if isinstance(x, Tensor) and x.dtype == torch.bool]
     return masks[0] if masks else None
-
-
-class _Projection(TorchFunctionMode):
-    """Remembers the input of the last linear map onto the vocabulary.
-
-    A hook would need the projection to be a module; several fairseq decoders apply the embedding
-    matrix with a plain ``linear`` call instead.
-    """
-
-    def __init__(self, vocabulary: int) -> None:
-        super().__init__()
-        self.vocabulary = vocabulary
-        self.inputs: Tensor | None = None
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is linear:
-            weight = args[1] if len(args) > 1 else kwargs["weight"]
-            if weight.shape[0] == self.vocabulary:
-                inputs = args[0] if args else kwargs["input"]
-                self.inputs = inputs.detach()
-        return func(*args, **(kwargs or {}))

@@ -22,8 +22,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from fairseq_l2rw.functions import heard
 from fairseq_l2rw.metagradient.masters import wide
 from fairseq_l2rw.metagradient.signature import Parameters
 
@@ -203,42 +203,18 @@ class Recorder:
 
     @contextmanager
     def recording(self, sentences: int, scale: float = 1.0) -> Iterator[Record]:
-        """Record the forward pass in this block, and the backward pass that follows it.
-
-        torch's functions are replaced meanwhile: its attention is one function to everybody else,
-        modules and function modes alike, and makes its projections inside.
-        """
+        """Record the forward pass in this block, and the backward pass that follows it."""
         record = Record(sentences, self.axes, scale)
-        own = {name: getattr(functional, name) for name in _LINEAR}
-        try:
-            for name, function in own.items():
-                setattr(functional, name, self._watched(name, function, record))
-            yield record
-        finally:
-            for name, function in own.items():
-                setattr(functional, name, function)
 
-    def _watched(
-        self, layer: str, function: Callable[..., Tensor], record: Record
-    ) -> Callable[..., Tensor]:
-        inside = False
-
-        def watched(*args: Any, **kwargs: Any) -> Tensor:
-            nonlocal inside
-            if inside:  # torch passes a function that goes by this name to a mode, which calls it
-                return function(*args, **kwargs)
-            inside = True
-            try:
-                output = function(*args, **kwargs)
-            finally:
-                inside = False
-            given = {**dict(zip(_LINEAR[layer], args, strict=False)), **kwargs}
+        def listen(
+            layer: str, function: Callable[..., Tensor], given: dict[str, Any], output: Tensor
+        ) -> None:
             weight = self._names.get(id(given.get("weight")))
             if weight is not None and output.grad_fn is not None:
                 self._note(record, output, layer, function, weight, given)
-            return output
 
-        return watched
+        with heard(_LINEAR, listen):
+            yield record
 
     def _note(
         self,
