@@ -52,13 +52,31 @@ class _Links:
         pair = _each(lengths[0] * lengths[1])
         return cls(pair, places, (words[0][places[0]], words[1][places[1]]), words, lengths)
 
+    def at(self, source: Tensor, target: Tensor) -> Tensor:
+        """Numbers of the links between words, given by their places: shapes (L,), in one pair."""
+        sources, targets = self.lengths
+        links = sources.repeat_interleave(targets)  # of every target word: one a source word
+        start = links.cumsum(0) - links - (sources.cumsum(0) - sources).repeat_interleave(targets)
+        return start[target] + source
+
+
+def _first(words: Tensor, lengths: Tensor) -> Tensor:
+    """The place of the first word of the same type in the same text, of all texts' words (M,)."""
+    key = _each(lengths) * (int(words.max()) + 1) + words
+    order = key.argsort(stable=True)
+    new = key[order].diff(prepend=key.new_full((1,), -1)).ne(0)
+    result = torch.empty_like(order)
+    result[order] = order[new][new.cumsum(0) - 1]
+    return result
+
 
 def _places(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Of the words of each link, in the order of target words, from lengths (n,) each."""
     links = source.repeat_interleave(target)  # of every target word: one a source word
-    word = _each(links)
     first = (source.cumsum(0) - source).repeat_interleave(target)
-    return first[word] + torch.arange(len(word)) - (links.cumsum(0) - links)[word], word
+    ahead = first - (links.cumsum(0) - links)
+    word = _each(links)
+    return torch.arange(len(word)) + ahead[word], word
 
 
 def _each(counts: Tensor) -> Tensor:
@@ -161,8 +179,9 @@ class Lexicon:
         key = self._key(links)
         found = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         known = self.keys[found] == key
-        sentence = links.pair * (self.types[0] * self.types[1])
-        _, together = (sentence + key).unique(return_inverse=True)  # alike in the same pair
+        # Of every word and every link the first one of its types in the same pair.
+        firsts = [_first(types, n) for types, n in zip(links.words, links.lengths, strict=True)]
+        together = links.at(firsts[0][links.places[0]], firsts[1][links.places[1]])
         columns = []
         for way in self.ways:
             said, given = way.said, 1 - way.said
@@ -172,7 +191,7 @@ class Lexicon:
             share = share * taught[links.pair]
             counts = counts - torch.bincount(together, share)[together]
             totals = way.totals[links.types[given]]
-            _, alike = (sentence + links.types[given]).unique(return_inverse=True)
+            alike = firsts[given][links.places[given]]
             totals = totals - torch.bincount(alike, share)[alike]
             # Rounding may leave a little less than nothing.
             counts, totals = counts.clamp(min=0), totals.clamp(min=0)

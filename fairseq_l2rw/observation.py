@@ -98,8 +98,8 @@ class Observation:
 
 
 def rows(values: Tensor, real: Tensor, unit: str) -> Tensor:
-    """Sums over sentences, or the real tokens one by one: (N, T) to one number a row."""
-    return values[real] if unit == "token" else values.sum(1)
+    """Sums over sentences, or the real tokens one by one: (..., N, T) to one number a row."""
+    return values[..., real] if unit == "token" else values.sum(-1)
 
 
 def _spread(values: Tensor, real: Tensor) -> Tensor:
@@ -108,13 +108,15 @@ def _spread(values: Tensor, real: Tensor) -> Tensor:
     return pooled((values - mean).square().unsqueeze(2), real).squeeze(1).sqrt()
 
 
-def _at(values: Tensor, real: Tensor, *, first: bool) -> Tensor:
-    """The value of each sentence's first or last real token: (N, T) to (N,)."""
-    place = torch.arange(real.shape[1], device=real.device)
-    place = torch.where(real, place, real.shape[1] if first else -1)
-    found = place.amin(1) if first else place.amax(1)
-    found = found.clamp(0, real.shape[1] - 1)  # a dummy sentence may have none
-    return values.gather(1, found.unsqueeze(1)).squeeze(1)
+def _ends(values: Tensor, real: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The values of each sentence's first and last real token: (N, T) to (N,) each.
+
+    Padding comes before all real tokens or after them.
+    """
+    first = real.byte().argmax(1)
+    last = (first + lengths - 1).clamp(min=0)  # a dummy sentence may have none
+    found = values.gather(1, torch.stack([first, last], 1))
+    return found[:, 0], found[:, 1]
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class Observer:
         real: Tensor = tokens.real
         source: Tensor = sample["net_input"]["src_tokens"]
         source_real = source.ne(self.padding_idx)
+        before, target = sample["net_input"]["prev_output_tokens"], sample["target"]
         lengths = real.sum(1)
         token_rows = self.unit == "token"
         if token_rows:
@@ -168,51 +171,57 @@ class Observer:
             sentence = torch.arange(len(real), device=real.device)
             position = torch.zeros_like(sentence)
         per = 1 if token_rows else lengths.clamp(min=1)
-
-        def mean(values: Tensor) -> Tensor:
-            return rows(values, real, self.unit) / per
-
         loss, nll, log_best = (x.detach() for x in (tokens.loss, tokens.nll, tokens.log_best))
+        mask = real.to(loss)
+        usual = self.costs.usual(before, target).to(loss) * mask
+        # All means at once: on small batches the number of operations is what takes time.
+        by_token = {
+            "loss": loss,
+            "nll": nll,
+            "excess": nll - usual,
+            "margin": -(nll + log_best),
+            "correct": (-nll >= log_best) * mask,
+            "copied": copied(source, target, self.same) * mask,
+            "p_reference": torch.exp(-nll) * mask,
+            "p_best": torch.exp(log_best) * mask,
+            "one": mask,
+        }
+        sums = rows(torch.stack(list(by_token.values())), real, self.unit)
+        size = sums[-1]
+        means = dict(zip(by_token, sums / per, strict=True))
         if self.sentence_avg:
-            sizes = torch.ones_like(lengths, dtype=loss.dtype)
-            sizes = sizes[sentence] / lengths[sentence] if token_rows else sizes
-        else:
-            sizes = rows(real.to(loss), real, self.unit)
-        stands_for = sample[STANDS_FOR].to(sizes)[sentence] if STANDS_FOR in sample else None
-        if stands_for is not None:
-            sizes = sizes * stands_for
-        correct = mean((-nll >= log_best) * real.to(loss))
-        row_loss = mean(loss)
+            size = 1 / lengths[sentence].to(loss) if token_rows else torch.ones_like(size)
+        stands_for = sample[STANDS_FOR].to(size)[sentence] if STANDS_FOR in sample else None
+        constant = torch.ones_like(size)
         target_length = lengths[sentence].to(loss).log()
         source_length = source_real.sum(1)[sentence].to(loss).log()
-        constant = torch.ones_like(row_loss)
-        before, target = sample["net_input"]["prev_output_tokens"], sample["target"]
-        usual = self.costs.usual(before, target).to(loss) * real
+        ratio = target_length - source_length
+        first, last = _ends(nll, real, lengths)
         columns = {
-            "excess": mean(nll - usual),
-            "copied": mean((copied(source, target, self.same) & real).to(loss)),
-            "first_log_probability": -_at(nll, real, first=True)[sentence],
-            "last_log_probability": -_at(nll, real, first=False)[sentence],
+            "excess": means["excess"],
+            "copied": means["copied"],
+            "first_log_probability": -first[sentence],
+            "last_log_probability": -last[sentence],
             "log_source_length": source_length,
             "log_target_length": target_length,
-            "log_length_ratio": target_length - source_length,
-            "squared_log_length_ratio": (target_length - source_length).square(),
-            "loss": row_loss,
-            "log_probability": -mean(nll),
-            "margin": -mean(nll + log_best),
-            "accuracy": correct,
+            "log_length_ratio": ratio,
+            "squared_log_length_ratio": ratio.square(),
+            "loss": means["loss"],
+            "log_probability": -means["nll"],
+            "margin": means["margin"],
+            "accuracy": means["correct"],
             "spread": _spread(nll, real)[sentence],
-            "loss_rank": self.history.rank(row_loss),
+            "loss_rank": self.history.rank(means["loss"]),
             "progress": constant * moment.progress,
             "train_accuracy": constant * self.history.accuracy(),
             "dev_loss": constant * moment.dev_loss,
         }
         return Observation(
-            loss=row_loss,
-            sizes=sizes,
-            p_reference=mean(torch.exp(-nll) * real),
-            p_best=mean(torch.exp(log_best) * real),
-            correct=correct,
+            loss=means["loss"],
+            sizes=size if stands_for is None else size * stands_for,
+            p_reference=means["p_reference"],
+            p_best=means["p_best"],
+            correct=means["correct"],
             surface=torch.stack([columns[name] for name in SURFACE], dim=1),
             ids=sample["id"][sentence.to(sample["id"].device)].to(sentence.device),
             positions=position,
@@ -222,7 +231,7 @@ class Observer:
             nll=nll.flatten(),
             real=real.flatten(),
             stands_for=stands_for,
-            prior=sample[PRIOR].to(row_loss)[sentence] if PRIOR in sample else None,
+            prior=sample[PRIOR].to(size)[sentence] if PRIOR in sample else None,
         )
 
     def _states(self, states: States, source_real: Tensor, target_real: Tensor) -> Tensor:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from fairseq.data.data_utils import collate_tokens
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 # Places of a matrix of pairs by source tokens by target tokens: what takes memory.
@@ -50,7 +50,7 @@ def batches(
     longest = [0, 0]
 
     def together() -> tuple[Sequence[int], Tensor, Tensor]:
-        source, target = (collate_tokens(side, language.padding) for side in sides)
+        source, target = (pad_sequence(side, True, language.padding) for side in sides)
         return numbers, source, target
 
     order = range(len(pairs)) if order is None else order

@@ -14,7 +14,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarking import arguments, workers
@@ -65,13 +65,25 @@ class Timed:
             process.wait()
 
 
-def finish(runs: Sequence[Timed]) -> None:
-    """Follow runs to their end."""
+def finish(runs: Sequence[Timed], another: Callable[[], Timed]) -> None:
+    """Follow runs to their end.
+
+    Args:
+        runs: that go on at the same time.
+        another: begins one more in place of the first that ends, so that the machine is as busy as
+            before until the last one ends; it is given up then.
+    """
+    others: list[Timed] = []
     try:
-        while any([run.goes_on() for run in runs]):  # all of them, not up to the first
+        while True:
+            going = [run.goes_on() for run in runs]
+            if not any(going):
+                break
+            if not all(going) and not others:
+                others.append(another())
             time.sleep(_LOOK)
     finally:
-        for run in runs:
+        for run in (*runs, *others):
             run.kill()  # also where this one was interrupted
 
 
@@ -87,12 +99,13 @@ def main() -> None:
         "--together",
         action="store_true",
         help="both runs of a turn at the same time, so that whatever else the machine does hurts "
-        "both alike; for machines with a core for every worker and thread of both",
+        "both alike (one more plain run goes on in place of the one that ends first); for machines "
+        "with a core for every worker and thread of both",
     )
     args = parser.parse_args()
 
-    def begun(name: str) -> Timed:
-        folder = args.out / name
+    def begun(name: str, place: str) -> Timed:
+        folder = args.out / place
         shutil.rmtree(folder, ignore_errors=True)  # or it would go on from the last turn
         folder.mkdir(parents=True)
         run = training.Run(args.data, folder, SIDES[name], config=args.recipe, updates=args.updates)
@@ -106,8 +119,8 @@ def main() -> None:
     for turn in range(args.turns):
         order = list(SIDES)[:: 1 if turn % 2 == 0 else -1]
         for names in [order] if args.together else [[name] for name in order]:
-            runs = {name: begun(name) for name in names}
-            finish(list(runs.values()))
+            runs = {name: begun(name, name) for name in names}
+            finish(list(runs.values()), lambda: begun("plain", "meanwhile"))
             for name, run in runs.items():
                 seconds[name].append(run.seconds)
                 megabytes[name] = max(megabytes[name], run.megabytes)
