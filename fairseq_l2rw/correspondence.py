@@ -22,76 +22,19 @@ _ENOUGH = 1.5
 # Words times words of the pairs that are learnt from: more do not say more, and take memory.
 _LINKS = 20_000_000
 _MERGED = 16  # parts whose keys are sorted together
-
-
-@dataclass(frozen=True)
-class _Links:
-    """Every source word with every target word of the same pair, some pairs together.
-
-    Attributes:
-        pair: number of the pair, shape (L,).
-        places: of the source word among all words of sources, and of the target word; (L,) each.
-        types: their types, (L,) each.
-        words: types of all words of sources and of targets, one pair after the other.
-        lengths: of sources and of targets, shape (n,) each.
-    """
-
-    pair: Tensor
-    places: tuple[Tensor, Tensor]
-    types: tuple[Tensor, Tensor]
-    words: tuple[Tensor, Tensor]
-    lengths: tuple[Tensor, Tensor]
-
-    @classmethod
-    def of(cls, source: Tensor, target: Tensor, padding: int) -> "_Links":
-        """Of source types (n, S) and target types (n, T)."""
-        real = source.ne(padding), target.ne(padding)
-        lengths = real[0].sum(1), real[1].sum(1)
-        words = source[real[0]], target[real[1]]
-        places = _places(*lengths)
-        pair = _each(lengths[0] * lengths[1])
-        return cls(pair, places, (words[0][places[0]], words[1][places[1]]), words, lengths)
-
-    def at(self, source: Tensor, target: Tensor) -> Tensor:
-        """Numbers of the links between words, given by their places: shapes (L,), in one pair."""
-        sources, targets = self.lengths
-        links = sources.repeat_interleave(targets)  # of every target word: one a source word
-        start = links.cumsum(0) - links - (sources.cumsum(0) - sources).repeat_interleave(targets)
-        return start[target] + source
-
-
-def _first(words: Tensor, lengths: Tensor) -> Tensor:
-    """The place of the first word of the same type in the same text, of all texts' words (M,)."""
-    key = _each(lengths) * (int(words.max()) + 1) + words
-    order = key.argsort(stable=True)
-    new = key[order].diff(prepend=key.new_full((1,), -1)).ne(0)
-    result = torch.empty_like(order)
-    result[order] = order[new][new.cumsum(0) - 1]
-    return result
-
-
-def _places(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Of the words of each link, in the order of target words, from lengths (n,) each."""
-    links = source.repeat_interleave(target)  # of every target word: one a source word
-    first = (source.cumsum(0) - source).repeat_interleave(target)
-    ahead = first - (links.cumsum(0) - links)
-    word = _each(links)
-    return torch.arange(len(word)) + ahead[word], word
-
-
-def _each(counts: Tensor) -> Tensor:
-    """0 as often as the first count says, 1 as often as the second, and so on."""
-    return torch.arange(len(counts)).repeat_interleave(counts)
+_LEAST = 1e-300  # in place of 0 where 0 is divided
 
 
 @dataclass(frozen=True)
 class _Way:
     """What one side says where the other one is given.
 
+    Of types that came together there is a number, from 1; number 0 is of padding and of all others.
+
     Attributes:
         said: 0 if it is the source that is said, 1 if it is the target.
-        chance: p(said | given) of types that came together, before the last round, shape (K,).
-        counts: how often one was said because of the other, in the last round, shape (K,).
+        chance: p(said | given) by number, before the last round, shape (K,); 0 of number 0.
+        counts: how often one was said because of the other, in the last round, likewise.
         totals: their sums, by the given type, shape (size of the given side's dictionary,).
         usual: p(said) by frequency, shape (size of the said side's dictionary,).
     """
@@ -102,13 +45,19 @@ class _Way:
     totals: Tensor
     usual: Tensor
 
+    @property
+    def given(self) -> int:
+        """Number of the side that is given."""
+        return 1 - self.said
 
-@dataclass
-class _Part:
-    """What is kept of some pairs: the key of every link, by its number, and lengths (n,) each."""
+    def shares(self, number: Tensor) -> Tensor:
+        """How far each word is said because of each of the other side, by numbers (n, S, T)."""
+        return _shares(self.chance[number], self.given)
 
-    number: Tensor
-    lengths: tuple[Tensor, Tensor]
+
+def _shares(chance: Tensor, given: int) -> Tensor:
+    """Chances (n, S, T) as parts of what they sum up to over the words of the given side."""
+    return chance / chance.sum(1 + given, keepdim=True).clamp(min=_LEAST)
 
 
 class Lexicon:
@@ -125,40 +74,44 @@ class Lexicon:
     ) -> None:
         self.types, self.padding = types, padding
         found: list[Tensor] = []
-        parts: list[_Part] = []
+        numbers: list[Tensor] = []  # of every source word with every target word of its pair
         frequency = [torch.ones(size, dtype=torch.double) for size in types]
         for sides in pairs:
-            links = _Links.of(*sides, padding)
-            keys, number = self._key(links).unique(return_inverse=True)
+            keys, number = self._key(*sides).unique(return_inverse=True)
             found.append(keys)
-            parts.append(_Part(number.int(), links.lengths))
-            for count, words in zip(frequency, links.words, strict=True):
-                count += torch.bincount(words, minlength=len(count))
-        # Of all types that came together, sorted.
-        self.keys = found[0]
-        for k in range(1, len(found), _MERGED):
+            numbers.append(number.int())
+            for count, words in zip(frequency, sides, strict=True):
+                count += torch.bincount(words[words.ne(padding)], minlength=len(count))
+        # Of all types that came together, sorted; before them that of padding.
+        self.keys = torch.tensor([-1])
+        for k in range(0, len(found), _MERGED):
             self.keys = torch.cat([self.keys, *found[k : k + _MERGED]]).unique()
-        for keys, part in zip(found, parts, strict=True):
-            part.number = torch.searchsorted(self.keys, keys).int()[part.number]
-        given = self.keys % types[1], self.keys // types[1]
-        self.ways = [self._learn(said, parts, given[said], frequency[said]) for said in (1, 0)]
+        for place, number in enumerate(numbers):
+            numbers[place] = torch.searchsorted(self.keys, found.pop(0)).int()[number]
+        given = self.keys // types[1], self.keys % types[1]
+        self.ways = [
+            self._learn(said, numbers, given[1 - said], frequency[said]) for said in (1, 0)
+        ]
 
-    def _key(self, links: _Links) -> Tensor:
-        return links.types[0].long() * self.types[1] + links.types[1]
+    def _key(self, source: Tensor, target: Tensor) -> Tensor:
+        """One number for two types, shape (n, S, T); -1 for padding."""
+        key = source.unsqueeze(2) * self.types[1] + target.unsqueeze(1)
+        padding = source.eq(self.padding).unsqueeze(2) | target.eq(self.padding).unsqueeze(1)
+        return key.masked_fill_(padding, -1)
 
-    def _learn(self, said: int, parts: list[_Part], given: Tensor, frequency: Tensor) -> _Way:
+    def _learn(self, said: int, numbers: list[Tensor], given: Tensor, frequency: Tensor) -> _Way:
         """Expectation maximisation, from the given types of keys and the frequency of said ones."""
+        types = given.clamp(min=0)  # nothing counts for that of padding
         following = torch.ones(len(self.keys), dtype=torch.double)
+        following[0] = 0
         for _ in range(_ROUNDS):
             chance = following
             counts = torch.zeros_like(chance)
-            for part in parts:
-                place = _places(*part.lengths)[said]
-                share = chance[part.number]
-                share = share / torch.bincount(place, share)[place]
-                counts.index_add_(0, part.number, share)
-            totals = torch.bincount(given, counts, minlength=self.types[1 - said])
-            following = counts / totals[given]
+            for number in numbers:
+                shares = _shares(chance[number], 1 - said)
+                counts.index_add_(0, number.flatten(), shares.flatten())
+            totals = torch.bincount(types, counts, minlength=self.types[1 - said])
+            following = counts / totals[types].clamp(min=_LEAST)
         return _Way(said, chance, counts, totals, frequency / frequency.sum())
 
     def judge(self, source: Tensor, target: Tensor, taught: Tensor) -> Tensor:
@@ -175,31 +128,28 @@ class Lexicon:
         Returns:
             Of the target given the source, and of the source given the target.
         """
-        links = _Links.of(source, target, self.padding)
-        key = self._key(links)
-        found = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
-        known = self.keys[found] == key
-        # Of every word and every link the first one of its types in the same pair.
-        firsts = [_first(types, n) for types, n in zip(links.words, links.lengths, strict=True)]
-        together = links.at(firsts[0][links.places[0]], firsts[1][links.places[1]])
+        sides = source, target
+        key = self._key(source, target)
+        number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
+        number = number.where(self.keys[number] == key, 0)
+        real = [side.ne(self.padding).double() for side in sides]
+        # Which words of a side are of one type, (n, S, S) and (n, T, T).
+        same = [side.unsqueeze(2).eq(side.unsqueeze(1)).double() for side in sides]
         columns = []
         for way in self.ways:
-            said, given = way.said, 1 - way.said
-            place = links.places[said]
-            chance, counts = (torch.where(known, t[found], 0.0) for t in (way.chance, way.counts))
-            share = chance / torch.bincount(place, chance)[place].clamp(min=1e-300)
-            share = share * taught[links.pair]
-            counts = counts - torch.bincount(together, share)[together]
-            totals = way.totals[links.types[given]]
-            alike = firsts[given][links.places[given]]
-            totals = totals - torch.bincount(alike, share)[alike]
+            said, given = way.said, way.given
+            shares = way.shares(number) * taught.view(-1, 1, 1)
+            own = shares.sum(1 + said).unsqueeze(2)  # of every given word
+            totals = way.totals[sides[given]] - (same[given] @ own).squeeze(2)
+            counts = way.counts[number] - same[0] @ shares @ same[1]
             # Rounding may leave a little less than nothing.
-            counts, totals = counts.clamp(min=0), totals.clamp(min=0)
-            chance = (counts + _PSEUDO * way.usual[links.types[said]]) / (totals + _PSEUDO)
-            pair = _each(links.lengths[said])  # of every said word
-            mean = torch.bincount(place, chance) / links.lengths[given][pair]
-            gain = (mean / way.usual[links.words[said]]).log().clamp(max=_ENOUGH)
-            columns.append(torch.bincount(pair, gain) / links.lengths[said])
+            counts, totals = counts.clamp(min=0), totals.clamp(min=0).unsqueeze(1 + said)
+            usual = way.usual[sides[said]]
+            chance = (counts + _PSEUDO * usual.unsqueeze(1 + given)) / (totals + _PSEUDO)
+            chance = (chance * real[given].unsqueeze(1 + said)).sum(1 + given)
+            mean = chance / real[given].sum(1, keepdim=True)
+            gain = (mean / usual).log().clamp(max=_ENOUGH) * real[said]
+            columns.append(gain.sum(1) / real[said].sum(1))
         return torch.stack(columns, 1)
 
 
@@ -222,15 +172,13 @@ def correspondence(train: Pairs, trusted: Pairs, language: Language) -> list[Ten
     )
     taught = torch.zeros(len(train), dtype=torch.double)
     taught[learnt] = 1
-    return [
-        torch.cat(
-            [
-                lexicon.judge(source, target, own[numbers])
-                for numbers, source, target in batches(pairs, language, "correspondence")
-            ]
-        )
-        for pairs, own in ((train, taught), (trusted, taught.new_zeros(len(trusted))))
-    ]
+    found = []
+    for pairs, own in ((train, taught), (trusted, taught.new_zeros(len(trusted)))):
+        columns = own.new_empty(len(pairs), 2)
+        for numbers, source, target in batches(pairs, language, "correspondence"):
+            columns[numbers] = lexicon.judge(source, target, own[numbers])
+        found.append(columns)
+    return found
 
 
 def _some(pairs: Pairs) -> Sequence[int]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.heap import give_back
 from fairseq_l2rw.metagradient import difference, forward, reverse
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch
@@ -59,6 +60,7 @@ class Chosen:
             return found
         # A pass is made now: what it does not need goes first, with the batch's hold on it.
         batch.record = record = None
+        give_back()
         expected = self.products(batch.losses, parameters, direction)
         told = batch.weights > 0
         size = (expected * told).norm()

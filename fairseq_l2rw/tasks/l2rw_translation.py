@@ -16,6 +16,7 @@ from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelS
 from fairseq_l2rw.dev import DevStream, trusted_pairs
 from fairseq_l2rw.drawing import Drawing, DrawnBatches
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.heap import give_back
 from fairseq_l2rw.optimizers import check_optimizer
 from fairseq_l2rw.pairs import Language
 from fairseq_l2rw.prior import prior_weights
@@ -56,6 +57,7 @@ class L2RWTranslationTask(TranslationTask):
         if self.reweighting is None:
             self.reweighting = self._build_reweighting(model)
         self.reweighting.epoch = epoch
+        give_back()  # what prior weights, validation and a checkpoint took
 
     def _build_reweighting(self, model: Any) -> Reweighting:
         rule = self._rule
