@@ -10,8 +10,8 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 # Places of a matrix of pairs by source tokens by target tokens: what takes memory.
-_CELLS = 1 << 17
-_SORTED = 1 << 15  # pairs that are sorted by length at a time
+_CELLS = 1 << 16
+_SORTED = 1 << 13  # pairs that are sorted by length at a time
 
 _Read = tuple[int, Tensor, Tensor]
 
@@ -56,7 +56,7 @@ def batches(
         read.sort(key=_shape)
         for found in _groups(read):
             numbers, *sides = zip(*found, strict=True)
-            source, target = (pad_sequence(side, True, language.padding) for side in sides)
+            source, target = (pad_sequence(list(side), True, language.padding) for side in sides)
             yield torch.tensor(numbers), source, target
             bar.update(len(found))
     bar.close()
