@@ -54,6 +54,29 @@ def test_a_sentence_is_seen_as_the_mean_of_its_tokens():
     assert torch.equal(seen.sizes, lengths.double()) and torch.equal(seen.ids, sample["id"])
 
 
+def test_a_sentences_ends_are_found_behind_padding_too():
+    """Backwards, padding comes first, and so does the last token."""
+    model, sample = student(), batch(pairs(5))
+    seen, tokens = observe(model, sample)
+    assert not tokens.real.all()
+    observer = Observer(
+        "sentence", DICTIONARY.pad(), False, History(), TokenCosts(), torch.full((VOCABULARY,), -1)
+    )
+    backwards = {
+        **sample,
+        "target": sample["target"].flip(1),
+        "net_input": {
+            **sample["net_input"],
+            "prev_output_tokens": sample["net_input"]["prev_output_tokens"].flip(1),
+        },
+    }
+    flipped = type(tokens)(**{name: values.flip(1) for name, values in vars(tokens).items()})
+    found = observer.observe(backwards, None, flipped, MOMENT)
+    for end, other in (("first", "last"), ("last", "first")):
+        ours, theirs = (f"{side}_log_probability" for side in (end, other))
+        assert torch.equal(found.column(ours), seen.column(theirs))
+
+
 def test_excess_is_what_a_pair_costs_beyond_what_its_tokens_usually_cost():
     model, sample, costs = student(), batch(pairs(5)), TokenCosts()
     plain, tokens = observe(model, sample, costs=costs)

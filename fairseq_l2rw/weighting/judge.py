@@ -99,9 +99,9 @@ class Judge(Growing):
         They are alike on every worker.
         """
         mean = sizes @ scores / sizes.sum()
-        self.renew("anchor", torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()]))
+        self.anchor = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
         middle, failed = self._stand(self._distances(scores), sizes, lambda local: local)
-        self.renew("stand", torch.cat([middle, failed]))
+        self.stand = torch.cat([middle, failed])
 
     def _distances(self, scores: Tensor) -> Tensor:
         return distance(scores, *self.anchor)

@@ -132,14 +132,14 @@ class LeastSquaresHead(Growing, Head):
     def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
         """Keep the latest trusted pairs."""
         before = self.trusted if self.trusted.numel() else trusted[:0]
-        self.renew("trusted", torch.cat([before, trusted])[-_TRUSTED:])
-        self.renew("trusted_sizes", torch.cat([self.trusted_sizes.to(sizes), sizes])[-_TRUSTED:])
+        self.trusted = torch.cat([before, trusted])[-_TRUSTED:]
+        self.trusted_sizes = torch.cat([self.trusted_sizes.to(sizes), sizes])[-_TRUSTED:]
 
     def _solve(self, penalty: Tensor) -> None:
         """The regression's slope, from the moments, and how trusted pairs score by it."""
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
-        self.renew("slope", torch.linalg.solve(correlation + penalty.diag(), target) / deviation)
+        self.slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
         # Trusted pairs are judged by today's solution: its scale shrinks as noise is weighed down.
         scores = self._scores(self._with_likeness(self.trusted))
         self.judge.remember(scores, self.trusted_sizes)

@@ -102,5 +102,5 @@ class Likeness(Growing):
             for mean, covariance in (self.trusted.centre(), self.train_pairs.centre())
         )
         curvature, tilt = log_ratio(trusted, train, _RIDGE * together.sum(1))
-        self.renew("curvature", curvature / torch.outer(scale, scale))
-        self.renew("tilt", (tilt / scale).unsqueeze(1) * self.parts)
+        self.curvature = curvature / torch.outer(scale, scale)
+        self.tilt = (tilt / scale).unsqueeze(1) * self.parts

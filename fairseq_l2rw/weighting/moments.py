@@ -17,17 +17,6 @@ class Growing(nn.Module):
                 self._buffers[name] = torch.zeros_like(state_dict[prefix + name])
         super()._load_from_state_dict(state_dict, prefix, *args)
 
-    def renew(self, name: str, value: Tensor) -> None:
-        """Give a buffer its next value, where it lies if that is as large.
-
-        New tensors at every look would break up the heap between the student's passes.
-        """
-        buffer = getattr(self, name)
-        if buffer.shape == value.shape and buffer.device == value.device:
-            buffer.copy_(value)
-        else:
-            setattr(self, name, value.clone())
-
 
 class Running(Growing):
     """A running mean: up to ``memory`` additions all count alike, then older ones are forgotten.
@@ -49,7 +38,7 @@ class Running(Growing):
         """Let a tensor of the shape of the others count."""
         self.count = self.count + 1
         before = self.value.to(value.device) if self.value.numel() else torch.zeros_like(value)
-        self.renew("value", before + (value - before) / self.count.clamp(max=self.memory).to(value))
+        self.value = before + (value - before) / self.count.clamp(max=self.memory).to(value)
 
 
 class Moments(Running):
