@@ -45,15 +45,6 @@ class _Way:
     totals: Tensor
     usual: Tensor
 
-    @property
-    def given(self) -> int:
-        """Number of the side that is given."""
-        return 1 - self.said
-
-    def shares(self, number: Tensor) -> Tensor:
-        """How far each word is said because of each of the other side, by numbers (n, S, T)."""
-        return _shares(self.chance[number], self.given)
-
 
 def _shares(chance: Tensor, given: int) -> Tensor:
     """Chances (n, S, T) as parts of what they sum up to over the words of the given side."""
@@ -137,8 +128,8 @@ class Lexicon:
         same = [side.unsqueeze(2).eq(side.unsqueeze(1)).double() for side in sides]
         columns = []
         for way in self.ways:
-            said, given = way.said, way.given
-            shares = way.shares(number) * taught.view(-1, 1, 1)
+            said, given = way.said, 1 - way.said
+            shares = _shares(way.chance[number], given) * taught.view(-1, 1, 1)
             own = shares.sum(1 + said).unsqueeze(2)  # of every given word
             totals = way.totals[sides[given]] - (same[given] @ own).squeeze(2)
             counts = way.counts[number] - same[0] @ shares @ same[1]
