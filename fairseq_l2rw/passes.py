@@ -1,7 +1,7 @@
 """The student's losses as a pure function of its parameters, dropout included."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -61,13 +61,19 @@ class Passes:
     def _evaluating(self) -> Any:
         return evaluating(self.model)
 
+    def precision(self) -> AbstractContextManager[Any]:
+        """What fairseq makes the student's own pass in."""
+        return torch.autocast("cuda", torch.float16) if self.mixed else nullcontext()
+
+    def output(self, parameters: Any, sample: dict[str, Any]) -> Any:
+        """What the student with these parameters gives out for a batch."""
+        return functional.call(self.model, parameters, **sample["net_input"])
+
     def _function(
         self, sample: dict[str, Any], around: Callable[[], Any], of: Callable[..., Tensor]
     ) -> Losses:
         def losses(parameters: Any) -> Tensor:
-            mixed = torch.autocast("cuda", torch.float16) if self.mixed else nullcontext()
-            with around(), mixed:
-                output = functional.call(self.model, parameters, **sample["net_input"])
-                return of(self.model, output, sample)
+            with around(), self.precision():
+                return of(self.model, self.output(parameters, sample), sample)
 
         return losses

@@ -29,6 +29,7 @@ from fairseq_l2rw.metagradient import (
     LEAST_WEIGHT,
     LEAST_WEIGHT_HALF,
     Batch,
+    Losses,
     Record,
     weight_gradient,
 )
@@ -285,34 +286,52 @@ class Reweighting:
         """Draw a dev batch and let the weighting learn from it."""
         batch = utils.move_to_cuda(dev.next()) if self.device.type == "cuda" else dev.next()
         log: dict[str, float] = {}
-        if self.weighting.learns_from_dev:
-            seen = self._observe_dev(batch, update.number)
-            self.dev_loss = float(seen.loss @ seen.sizes / seen.sizes.sum())
-            log |= self.weighting.learn_from_dev(seen)
-        if self.meta is not None:
-            losses, tokens = self.passes.evaluation(batch), batch["ntokens"]
+        seen: list[Observation] = []
+        losses, tokens = self._dev_losses(batch, update.number, seen.append), batch["ntokens"]
+        usable = True
+        if self.meta is None:
+            with torch.no_grad():
+                loss = losses(dict(self.model.named_parameters())).sum() / tokens
+        else:
             # fairseq's scale is for a sum over tokens.
             scale = loss_scale(optimizer) * tokens if self.half else 1.0
             loss = self.meta.dev_gradient(lambda values: losses(values).sum() / tokens, scale)
             usable = bool(torch.isfinite(loss)) and self.meta.count > 0
-            if usable:
-                self.dev_loss = float(loss)
-            else:
-                logger.warning(f"update {update.number}: dev loss not finite, nothing learnt")
             log["meta_skipped"] = float(not usable)
-            if self.weighting.learns and usable:
-                log |= self._learn(update, optimizer, span)
+        for trusted in seen:
+            log |= self.weighting.learn_from_dev(trusted)
+        if usable:
+            self.dev_loss = float(loss)
+        else:
+            logger.warning(f"update {update.number}: dev loss not finite, nothing learnt")
+        if self.weighting.learns and usable:
+            log |= self._learn(update, optimizer, span)
         # In bits, as all losses in fairseq's log.
         log["dev_loss"] = self.dev_loss / math.log(2)
         for name, value in log.items():
             metrics.log_scalar(name, value, priority=620, round=6)
 
-    def _observe_dev(self, batch: dict[str, Any], number: int) -> Observation:
-        """See trusted pairs as training pairs are seen: with dropout, the same on every worker."""
-        with torch.no_grad(), seeded(self.cfg.seed + number), self._reading() as states:
-            output = self.model(**batch["net_input"])
-            tokens = self.criterion.token_losses(self.model, output, batch)
-        return self.observer.observe(batch, states, tokens, self._moment(number))
+    def _dev_losses(
+        self, batch: dict[str, Any], number: int, show: Callable[[Observation], None]
+    ) -> Losses:
+        """Losses of trusted pairs, by which weights are judged.
+
+        A weighting that learns from the pairs themselves has to see them as training pairs are
+        seen, with dropout. Then one pass serves both, and they judge with dropout, too.
+        """
+        if not self.weighting.learns_from_dev:
+            return self.passes.evaluation(batch)
+
+        def losses(parameters: Any) -> Tensor:
+            with self.passes.precision():
+                # The same on every worker.
+                with seeded(self.cfg.seed + number), self._reading() as states:
+                    output = self.passes.output(parameters, batch)
+                tokens = self.criterion.token_losses(self.model, output, batch)
+                show(self.observer.observe(batch, states, tokens, self._moment(number)))
+                return tokens.nll.sum(1)
+
+        return losses
 
     def _learn(self, update: Update, optimizer: Any, span: float) -> dict[str, float]:
         """Look back through the window, and the weighting's step along what was found."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import benchmark
 import pytest
+import torch
 from benchmarking.peers import disagreement
-from benchmarking.students import Setting
+from benchmarking.students import Setting, Student, train_command
 from commands import ENVIRONMENT, make_corpus
 
 SCRIPTS = Path(benchmark.__file__).parent
@@ -96,6 +97,26 @@ def test_windows_are_told_by_length_and_trajectory(tmp_path):
         assert all(cell["seconds"] > 0 for cell in cells.values())
     assert found["rewind"]["4"]["copies"] < found["stored"]["4"]["copies"] - 4
     assert "| trajectory | | B = 1 | B = 4 |" in printed and "| `rewind` | time |" in printed
+
+
+@pytest.mark.parametrize("weighting", ["mwnet", "deep"])
+def test_a_look_is_one_pass_over_trusted_pairs(data, tmp_path, weighting):
+    """The training batch is not passed again, nor are trusted pairs that are learnt from."""
+    setting = Setting(data, tmp_path, width=12, layers=1, max_tokens=200)
+    flags = ("--meta-interval", "1", "--meta-spacing", "even")
+    student = Student(train_command(setting, weighting, flags))
+    seen = []
+    student.model.encoder.register_forward_pre_hook(
+        lambda _module, inputs, given: seen.append((given or {}).get("src_tokens", *inputs[:1])),
+        with_kwargs=True,
+    )
+    samples = student.samples(5)
+    for sample in samples[:2]:  # ghost products are compared with another pass's, once
+        student.update(sample)
+    for sample in samples[2:]:
+        seen.clear()
+        student.update(sample)
+        assert len(seen) == 2 and torch.equal(seen[0], sample["net_input"]["src_tokens"])
 
 
 def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):

@@ -45,7 +45,8 @@ class Weighting(nn.Module):
     reads_alignment: bool = False  # wants Observation.alignment
     learns: bool = False  # wants learn() to be called with meta-gradients
     counts_by_span: bool = False  # of a smaller learning rate it wants fewer: see Signal.span
-    learns_from_dev: bool = False  # wants learn_from_dev() to be called with the dev batch
+    # Wants learn_from_dev() to be called with the dev batch, seen as a training batch is.
+    learns_from_dev: bool = False
     reads_prior: bool = False  # wants Observation.prior
     draws: bool = False  # a sentence's weights may decide how often it comes up
     plain: bool = False  # weighs 1 whatever it sees: training stays bit for bit the same
