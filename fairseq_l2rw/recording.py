@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import torch
+
 from fairseq_l2rw.outcome import Outcome
 from fairseq_l2rw.record import Row, WeightRecord
 from fairseq_l2rw.workers import rank
@@ -44,26 +46,27 @@ class Recording:
 
     def _rows(self, number: int, epoch: int, outcome: Outcome) -> Iterator[Row]:
         """A sentence whose tokens have weights gets their mean and the list of them."""
-        told = outcome.to("cpu")  # a GPU is not asked for every sentence
-        lengths = told.lengths.tolist()
-        given = told.given.split(lengths) if self.unit == "token" else ()
+        columns = [outcome.sentences, outcome.lengths]
+        columns += map(outcome.by_sentence, (outcome.given, outcome.stands_for, outcome.loss))
+        if outcome.signal is not None:  # per unit of its size
+            sums, sizes = map(outcome.by_sentence, (outcome.signal, outcome.sizes))
+            columns.append(sums / sizes)
+        # A GPU is asked for all of them at once; float64 holds every one.
+        told = torch.stack([column.double() for column in columns]).tolist()
+        sentences, lengths = ([int(x) for x in column] for column in told[:2])
+        weights, stands_for, losses, *signals = told[2:]
+        given: list[list[float] | None] = [None] * len(lengths)
+        if self.unit == "token":
+            given = [part.tolist() for part in outcome.given.cpu().split(lengths)]
         yield from zip(
             [number] * len(lengths),
             [epoch] * len(lengths),
-            told.sentences.tolist(),
-            told.by_sentence(told.given).tolist(),
-            told.by_sentence(told.stands_for).tolist(),
-            told.by_sentence(told.loss).tolist(),
-            self._signals(told),
+            sentences,
+            weights,
+            stands_for,
+            losses,
+            signals[0] if signals else [None] * len(lengths),
             lengths,
-            [weights.tolist() for weights in given] or [None] * len(lengths),
+            given,
             strict=True,
         )
-
-    @staticmethod
-    def _signals(told: Outcome) -> list[float | None]:
-        """What the dev gradient said of each sentence, per unit of its size."""
-        if told.signal is None:
-            return [None] * len(told.sentences)
-        sums = told.by_sentence(told.signal) / told.by_sentence(told.sizes)
-        return [float(x) for x in sums]

@@ -119,6 +119,16 @@ def test_a_look_is_one_pass_over_trusted_pairs(data, tmp_path, weighting):
         assert len(seen) == 2 and torch.equal(seen[0], sample["net_input"]["src_tokens"])
 
 
+def test_a_student_in_bfloat16_does_not_ask_for_a_tpu(data, tmp_path):
+    setting = Setting(data, tmp_path, width=12, layers=1, max_tokens=200, precision="bf16")
+    student = Student(train_command(setting, "mwnet"))
+    for sample in student.samples(2):
+        student.update(sample)
+    parameters = list(student.model.parameters())
+    assert {p.dtype for p in parameters} == {torch.bfloat16}
+    assert all(torch.isfinite(p).all() for p in parameters)
+
+
 def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
     command = ["benchmark.py", "--data", str(data), "--out", str(tmp_path), "--sides", "fast"]
     monkeypatch.setattr(sys, "argv", command)

@@ -8,10 +8,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fairseq_l2rw.reweighting import Reweighting
 
 aten = torch.ops.aten
-# What tells the host a value, or has an output whose shape depends on values.
+# What tells the host a value, has an output whose shape depends on values, or is told values.
 WAITS = {
     *(aten._local_scalar_dense, aten.equal, aten.is_nonzero, aten.nonzero, aten.masked_select),
-    *(aten.repeat_interleave, aten.bincount, aten._unique2, aten.unique_dim),
+    *(aten.repeat_interleave, aten.bincount, aten._unique2, aten.unique_dim, aten.lift_fresh),
 }
 
 
@@ -34,6 +34,7 @@ class NoWaiting(TorchDispatchMode):
         lambda x: x[x > 0],
         lambda x: (x > 0).nonzero(),
         lambda x: x.unique(),
+        lambda x: x.new_tensor([1.0, 2.0]),
     ],
 )
 def test_waiting_would_be_noticed(wait):

@@ -110,8 +110,8 @@ class Judge(Growing):
         return self.leads.value.clamp(min=0) if self.ready else 0.0
 
     def _passed(self, distances: Tensor) -> Tensor:
-        times = [1.0] + [TOLERANCE] * (distances.shape[1] - 1)
-        tolerances = distances.new_tensor(times) * self.tolerance
+        tolerances = distances.new_full(distances.shape[1:], self.tolerance)
+        tolerances[1:].mul_(TOLERANCE)
         if self.ready:
             tolerances = tolerances * leniency(*self._shares())
         return passed(distances, self.sharpness, tolerances)

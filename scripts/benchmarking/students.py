@@ -78,6 +78,7 @@ class Student:
         from fairseq.trainer import Trainer
 
         parsed = options.parse_args_and_arch(options.get_training_parser(), list(arguments))
+        parsed.tpu = False  # fairseq's command line takes --bf16 for a TPU's
         cfg = convert_namespace_to_omegaconf(parsed)
         utils.import_user_module(cfg.common)
         utils.set_torch_seed(cfg.common.seed)
