@@ -8,7 +8,7 @@ that whatever else the machine does hurts all alike. A turn is ten updates; rati
 
 Sides that are named by a `--meta-method` take the exact meta-gradient, through all parameters, but
 those with `attention`: through the attention to the source, the default. `deep` has all defaults,
-a dev batch as large as a training batch among them.
+a dev batch as large as a training batch among them; `deep, every 1` looks at one at every update.
 
 Peers take part where they are installed: `pip install -e .[peers]`, and for Python 3.11 with a pip
 before 24.1 `pip install --no-deps betty-ml`. How far each is from the exact derivative is told.
@@ -53,6 +53,10 @@ def _meta(method: str, interval: int, *flags: str) -> Callable[[Setting], Any]:
     return lambda setting: Student(train_command(setting, WEIGHING, every))
 
 
+def _deep(*flags: str) -> Callable[[Setting], Any]:
+    return lambda setting: Student(train_command(replace(setting, dev_share=1), "deep", flags))
+
+
 def _peer(name: str) -> Callable[[Setting], Any]:
     def build(setting: Setting) -> Peer:
         flags = ("--meta-spacing", "even", "--meta-interval", "1")
@@ -68,7 +72,8 @@ def sides() -> dict[str, Callable[[Setting], Any]]:
     found: dict[str, Callable[[Setting], Any]] = {
         "plain": lambda setting: Student(train_command(setting, "stock")),
         "uniform": lambda setting: Student(train_command(setting, "uniform")),
-        "deep": lambda setting: Student(train_command(replace(setting, dev_share=1), "deep")),
+        "deep": _deep(),
+        "deep, every 1": _deep("--meta-interval", "1", "--meta-spacing", "even"),
     }
     for method in ("forward", "reverse", "difference", "ghost"):
         for interval in (1, 5, 10):
