@@ -46,6 +46,11 @@ class _Way:
     usual: Tensor
 
 
+def _at(table: Tensor, numbers: Tensor) -> Tensor:
+    """``table[numbers]``, several times faster on a CPU."""
+    return table.index_select(0, numbers.flatten()).view(numbers.shape)
+
+
 def _shares(chance: Tensor, given: int) -> Tensor:
     """Chances (n, S, T) as parts of what they sum up to over the words of the given side."""
     return chance / chance.sum(1 + given, keepdim=True).clamp(min=_LEAST)
@@ -78,7 +83,7 @@ class Lexicon:
         for k in range(0, len(found), _MERGED):
             self.keys = torch.cat([self.keys, *found[k : k + _MERGED]]).unique()
         for place, number in enumerate(numbers):
-            numbers[place] = torch.searchsorted(self.keys, found.pop(0)).int()[number]
+            numbers[place] = _at(torch.searchsorted(self.keys, found.pop(0)).int(), number)
         given = self.keys // types[1], self.keys % types[1]
         self.ways = [
             self._learn(said, numbers, given[1 - said], frequency[said]) for said in (1, 0)
@@ -99,7 +104,7 @@ class Lexicon:
             chance = following
             counts = torch.zeros_like(chance)
             for number in numbers:
-                shares = _shares(chance[number], 1 - said)
+                shares = _shares(_at(chance, number), 1 - said)
                 counts.index_add_(0, number.flatten(), shares.flatten())
             totals = torch.bincount(types, counts, minlength=self.types[1 - said])
             following = counts / totals[types].clamp(min=_LEAST)
@@ -122,20 +127,20 @@ class Lexicon:
         sides = source, target
         key = self._key(source, target)
         number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
-        number = number.where(self.keys[number] == key, 0)
+        number = number.where(_at(self.keys, number) == key, 0)
         real = [side.ne(self.padding).double() for side in sides]
         # Which words of a side are of one type, (n, S, S) and (n, T, T).
         same = [side.unsqueeze(2).eq(side.unsqueeze(1)).double() for side in sides]
         columns = []
         for way in self.ways:
             said, given = way.said, 1 - way.said
-            shares = _shares(way.chance[number], given) * taught.view(-1, 1, 1)
+            shares = _shares(_at(way.chance, number), given) * taught.view(-1, 1, 1)
             own = shares.sum(1 + said).unsqueeze(2)  # of every given word
-            totals = way.totals[sides[given]] - (same[given] @ own).squeeze(2)
-            counts = way.counts[number] - same[0] @ shares @ same[1]
+            totals = _at(way.totals, sides[given]) - (same[given] @ own).squeeze(2)
+            counts = _at(way.counts, number) - same[0] @ shares @ same[1]
             # Rounding may leave a little less than nothing.
             counts, totals = counts.clamp(min=0), totals.clamp(min=0).unsqueeze(1 + said)
-            usual = way.usual[sides[said]]
+            usual = _at(way.usual, sides[said])
             chance = (counts + _PSEUDO * usual.unsqueeze(1 + given)) / (totals + _PSEUDO)
             chance = (chance * real[given].unsqueeze(1 + said)).sum(1 + given)
             mean = chance / real[given].sum(1, keepdim=True)

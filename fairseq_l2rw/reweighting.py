@@ -94,7 +94,9 @@ class Reweighting:
         drawing: Drawing | None = None,
     ) -> None:
         self.cfg, self.model, self.criterion = cfg, model, criterion
-        self.device = next(model.parameters()).device
+        # Asking the model at every update takes longer than going through them.
+        self._student_parameters = list(model.parameters())
+        self.device = self._student_parameters[0].device
         self.weighting = weighting.to(self.device)
         self.dev, self.drawing = dev, drawing
         self.history = History().to(self.device)
@@ -161,7 +163,7 @@ class Reweighting:
                 self.meta.masters = masters(optimizer, self.model)
             self._clip = ClipWatch(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.
-        if all(p.grad is None for p in self.model.parameters()):
+        if all(p.grad is None for p in self._student_parameters):
             self._update = Update(update, self.cfg.meta_batches)
         self._next = RandomState.now(self.device), dummy
         look = self.weighting.learns and self.looks.ahead(optimizer.get_lr()) == 0

@@ -212,14 +212,14 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the command line."""
     args = parser().parse_args()
+    unknown = sorted({*(args.sides or [])} - {*sides()})
+    if unknown:
+        sys.exit(f"unknown side {unknown[0]!r}; known: {', '.join(sides())}")
     torch.set_num_threads(args.threads)
     quiet()
     if args.memory_of:
         print(memory(_unpacked(args.setting), args.memory_of))
         return
-    unknown = sorted({*(args.sides or [])} - {*sides()})
-    if unknown:
-        sys.exit(f"unknown side {unknown[0]!r}; known: {', '.join(sides())}")
     names = list(dict.fromkeys(["plain", *(args.sides or sides())]))
     args.out.mkdir(parents=True, exist_ok=True)
     fields = ("width", "layers", "max_tokens", "dev_share", "device", "precision")

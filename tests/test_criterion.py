@@ -89,6 +89,14 @@ def test_order_and_padding_change_no_gradient(order, multiple):
     torch.testing.assert_close(found, plain, rtol=1e-9, atol=1e-12)
 
 
+def test_trusted_pairs_judge_alike_where_one_pass_serves_for_seeing_them_too():
+    """A teacher that learns from them takes their losses from what it reads of the pass."""
+    model, sample, rule = student(), batch(pairs(5)), criterion(Given(), 0.1)
+    output = model(**sample["net_input"])
+    read = rule.token_losses(model, output, sample).nll.sum(1)
+    torch.testing.assert_close(read, rule.dev_losses(model, output, sample))
+
+
 def test_scaling_all_weights_changes_no_gradient():
     model, sample = student(), batch(pairs(3))
     once = normalised_gradient(model, sample, criterion(Given([0.5, 1.0, 2.0])))
