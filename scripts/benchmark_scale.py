@@ -19,7 +19,7 @@ from typing import Any
 from benchmark import sides
 from benchmarking import arguments
 from benchmarking.comparison import table
-from benchmarking.students import Setting
+from benchmarking.students import Setting, quiet
 from tqdm import tqdm
 
 BENCHMARK = Path(__file__).parent / "benchmark.py"
@@ -93,6 +93,7 @@ def main() -> None:
     unknown = sorted({*args.sides} - {*sides()})
     if unknown:
         sys.exit(f"unknown side {unknown[0]!r}; known: {', '.join(sides())}")
+    quiet()
     usual = {axis: getattr(Setting, axis) for axis in AXES}
     cells = [(axis, size) for axis in AXES for size in sorted(getattr(args, axis))]
     found: dict[str, dict[str, Any]] = {axis: {} for axis, _ in cells}
