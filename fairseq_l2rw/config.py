@@ -112,7 +112,9 @@ class MetaConfig(FairseqDataclass):
         "the clearest signal",
     )
     meta_max_tokens: Optional[int] = option(
-        None, "target tokens in a dev batch at most (default: --max-tokens)"
+        None,
+        "target tokens in a dev batch at most (default: half of --max-tokens); longer pairs are "
+        "left out",
     )
     meta_batches: Optional[int] = option(
         None,

@@ -7,8 +7,8 @@ that whatever else the machine does hurts all alike. A turn is ten updates; rati
 `fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows.
 
 Sides that are named by a `--meta-method` take the exact meta-gradient, through all parameters, but
-those with `attention`: through the attention to the source, the default. `deep` has all defaults,
-a dev batch as large as a training batch among them; `deep, every 1` looks at one at every update.
+those with `attention`: through the attention to the source, the default. `deep` has all defaults, a
+dev batch of half a training batch among them; `deep, every 1` looks at one at every update.
 
 Peers take part where they are installed: `pip install -e .[peers]`, and for Python 3.11 with a pip
 before 24.1 `pip install --no-deps betty-ml`. How far each is from the exact derivative is told.
@@ -54,7 +54,7 @@ def _meta(method: str, interval: int, *flags: str) -> Callable[[Setting], Any]:
 
 
 def _deep(*flags: str) -> Callable[[Setting], Any]:
-    return lambda setting: Student(train_command(replace(setting, dev_share=1), "deep", flags))
+    return lambda setting: Student(train_command(replace(setting, dev_share=0.5), "deep", flags))
 
 
 def _peer(name: str) -> Callable[[Setting], Any]:

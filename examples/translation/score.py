@@ -18,7 +18,7 @@ import sentencepiece
 from lines import read_lines, write_lines
 from progress import parse_record
 from steps import Stamp, digest, read_json, run, say, short, write_json
-from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, plugin, train_command, use_cpu
+from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, device, plugin, train_command, use_cpu
 from weights import Array, Weights, read_weights
 
 CLEAN = "clean"
@@ -242,6 +242,7 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         **weight_scores(job),
         **training_log(out / "train.log"),
         "commands": [train_command(job), generate_command(job, out)],
+        "device": device(CONFIGS[job.config]),
         "versions": versions(),
     }
     write_json(out / "result.json", result)

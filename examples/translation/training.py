@@ -61,7 +61,7 @@ CONFIGS = {
         max_tokens=1024,
         learning_rate=2e-3,
         warmup=200,
-        meta_max_tokens=1024,
+        meta_max_tokens=512,
         weighting_warmup=900,
         cpu=False,
     ),
@@ -75,7 +75,7 @@ CONFIGS = {
         max_tokens=4096,
         learning_rate=2e-3,
         warmup=400,
-        meta_max_tokens=4096,
+        meta_max_tokens=2048,
         weighting_warmup=400,
         cpu=False,
     ),
@@ -89,7 +89,7 @@ CONFIGS = {
         max_tokens=4096,
         learning_rate=5e-4,
         warmup=4000,
-        meta_max_tokens=4096,
+        meta_max_tokens=2048,
         weighting_warmup=4000,
         cpu=False,
     ),
@@ -139,6 +139,15 @@ def use_cpu(config: Config) -> bool:
     import torch  # slow: only when it is needed
 
     return not torch.cuda.is_available()
+
+
+def device(config: Config) -> str:
+    """What a run of the example trains on: ``CPU``, or the name of a GPU."""
+    if use_cpu(config):
+        return "CPU"
+    import torch
+
+    return torch.cuda.get_device_name()
 
 
 def model_flags(config: Config) -> list[str]:

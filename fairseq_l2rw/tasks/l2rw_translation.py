@@ -24,8 +24,8 @@ from fairseq_l2rw.reweighting import Reweighting
 
 logger = logging.getLogger(__name__)
 
-#: A dev batch, in target tokens, where neither --meta-max-tokens nor --max-tokens says.
-_DEFAULT_DEV_TOKENS = 4096
+#: A training batch, in target tokens, where --max-tokens does not say.
+_TOKENS = 4096
 
 
 @register_task("l2rw_translation", dataclass=L2RWTranslationConfig)
@@ -84,7 +84,8 @@ class L2RWTranslationTask(TranslationTask):
                 f"--meta-subset {subset} is also a --valid-subset: the teacher trains on the pairs "
                 "that pick checkpoints and stop training; their loss is no longer held out"
             )
-        max_tokens = self.cfg.meta_max_tokens or self.cfg.max_tokens or _DEFAULT_DEV_TOKENS
+        half = max(1, (self.cfg.max_tokens or _TOKENS) // 2)
+        max_tokens = self.cfg.meta_max_tokens or half
         positions = utils.resolve_max_positions(
             self.max_positions(), model.max_positions(), max_tokens
         )
