@@ -62,7 +62,7 @@ def _peer(name: str) -> Callable[[Setting], Any]:
         flags = ("--meta-spacing", "even", "--meta-interval", "1")
         student = Student(train_command(setting, WEIGHING, flags))
         dev = student.task.reweighting.dev
-        return Peer(student, name, [dev.next() for _ in range(TURN)])
+        return Peer(student, name, [student.moved(dev.next()) for _ in range(TURN)])
 
     return build
 
@@ -102,7 +102,7 @@ def times(
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Seconds of an update, of every turn of every side; and how far off each peer is."""
     built = {name: sides()[name](setting) for name in tqdm(names, desc="building", disable=None)}
-    samples = built["plain"].samples(TURN)
+    samples = [built["plain"].moved(sample) for sample in built["plain"].samples(TURN)]
     peers = [side for side in built.values() if isinstance(side, Peer)]
     off = {peer.name: _off(peer, samples[0]) for peer in peers}
     found: dict[str, list[float]] = {name: [] for name in names}

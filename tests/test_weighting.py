@@ -477,6 +477,18 @@ def test_where_prior_weights_tell_all_bad_pairs_good_ones_keep_their_weights():
     assert mean[False] < 0.95 and mean[True] > 0.98
 
 
+def test_a_batch_in_which_nothing_looks_like_a_trusted_pair_is_harmless():
+    """As soon after the first look, of which the trusted pairs were too few to know them by."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = weighting.build(options())
+    trusted = observation(0.01 * torch.randn(20, 6, generator=generator))
+    for _ in range(3):
+        x = torch.randn(20, 6, generator=generator) * 100 + 1000
+        learn(teacher, observation(x), torch.randn(20, generator=generator), trusted)
+    assert torch.isfinite(teacher.head.slope).all()
+    assert torch.isfinite(teacher(observation(x))).all()
+
+
 def test_a_constant_feature_is_harmless():
     teacher = weighting.build(options())
     x = torch.randn(20, 6)

@@ -98,7 +98,7 @@ class LeastSquaresHead(Growing, Head):
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
             self.judge.compare(scores, sizes * _priors(signals), total)
-            counts = counts * self.judge.passes(scores)[:, 1:].prod(1)
+            counts = counts * _least(self.judge.passes(scores)[:, 1:].prod(1))
         # However large the dev gradient was; and the few sentences far out would otherwise decide
         # alone.
         scale = mean_of(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
@@ -146,16 +146,21 @@ class LeastSquaresHead(Growing, Head):
 
 
 def _priors(signals: Sequence[Signal]) -> Tensor:
-    """Prior weights of every row, (N,), else 1; not 0, so that means are defined."""
+    """Prior weights of every row, (N,), else 1."""
     seen = [s.seen for s in signals]
     priors = [torch.ones_like(s.loss) if s.prior is None else s.prior for s in seen]
-    return torch.cat(priors).double().clamp(min=1e-12)
+    return _least(torch.cat(priors).double())
 
 
 def _spans(signals: Sequence[Signal]) -> Tensor:
-    """What every row speaks for, (N,); not 0, so that means are defined."""
+    """What every row speaks for, (N,)."""
     spans = [s.gradient.new_full((len(s.gradient),), s.span, dtype=torch.double) for s in signals]
-    return torch.cat(spans).clamp(min=1e-24)
+    return _least(torch.cat(spans))
+
+
+def _least(counts: Tensor) -> Tensor:
+    """Counts that are not 0, so that means are defined where nothing counts."""
+    return counts.clamp(min=1e-24)
 
 
 def _correlation(a: Tensor, b: Tensor, sizes: Tensor, total: Total) -> float | None:

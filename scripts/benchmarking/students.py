@@ -93,6 +93,12 @@ class Student:
         """The first batches of the epoch."""
         return list(islice(self.batches.next_epoch_itr(shuffle=True), count))
 
+    def moved(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """A batch where the student is."""
+        from fairseq import utils
+
+        return utils.move_to_cuda(sample) if self.trainer.cuda else sample
+
     def update(self, sample: dict[str, Any]) -> None:
         """All that an update of ``fairseq-train`` is."""
         self.trainer.train_step([sample])
