@@ -328,6 +328,9 @@ def test_a_filter_by_losses_also_takes_the_time_of_the_model_that_gives_them() -
     assert comparison.minutes(runs, "filter") == [2.5, 1.0]
     assert comparison.minutes(runs, "filter_rules") == [1.0]
     assert comparison.minutes(runs, "uniform") == [1.5, 1.0]
+    runs["uniform"][1]["device"] = "some GPU"
+    took = {row[0]: row[-1] for row in comparison.quality_table(runs)}
+    assert took["`uniform`"] == "1 (some GPU)" and took["`filter_rules`"] == "1"
 
 
 def test_the_p_value_shown_is_the_worst_of_all_seeds() -> None:

@@ -100,7 +100,7 @@ def quality_table(runs: Mapping[str, Results]) -> Table:
                 "" if part is None else f"{part:.0%}",
                 _against(tests),
                 "" if lead is None else lead.text(1, "+"),
-                f"{min(minutes(runs, run)):.0f}",
+                _fastest(minutes(runs, run), group),
             ]
         )
     return table
@@ -111,6 +111,12 @@ def minutes(runs: Mapping[str, Results], run: str) -> list[float]:
     before = {r["seed"]: r["train_seconds"] for r in runs.get(BASELINE, [])}
     needed = before if CONTENDERS[run].by_loss else {}
     return [(r["train_seconds"] + needed.get(r["seed"], 0.0)) / 60 for r in runs[run]]
+
+
+def _fastest(took: Sequence[float], group: Results) -> str:
+    """Return the least minutes, and on what device if it was no CPU."""
+    least, device = min(zip(took, (r.get("device", "CPU") for r in group), strict=True))
+    return f"{least:.0f}" + ("" if device == "CPU" else f" ({device})")
 
 
 def _against(tests: Sequence[Mapping[str, Any]]) -> str:
@@ -223,8 +229,8 @@ def legend(results: Results) -> str:
     )
     said.append("`deep` is ahead by: mean difference in BLEU over the seeds that both have.")
     said.append(
-        "minutes: of training, of the fastest seed, as other work on the machine counts; a filter "
-        "by losses needs those of uniform, too."
+        "minutes: of training on one core of a CPU, unless it says, of the fastest seed, as other "
+        "work on the machine counts; a filter by losses needs those of uniform, too."
     )
     return "\n".join(lines) + "\n\n" + "\n".join(f"{line}  " for line in said)
 
