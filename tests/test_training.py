@@ -70,6 +70,23 @@ def test_on_clean_pairs_deep_is_plain_training_bit_for_bit(tmp_path):
     assert set(rows(tmp_path / "deep")["weight"].to_pylist()) == {1.0}
 
 
+def test_a_dev_batch_is_half_a_training_batch_unless_told(data):
+    told = OURS.index("--meta-max-tokens")
+    unsaid = [
+        *OURS[:told],
+        *OURS[told + 2 :],
+        "--weighting",
+        "l2rw",
+        "--max-update",
+        1,
+        "--no-save",
+    ]
+    ways = (), ("--meta-max-tokens", 100), ("--meta-max-tokens", 200)  # with --max-tokens 200
+    logs = [train(data, *unsaid, *flags).stdout for flags in ways]
+    default, half, whole = (re.search(r"dev set: .*", log)[0] for log in logs)
+    assert default == half != whole
+
+
 @pytest.fixture(scope="module")
 def deep(data, tmp_path_factory):
     """A finished run with the deep teacher, uninterrupted."""

@@ -31,7 +31,6 @@ class Config:
     max_tokens: int
     learning_rate: float
     warmup: int
-    meta_max_tokens: int
     weighting_warmup: int
     cpu: bool
 
@@ -47,7 +46,6 @@ CONFIGS = {
         max_tokens=1500,
         learning_rate=3e-3,
         warmup=200,
-        meta_max_tokens=1500,
         weighting_warmup=150,
         cpu=True,
     ),
@@ -61,7 +59,6 @@ CONFIGS = {
         max_tokens=1024,
         learning_rate=2e-3,
         warmup=200,
-        meta_max_tokens=512,
         weighting_warmup=900,
         cpu=False,
     ),
@@ -75,7 +72,6 @@ CONFIGS = {
         max_tokens=4096,
         learning_rate=2e-3,
         warmup=400,
-        meta_max_tokens=2048,
         weighting_warmup=400,
         cpu=False,
     ),
@@ -89,7 +85,6 @@ CONFIGS = {
         max_tokens=4096,
         learning_rate=5e-4,
         warmup=4000,
-        meta_max_tokens=2048,
         weighting_warmup=4000,
         cpu=False,
     ),
@@ -184,8 +179,7 @@ def weighting_flags(run: Run) -> list[str]:
     return [
         *(*user, "--task", "l2rw_translation"),
         *("--criterion", "l2rw_label_smoothed_cross_entropy", "--weighting", run.weighting),
-        *("--meta-subset", "meta", "--meta-max-tokens", str(config.meta_max_tokens)),
-        *("--weighting-warmup", str(config.weighting_warmup)),
+        *("--meta-subset", "meta", "--weighting-warmup", str(config.weighting_warmup)),
         *("--weights-dir", short(run.weights)),
     ]
 

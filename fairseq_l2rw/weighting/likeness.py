@@ -43,7 +43,9 @@ def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tens
     Returns:
         A (F, F) and b (F,): the ratio at x is x^T A x + b^T x.
     """
-    precisions = [torch.linalg.inv(g.covariance + penalty.diag()) for g in (trusted, train)]
+    # By Cholesky: half the work of an inverse that does not know it is symmetric.
+    roots = [torch.linalg.cholesky(g.covariance + penalty.diag()) for g in (trusted, train)]
+    precisions = [torch.cholesky_inverse(root) for root in roots]
     pull = precisions[0] @ trusted.mean - precisions[1] @ train.mean
     return (precisions[1] - precisions[0]) / 2, pull
 

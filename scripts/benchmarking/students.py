@@ -52,18 +52,19 @@ def train_command(setting: Setting, weighting: str, flags: Sequence[str] = ()) -
         inner=setting.width * 8 // 3,
         layers=setting.layers,
         max_tokens=setting.max_tokens,
-        meta_max_tokens=max(1, int(setting.max_tokens * setting.dev_share)),
         weighting_warmup=0,
         cpu=setting.device == "cpu",
     )
     training.CONFIGS["benchmark"] = config
     precision = [] if setting.precision == "fp32" else [f"--{setting.precision}"]
+    tokens = max(1, int(setting.max_tokens * setting.dev_share))
+    dev = [] if weighting == training.STOCK else ["--meta-max-tokens", str(tokens)]
     run = training.Run(
         setting.data,
         setting.out / "run",
         weighting,
         config="benchmark",
-        extra=(*precision, "--no-save", *flags),
+        extra=(*precision, "--no-save", *dev, *flags),
     )
     return training.train_command(run)[1:]
 
