@@ -239,8 +239,9 @@ def check(cfg: L2RWTranslationConfig) -> None:
         _at_least(1, flag, getattr(cfg, flag))
     for flag in ("weighting_warmup", "teacher_lr"):
         _at_least(0, flag, getattr(cfg, flag))
-    for flag in ("teacher_ridge", "teacher_sharpness", "teacher_tolerance"):
+    for flag in ("teacher_sharpness", "teacher_tolerance"):
         _at_least(0, flag, getattr(cfg, flag))
+    _at_least(1e-6, "teacher_ridge", cfg.teacher_ridge)  # some features follow from others
     _at_least(2, "teacher_memory", cfg.teacher_memory)
     for flag in ("meta_max_tokens", "meta_batches"):
         if getattr(cfg, flag) is not None:

@@ -46,6 +46,7 @@ def test_defaults_are_accepted():
         ("teacher_reads", "decoder,layers", "unknown --teacher-reads 'layers'"),
         ("teacher_memory", 1, "--teacher-memory must be at least 2"),
         ("teacher_lr", float("nan"), "--teacher-lr must be at least 0"),
+        ("teacher_ridge", 0.0, "--teacher-ridge must be at least 1e-06, got 0.0"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):

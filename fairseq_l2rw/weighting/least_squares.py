@@ -139,7 +139,8 @@ class LeastSquaresHead(Growing, Head):
         """The regression's slope, from the moments, and how trusted pairs score by it."""
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
-        self.slope = torch.linalg.solve(correlation + penalty.diag(), target) / deviation
+        root = torch.linalg.cholesky(correlation + penalty.diag())
+        self.slope = torch.cholesky_solve(target.unsqueeze(1), root).squeeze(1) / deviation
         # Trusted pairs are judged by today's solution: its scale shrinks as noise is weighed down.
         scores = self._scores(self._with_likeness(self.trusted))
         self.judge.remember(scores, self.trusted_sizes)
