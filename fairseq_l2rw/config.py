@@ -289,6 +289,6 @@ def _some_of(flag: str, value: str, known: list[str]) -> None:
         _one_of(flag, name, known)
 
 
-def _at_least(bound: int, name: str, value: float) -> None:
+def _at_least(bound: float, name: str, value: float) -> None:
     if not value >= bound:
         raise InputError(f"--{name.replace('_', '-')} must be at least {bound}, got {value}")

@@ -249,13 +249,12 @@ class MetaGradient:
         if not bool(torch.isfinite(torch.nn.utils.get_total_norm(new.values()))):
             return value.detach()  # one bad batch must not spoil the running mean for good
         self.count += 1
-        for name, leaf in leaves.items():
-            # Not where the pass put it: what stays of a pass breaks up the heap.
-            if name not in self.mean:
-                self.mean[name] = torch.zeros_like(wide(leaf))
-            mean = self.mean[name].mul_(self.average)
-            if name in new:
-                mean.add_(new[name], alpha=(1 - self.average) / scale)
+        # Not where the pass put it: what stays of a pass breaks up the heap.
+        self.mean = self.mean or {n: torch.zeros_like(wide(p)) for n, p in leaves.items()}
+        torch._foreach_mul_(list(self.mean.values()), self.average)
+        if new:
+            means = [self.mean[name] for name in new]
+            torch._foreach_add_(means, list(new.values()), alpha=(1 - self.average) / scale)
         return value.detach()
 
     @property

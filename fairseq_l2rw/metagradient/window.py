@@ -60,7 +60,7 @@ def products(
     left = len(steps)
     for step in steps:
         left -= 1
-        g_bar = _through_optimizer(step, bars, states, adjoint)
+        g_bar = _through_optimizer(step, bars, states, adjoint, oldest=not left)
         # Only now may the gradients go that clipping needed: copies of the parameters are large.
         batches, parameters = step.batches, step.parameters
         del step
@@ -84,11 +84,17 @@ def _through_optimizer(
     bars: dict[str, Tensor],
     states: dict[str, Mapping[str, Tensor]],
     adjoint: Adjoint,
+    oldest: bool,
 ) -> dict[str, Tensor]:
-    """Pull ``bars`` and ``states`` back through an update, in place; returns g_bar."""
+    """Pull ``bars`` and ``states`` back through an update, in place; returns g_bar.
+
+    Of the oldest update g_bar is all that is wanted: the rest, copies of the parameters, goes.
+    """
     g_bar = {}
     for name in [n for n in step.updates if n in bars]:
-        pulled = adjoint(step.updates[name], bars[name], states.get(name, {}))
-        g_bar[name], bars[name], states[name] = pulled
+        pulled = adjoint(step.updates[name], bars.pop(name), states.pop(name, {}))
+        g_bar[name] = pulled.gradient
+        if not oldest:
+            bars[name], states[name] = pulled.parameter, pulled.state
     step.clipping.pull_back(g_bar, {n: step.updates[n].gradient for n in g_bar})
     return g_bar
