@@ -70,17 +70,10 @@ def test_on_clean_pairs_deep_is_plain_training_bit_for_bit(tmp_path):
     assert set(rows(tmp_path / "deep")["weight"].to_pylist()) == {1.0}
 
 
-def test_a_dev_batch_is_half_a_training_batch_unless_told(data):
+def test_a_dev_batch_is_half_a_training_batch_unless_told(data, tmp_path):
     told = OURS.index("--meta-max-tokens")
-    unsaid = [
-        *OURS[:told],
-        *OURS[told + 2 :],
-        "--weighting",
-        "l2rw",
-        "--max-update",
-        1,
-        "--no-save",
-    ]
+    run = ("--weighting", "l2rw", "--max-update", 1, "--no-save", "--save-dir", tmp_path)
+    unsaid = [*OURS[:told], *OURS[told + 2 :], *run]
     ways = (), ("--meta-max-tokens", 100), ("--meta-max-tokens", 200)  # with --max-tokens 200
     logs = [train(data, *unsaid, *flags).stdout for flags in ways]
     default, half, whole = (re.search(r"dev set: .*", log)[0] for log in logs)
