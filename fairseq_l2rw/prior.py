@@ -14,7 +14,7 @@ from fairseq_l2rw.copying import copied
 from fairseq_l2rw.correspondence import correspondence
 from fairseq_l2rw.pairs import Language, Pairs, batches
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
-from fairseq_l2rw.weighting.passing import distance, passed, true_alarms
+from fairseq_l2rw.weighting.passing import by_chance, distance, passed, true_alarms
 
 logger = logging.getLogger(__name__)
 
@@ -91,8 +91,8 @@ def prior_weights(
         for distances in _beside(*scores)
     )
     turned_away, falsely = (1 - passes).mean(), (1 - expected).mean()
-    pairs = x.new_tensor([len(train), len(trusted)])
-    weights = (passes ** true_alarms(turned_away, falsely, pairs)).float()
+    variance = by_chance(turned_away, len(train)) + by_chance(falsely, len(trusted))
+    weights = (passes ** true_alarms(turned_away, falsely, variance)).float()
     few = float((weights < 0.3).float().mean())
     logger.info(f"prior weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
     return weights

@@ -55,7 +55,7 @@ from fairseq_l2rw.workers import total
 
 logger = logging.getLogger(__name__)
 
-STATE_VERSION = 12
+STATE_VERSION = 13
 
 
 @dataclass(frozen=True)

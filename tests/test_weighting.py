@@ -1,6 +1,7 @@
 """Promise: teachers learn from the exact signal, find what it says, and never harm."""
 
 import math
+import statistics
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from fairseq_l2rw.weighting import Signal, Weighting, register, safe
 from fairseq_l2rw.weighting.heads import HEADS
 from fairseq_l2rw.weighting.judge import Judge
 from fairseq_l2rw.weighting.likeness import Gaussian, log_ratio
-from fairseq_l2rw.weighting.moments import Moments, Running
+from fairseq_l2rw.weighting.moments import Moments, Recent, Running
 from fairseq_l2rw.weighting.passing import leniency, true_alarms
 
 OPTIONS = {
@@ -329,19 +330,16 @@ def test_trusted_pairs_trained_on_all_weigh_one():
     torch.testing.assert_close(weights, torch.ones(len(train)))
 
 
-MANY = torch.tensor([math.inf, math.inf])
-
-
 @settings(deadline=None)
 @given(*[st.floats(0.01, 1)] * 3)
 def test_a_pass_counts_the_more_the_more_bad_pairs_it_turns_away(few, many, trusted):
     found = [
-        float(true_alarms(*torch.tensor([share, trusted]).double(), MANY))
+        float(true_alarms(*torch.tensor([share, trusted]).double(), torch.zeros(())))
         for share in sorted((few, many))
     ]
     assert 0 <= found[0] <= found[1] < 1
     assert found[0] == 0 or trusted < min(few, many)
-    assert true_alarms(torch.tensor(few), torch.tensor(0.0), MANY) == 1
+    assert true_alarms(torch.tensor(few), torch.tensor(0.0), torch.zeros(())) == 1
 
 
 @settings(deadline=None)
@@ -353,12 +351,47 @@ def test_nothing_is_turned_away_that_chance_explains(trusted, n, m, errors):
     more = (train - trusted) / s
     assume(abs(more - 3) > 1e-6)  # where rounding decides
     shares = torch.tensor([train, trusted]).double()
-    found, sure = (true_alarms(*shares, pairs) for pairs in (torch.tensor([n, m]), MANY))
+    found, sure = (true_alarms(*shares, torch.tensor(v).double()) for v in (s**2, 0.0))
     if more < 3:
         assert found == 0
     else:
         assert 0 < found < sure
     assert found >= 0.9 * sure or more < 10
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(2, 60), st.integers(1, 50), st.integers(0, 2**31))
+def test_chance_is_that_of_pairs_or_of_looks_whichever_is_more(looks, alike, seed):
+    """Pairs of a look that are alike turn away together: then looks are few, however many pairs."""
+    generator = torch.Generator().manual_seed(seed)
+    judge, trusted = Judge(3.0, 1.5), torch.randn(1000, 1, generator=generator).double()
+    judge.remember(trusted, torch.ones(1000).double())
+    for _ in range(looks):
+        scores = torch.randn(4, 1, generator=generator).double().repeat_interleave(alike, 0) - 1
+        judge.compare(scores, torch.ones(4 * alike).double(), local)
+    (train, few), (falsely, of_trusted) = judge.alarms.values.mean(0).tolist()
+    shares = judge.alarms.values[:, 0, 0].tolist()
+    assert len(shares) == min(40, (looks + 1) // 2)
+    assert few == pytest.approx(1 / (4 * alike)) and of_trusted == pytest.approx(1e-3)
+    of_pairs = train * (1 - train) / (4 * alike * len(shares))
+    of_looks = statistics.variance(shares) / len(shares) if len(shares) > 1 else 0.0
+    errors = max(of_pairs, of_looks) + falsely * (1 - falsely) / 1000
+    expected = max(0.0, 1 - 9 * errors / (train - falsely) ** 2) * (train > falsely)
+    expected *= 1 - falsely / (1 - falsely) * (1 - train) / train
+    assert float(judge.exponent()) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_first_looks_are_soon_out_of_what_is_compared():
+    """When few trusted pairs are known nothing looks like them. As long again, and it is over."""
+    generator = torch.Generator().manual_seed(0)
+    judge, ones = Judge(3.0, 1.5), torch.ones(50).double()
+    for look in range(41):
+        trusted, train = torch.randn(2, 50, 1, generator=generator).double()
+        judge.remember(trusted, ones)
+        judge.compare(train - 9 if look < 20 else train, ones, local)
+        if look == 19:
+            assert judge.exponent() > 0.9
+    assert judge.exponent() == 0 and (judge.weights(train) == 1).all()
 
 
 def test_pairs_are_judged_as_the_student_of_today_sees_them():
@@ -414,7 +447,7 @@ def test_spoilt_pairs_known_by_heart_are_told_from_good_ones_that_are():
     assert train[spoilt, 3].mean() > trusted[:, 3].mean() - 1.2
     weights = teacher(observation(train))
     assert weights[~spoilt].mean() > 0.85
-    assert weights[spoilt].mean() < 0.1
+    assert weights[spoilt].mean() < 0.15  # 0.08 to 0.13 with other seeds
 
 
 def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothing():
@@ -522,6 +555,16 @@ def test_a_running_mean_counts_all_alike_at_first_and_then_forgets_exponentially
     for value, mean in ((4.0, 4.0), (8.0, 6.0), (2.0, 4.0), (2.0, 3.0), (5.0, 4.0), (4.0, 4.0)):
         running.update(torch.tensor([value, -value]).double())
         assert running.value.tolist() == [mean, -mean]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=12), st.integers(1, 5))
+def test_of_the_recent_the_later_half_is_remembered(added, most):
+    recent = Recent(most)
+    for value in added:
+        recent.add(torch.tensor([value, -value]).double())
+    kept = added[-min(most, math.ceil(len(added) / 2)) :]
+    assert recent.values.tolist() == [[value, -value] for value in kept]
 
 
 @settings(deadline=None)

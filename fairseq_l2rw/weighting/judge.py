@@ -5,11 +5,12 @@ from torch import Tensor
 
 from fairseq_l2rw.weighting.base import Total
 from fairseq_l2rw.weighting.likeness import TOLERANCE
-from fairseq_l2rw.weighting.moments import Growing, Running, mean_of
-from fairseq_l2rw.weighting.passing import distance, leniency, passed, true_alarms
+from fairseq_l2rw.weighting.moments import Growing, Recent, mean_of
+from fairseq_l2rw.weighting.passing import by_chance, distance, leniency, passed, true_alarms
 
-# Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs.
-_COMPARISONS = 20
+# Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs. At
+# the first looks few trusted pairs are known, and they look less like training pairs than they are.
+_COMPARISONS = 40
 
 
 class Judge(Growing):
@@ -49,8 +50,8 @@ class Judge(Growing):
         self.sharpness = sharpness
         self.tolerance = tolerance
         # Of training and of trusted pairs the share turned away, and 1 / the number it is from.
-        self.alarms = Running(_COMPARISONS)
-        self.leads = Running(_COMPARISONS)  # not cut off at 0
+        self.alarms = Recent(_COMPARISONS)  # (2, 2): of either both
+        self.leads = Recent(_COMPARISONS)  # (K,), not cut off at 0
         # Mean and variance of the trusted pairs' scores, (2, K), and what _stand() says of them.
         for name in ("anchor", "stand"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
@@ -58,7 +59,7 @@ class Judge(Growing):
     @property
     def ready(self) -> bool:
         """Whether training pairs were compared with trusted ones yet."""
-        return self.alarms.value.numel() > 0
+        return len(self.alarms) > 0
 
     def weights(self, scores: Tensor) -> Tensor:
         """From 0 to a little above 1, shape (N,), of scores (N, K)."""
@@ -66,15 +67,18 @@ class Judge(Growing):
 
     def exponent(self) -> Tensor:
         """a, a scalar; pairs must have been compared."""
-        # A running mean of so many comparisons is from so many times the pairs of one.
-        comparisons = self.alarms.count.clamp(max=_COMPARISONS).to(self.alarms.value)
-        pairs = torch.stack([comparisons, torch.ones_like(comparisons)]) / self.alarms.value[:, 1]
         train, trusted = self._shares()
-        return true_alarms(train, trusted, pairs)
+        fewness = self.alarms.values[:, :, 1].mean(0)
+        looks = len(self.alarms)
+        # Training pairs are others at every look, but those of one look are of one length: what
+        # they share shows in how looks differ. Trusted pairs are the same ones again.
+        differ = self.alarms.values[:, 0, 0].var(correction=0) / max(looks - 1, 1)
+        variance = torch.maximum(by_chance(train, looks / fewness[0]), differ)
+        return true_alarms(train, trusted, variance + by_chance(trusted, 1 / fewness[1]))
 
     def _shares(self) -> Tensor:
         """Shares of training and of trusted pairs that are turned away, (2,)."""
-        return self.alarms.value[:, 0]
+        return self.alarms.values[:, :, 0].mean(0)
 
     def passes(self, scores: Tensor) -> Tensor:
         """How far each score passes, shape (N, K): 1 for that of an average good pair."""
@@ -90,8 +94,8 @@ class Judge(Growing):
         """
         lead = self._lead()
         middle, failed = self._stand(self._distances(scores) - lead, sizes, total)
-        self.leads.update(middle + lead - self.stand[:-2])
-        self.alarms.update(torch.stack([failed, self.stand[-2:]]))
+        self.leads.add(middle + lead - self.stand[:-2])
+        self.alarms.add(torch.stack([failed, self.stand[-2:]]))
 
     def remember(self, scores: Tensor, sizes: Tensor) -> None:
         """Judge by trusted pairs with these scores, (M, K), counted ``sizes`` (M,) times.
@@ -107,7 +111,7 @@ class Judge(Growing):
         return distance(scores, *self.anchor)
 
     def _lead(self) -> Tensor | float:
-        return self.leads.value.clamp(min=0) if self.ready else 0.0
+        return self.leads.values.mean(0).clamp(min=0) if self.ready else 0.0
 
     def _passed(self, distances: Tensor) -> Tensor:
         tolerances = distances.new_full(distances.shape[1:], self.tolerance)

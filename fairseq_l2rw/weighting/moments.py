@@ -1,4 +1,4 @@
-"""Running second moments of features and a target, with exponential forgetting."""
+"""What of many additions is remembered: their moments, with forgetting, or the latest ones."""
 
 from typing import Any
 
@@ -39,6 +39,40 @@ class Running(Growing):
         self.count = self.count + 1
         before = self.value.to(value.device) if self.value.numel() else torch.zeros_like(value)
         self.value = before + (value - before) / self.count.clamp(max=self.memory).to(value)
+
+
+class Recent(Growing):
+    """The later half of what was added, at most the ``most`` latest of it.
+
+    Their mean is a suffix average (Rakhlin, Shamir and Sridharan, 2012, "Making Gradient Descent
+    Optimal for Strongly Convex Stochastic Optimization"): what came first, far from what lasts, is
+    soon out of it altogether, where a :class:`Running` mean would go on about it.
+
+    Args:
+        most: additions to remember, at least 1.
+    """
+
+    count: Tensor
+    values: Tensor
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        # (K, ...): K of them, the latest last.
+        self.register_buffer("values", torch.zeros(0, dtype=torch.float64))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def add(self, value: Tensor) -> None:
+        """Let a tensor of the shape of the others count."""
+        self.count = self.count + 1
+        kept = min(self.most, (int(self.count) + 1) // 2)
+        values = (
+            torch.cat([self.values.to(value), value.unsqueeze(0)]) if len(self) else value[None]
+        )
+        self.values = values[-kept:]
 
 
 class Moments(Running):

@@ -34,7 +34,7 @@ def passed(distance: Tensor, sharpness: float, tolerance: float | Tensor) -> Ten
     return torch.sigmoid(sharpness * (distance + tolerance)) / top
 
 
-def true_alarms(train: Tensor, trusted: Tensor, pairs: Tensor) -> Tensor:
+def true_alarms(train: Tensor, trusted: Tensor, variance: Tensor) -> Tensor:
     """The share of bad pairs among those that are turned away, from 0 to 1.
 
     Where all bad pairs are turned away and a good one as often as a trusted one, with probability
@@ -43,23 +43,31 @@ def true_alarms(train: Tensor, trusted: Tensor, pairs: Tensor) -> Tensor:
     power, a pass hardly turns any away where hardly any is bad, and stays as it is where most are.
 
     As t and f vary by chance, it is taken times 1 - 9 s^2 / (t - f)^2, a nonnegative garrote
-    (Breiman, 1995, "Better Subset Regression Using the Nonnegative Garrote"), with s^2 = t (1 - t)
-    / n + f (1 - f) / m: within three standard errors s it is 0, so that pairs among which none is
-    bad keep exactly their weights, and hardly less where t is clearly larger.
+    (Breiman, 1995, "Better Subset Regression Using the Nonnegative Garrote"): within three standard
+    errors s it is 0, so that pairs among which none is bad keep exactly their weights, and hardly
+    less where t is clearly larger.
 
     Args:
         train: t, the mean of 1 - :func:`passed` over training pairs, a scalar.
         trusted: f, likewise over trusted pairs.
-        pairs: n and m, how many pairs t and f were found from, shape (2,); infinitely many leave
-            nothing to chance.
+        variance: s^2, of t - f, a scalar.
     """
     shares = torch.stack([train, trusted])
     inside = shares.clamp(1e-30, 1 - 1e-6)
     all_odds, falsely_odds = inside / (1 - inside)
-    variance = (shares * (1 - shares) / pairs).sum()
     more = (train - trusted).clamp(min=1e-30)
     certain = 1 - _CHANCE**2 * variance / more.square()
     return (1 - falsely_odds / all_odds).clamp(min=0) * certain.clamp(min=0)
+
+
+def by_chance(share: Tensor, pairs: Tensor | int) -> Tensor:
+    """The variance, at most, of a mean of numbers from 0 to 1 over pairs drawn one by one.
+
+    Args:
+        share: the mean.
+        pairs: how many.
+    """
+    return share * (1 - share) / pairs
 
 
 def leniency(train: Tensor, trusted: Tensor) -> Tensor:
