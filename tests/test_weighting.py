@@ -1,7 +1,9 @@
 """Promise: teachers learn from the exact signal, find what it says, and never harm."""
 
+import itertools
 import math
 import statistics
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -38,9 +40,12 @@ def options(**changes):
     return SimpleNamespace(**{**OPTIONS, **changes})
 
 
+NUMBERS = itertools.count()  # no two sentences are the same
+
+
 def observation(features, sizes=None, **changes):
     n = len(features)
-    one, ids = torch.ones(n), torch.arange(n)
+    one, ids = torch.ones(n), torch.tensor([next(NUMBERS) for _ in range(n)])
     known = {"loss": one, "p_reference": one, "p_best": one, "correct": one, "ids": ids}
     known |= {"sizes": one * 5 if sizes is None else sizes, "positions": torch.zeros_like(ids)}
     known |= {"surface": features[:, :2], "states": features[:, 2:]}
@@ -379,6 +384,22 @@ def test_chance_is_that_of_pairs_or_of_looks_whichever_is_more(looks, alike, see
     expected = max(0.0, 1 - 9 * errors / (train - falsely) ** 2) * (train > falsely)
     expected *= 1 - falsely / (1 - falsely) * (1 - train) / train
     assert float(judge.exponent()) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_a_trusted_pair_seen_again_counts_once():
+    """As it was seen last: few pairs leave more to chance than many, however often they come."""
+    teacher = weighting.build(options())
+    x, sizes = torch.randn(300, 6), torch.randint(1, 9, (300,)).double()
+    pairs = [observation(x[part] + 1, sizes[part]) for part in (slice(90), slice(50, 200))]
+    again = replace(pairs[1], ids=torch.cat([pairs[0].ids[50:], pairs[1].ids[40:]]))
+    for trusted in (pairs[0], again):
+        learn(teacher, observation(x), torch.randn(300), trusted)
+    assert len(teacher.head.trusted) == 200
+    assert teacher.head.trusted_sizes.tolist() == sizes[:200].tolist()
+    fewness = teacher.head.judge.stand[-1]
+    assert float(fewness) == pytest.approx(
+        float(sizes[:200].square().sum() / sizes[:200].sum() ** 2)
+    )
 
 
 def test_first_looks_are_soon_out_of_what_is_compared():

@@ -56,6 +56,7 @@ class LeastSquaresHead(Growing, Head):
     slope: Tensor
     trusted: Tensor
     trusted_sizes: Tensor
+    trusted_ids: Tensor
 
     def __init__(self, cfg: Any, read: Read) -> None:
         super().__init__(cfg, read)
@@ -68,9 +69,10 @@ class LeastSquaresHead(Growing, Head):
         self.judge = Judge(cfg.teacher_sharpness, cfg.teacher_tolerance)
         for name in ("slope", "trusted_sizes"):
             self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
-        # Trusted pairs seen of late, centred.
+        # Trusted pairs as they were last seen, centred.
         self.register_buffer("trusted", torch.zeros(0, 0, dtype=torch.float64))
-        self._seen: tuple[Tensor, Tensor] | None = None
+        self.register_buffer("trusted_ids", torch.zeros(0, dtype=torch.int64))
+        self._seen: tuple[Tensor, Tensor, Tensor] | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
@@ -81,7 +83,7 @@ class LeastSquaresHead(Growing, Head):
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Keep trusted pairs for :meth:`learn`, which comes next."""
-        self._seen = self.features(seen).double(), seen.sizes.double()
+        self._seen = self.features(seen).double(), seen.sizes.double(), seen.ids
         return {}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
@@ -89,7 +91,8 @@ class LeastSquaresHead(Growing, Head):
         assert self._seen is not None  # learn_from_dev() comes first
         x, y, sizes = self.regression(signals)
         self.centre.update(mean_of(x, sizes, total))
-        x, trusted = x - self.centre.value, self._seen[0] - self.centre.value
+        trusted, trusted_sizes, ids = self._seen
+        x, trusted = x - self.centre.value, trusted - self.centre.value
         widths = [part.shape[1] for part in self.read(signals[0].seen)]
         if self.likeness is not None:
             self.likeness.begin(x, widths)
@@ -108,10 +111,10 @@ class LeastSquaresHead(Growing, Head):
             correlation = _correlation(scores[:, 0], y, counts, total)
             log |= {} if correlation is None else {"teacher_correlation": correlation}
         self.moments.add(with_likeness, y, counts, total)
-        self._remember(trusted, self._seen[1])
+        self._remember(trusted, trusted_sizes, ids)
         if self.likeness is not None:
             self.likeness.add(x, sizes, total)
-            self.likeness.add_trusted(trusted, self._seen[1])
+            self.likeness.add_trusted(trusted, trusted_sizes)
             self.likeness.solve()
             widths += [1] * len(widths)
         penalty = [x.new_full((width,), self.ridge * width**2) for width in widths]
@@ -129,11 +132,15 @@ class LeastSquaresHead(Growing, Head):
             return predicted
         return torch.cat([predicted, x[:, -self.likeness.parts.shape[1] :]], 1)
 
-    def _remember(self, trusted: Tensor, sizes: Tensor) -> None:
-        """Keep the latest trusted pairs."""
+    def _remember(self, trusted: Tensor, sizes: Tensor, ids: Tensor) -> None:
+        """Keep the latest trusted pairs, each once: seen again a pair says little more."""
         before = self.trusted if self.trusted.numel() else trusted[:0]
-        self.trusted = torch.cat([before, trusted])[-_TRUSTED:]
-        self.trusted_sizes = torch.cat([self.trusted_sizes.to(sizes), sizes])[-_TRUSTED:]
+        others = ~torch.isin(self.trusted_ids.to(ids), ids)
+        self.trusted = torch.cat([before[others], trusted])[-_TRUSTED:]
+        self.trusted_sizes, self.trusted_ids = (
+            torch.cat([known.to(new)[others], new])[-_TRUSTED:]
+            for known, new in ((self.trusted_sizes, sizes), (self.trusted_ids, ids))
+        )
 
     def _solve(self, penalty: Tensor) -> None:
         """The regression's slope, from the moments, and how trusted pairs score by it."""
