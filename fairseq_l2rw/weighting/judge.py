@@ -68,13 +68,10 @@ class Judge(Growing):
     def exponent(self) -> Tensor:
         """a, a scalar; pairs must have been compared."""
         train, trusted = self._shares()
-        fewness = self.alarms.values[:, :, 1].mean(0)
-        looks = len(self.alarms)
-        # Training pairs are others at every look, but those of one look are of one length: what
-        # they share shows in how looks differ. Trusted pairs are the same ones again.
-        differ = self.alarms.values[:, 0, 0].var(correction=0) / max(looks - 1, 1)
-        variance = torch.maximum(by_chance(train, looks / fewness[0]), differ)
-        return true_alarms(train, trusted, variance + by_chance(trusted, 1 / fewness[1]))
+        n, m = 1 / self.alarms.values[:, :, 1].mean(0)
+        # Training pairs are others at every look, trusted ones are the same again.
+        variance = by_chance(train, n * len(self.alarms)) + by_chance(trusted, m)
+        return true_alarms(train, trusted, variance)
 
     def _shares(self) -> Tensor:
         """Shares of training and of trusted pairs that are turned away, (2,)."""
