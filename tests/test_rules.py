@@ -233,6 +233,7 @@ def anything(n, seed):
         p_reference=torch.minimum(p, q),
         p_best=torch.maximum(p, q),
         alignment=a - 0.5,
+        ids=torch.arange(n) + 1000 * seed,
         surface={name: torch.rand(n, generator=generator).tolist() for name in SURFACE},
     )
 
