@@ -8,8 +8,8 @@ from fairseq_l2rw.weighting.likeness import TOLERANCE
 from fairseq_l2rw.weighting.moments import Growing, Recent, mean_of
 from fairseq_l2rw.weighting.passing import by_chance, distance, leniency, passed, true_alarms
 
-# Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs. At
-# the first looks few trusted pairs are known, and they look less like training pairs than they are.
+# Looks over which training pairs are compared with trusted ones: a batch has dozens of pairs.
+# Not the first looks: few trusted pairs are known then, and no training pair looks like them.
 _COMPARISONS = 40
 
 
