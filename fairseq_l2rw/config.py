@@ -12,6 +12,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks.translation import TranslationConfig
 from omegaconf import II
 
+from fairseq_l2rw.back_ends import check_back_end
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.metagradient import METHODS, TRAJECTORIES
 from fairseq_l2rw.weighting import find, listed, names, option, parsed
@@ -195,6 +196,12 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     fp16: bool = II("common.fp16")
     bf16: bool = II("common.bf16")
     amp: bool = II("common.amp")
+    tpu: bool = II("common.tpu")
+    model_parallel_size: int = II("common.model_parallel_size")
+    ddp_backend: Any = II("distributed_training.ddp_backend")
+    zero_sharding: Any = II("distributed_training.zero_sharding")
+    pipeline_model_parallel: bool = II("distributed_training.pipeline_model_parallel")
+    use_bmuf: bool = II("optimization.use_bmuf")
 
 
 # Parts of what a teacher reads of a pair.
@@ -203,6 +210,7 @@ _READ = ("surface", "encoder", "decoder")
 
 def check(cfg: L2RWTranslationConfig) -> None:
     """Raise :class:`InputError` at the first option that cannot work, naming its flag."""
+    check_back_end(cfg)
     _one_of("--weighting", cfg.weighting, names())
     rule = find(cfg.weighting)
     parsed(rule, cfg.weighting_options)

@@ -145,6 +145,7 @@ class Observer:
         history: of the training losses so far.
         costs: of the training tokens so far.
         same: which types the languages have in common, see :mod:`fairseq_l2rw.copying`.
+        prefix: first target tokens of every sentence that have no loss.
     """
 
     unit: str
@@ -153,6 +154,7 @@ class Observer:
     history: History
     costs: TokenCosts
     same: Tensor
+    prefix: int = 0
 
     @torch.no_grad()
     def observe(
@@ -170,7 +172,8 @@ class Observer:
         else:
             sentence = torch.arange(len(real), device=real.device)
             position = torch.zeros_like(sentence)
-        per = 1 if token_rows else lengths.clamp(min=1)
+        scored = lengths.clamp(min=1)
+        per = 1 if token_rows else scored
         loss, nll, log_best = (x.detach() for x in (tokens.loss, tokens.nll, tokens.log_best))
         mask = real.to(loss)
         usual = self.costs.usual(before, target).to(loss) * mask
@@ -188,12 +191,15 @@ class Observer:
         }
         sums = rows(torch.stack(list(by_token.values())), real, self.unit)
         size = sums[-1]
+        if self.prefix:  # fairseq counts all tokens of a sentence, also those without a loss
+            whole = target.ne(self.padding_idx).sum(1).to(loss)
+            size = (whole / scored)[sentence] if token_rows else whole
         means = dict(zip(by_token, sums / per, strict=True))
         if self.sentence_avg:
-            size = 1 / lengths[sentence].to(loss) if token_rows else torch.ones_like(size)
+            size = 1 / scored[sentence].to(loss) if token_rows else torch.ones_like(size)
         stands_for = sample[STANDS_FOR].to(size)[sentence] if STANDS_FOR in sample else None
         constant = torch.ones_like(size)
-        target_length = lengths[sentence].to(loss).log()
+        target_length = scored[sentence].to(loss).log()
         source_length = source_real.sum(1)[sentence].to(loss).log()
         ratio = target_length - source_length
         first, last = _ends(nll, real, lengths)

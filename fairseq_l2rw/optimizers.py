@@ -1,5 +1,6 @@
 """fairseq's optimizers: adjoints of their updates, clipping, and what half precision adds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from fairseq.optim.fp16_optimizer import FP16Optimizer
 from fairseq.optim.nag import NAG
 from torch import Tensor, nn
 
+from fairseq_l2rw import workers
 from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import ADJOINTS, Adjoint, Clipping, Master
@@ -95,15 +97,25 @@ def loss_scale(optimizer: Any) -> float:
     return float(known)
 
 
-class ClipWatch:
-    """Remembers how fairseq clipped the gradients of the current update.
+class GradientWatch:
+    """Stands between the trainer and the gradients of an update, before the task sees them.
 
-    The trainer clips before the task sees the gradients and keeps the norm to itself; the adjoint
-    of clipping needs it.
+    It remembers how they were clipped: the trainer keeps the norm to itself, and the adjoint of
+    clipping needs it. And it says what they are divided by, where that is not the sum of the
+    sub-batches' sample sizes.
+
+    Args:
+        optimizer: fairseq's.
+        normaliser: gives S of the current update, a scalar; None leaves it to the trainer.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Any, normaliser: Callable[[], Tensor] | None = None) -> None:
         self.optimizer = optimizer
+        if normaliser is not None:
+            multiply = optimizer.multiply_grads
+            # The trainer multiplies once an update, with the number of workers (each of which has
+            # the mean of their gradients) divided by the sample size.
+            optimizer.multiply_grads = lambda _factor: multiply(workers.count() / normaliser())
         self.norm: Any = 0.0
         self.max_norm = 0.0
         self._clip = optimizer.clip_grad_norm

@@ -20,13 +20,13 @@ class Outcome:
 
     Attributes:
         sentences: their numbers in the training split, shape (S,).
-        lengths: target tokens, shape (S,).
+        lengths: target tokens with a loss, shape (S,).
         loss, sizes, correct, stands_for: see :class:`fairseq_l2rw.observation.Observation`, each
             of shape (N,).
         bigrams, nll, real: likewise, shapes (M, 2), (M,) and (M,).
         proposed: the weighting's own weights, shape (N,).
         given: the weights that trained the student, shape (N,).
-        fallback: whether the weighting's own weights were unusable, bool scalar.
+        fallback: how many of the weighting's own weights were unusable, a scalar.
         signal: -dL_dev/dw_i or <dev gradient, grad l_i>, shape (N,), where it was asked.
     """
 
@@ -45,10 +45,11 @@ class Outcome:
     signal: Tensor | None
 
     @classmethod
-    def of(cls, batch: SubBatch, padding_idx: int) -> "Outcome":
+    def of(cls, batch: SubBatch) -> "Outcome":
         """What a sub-batch came to, on the student's device."""
         sample, seen = batch.sample, batch.seen
-        lengths = sample["target"].ne(padding_idx).sum(1)
+        assert seen.real is not None  # of a batch that was trained on
+        lengths = seen.real.view(len(sample["target"]), -1).sum(1)
         return cls(
             sentences=sample["id"],
             lengths=lengths,
@@ -71,7 +72,9 @@ class Outcome:
             return rows
         sentence = torch.arange(len(self.lengths), device=rows.device)
         place = sentence.repeat_interleave(self.lengths)
-        return rows.new_zeros(len(self.lengths)).index_add_(0, place, rows) / self.lengths
+        return rows.new_zeros(len(self.lengths)).index_add_(0, place, rows) / self.lengths.clamp(
+            min=1
+        )
 
     def to(self, device: torch.device | str) -> "Outcome":
         """The same on another device."""

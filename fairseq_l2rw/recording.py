@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import torch
@@ -28,6 +29,8 @@ class Recording:
     def __init__(self, folder: str | Path, unit: str, start: int) -> None:
         self.unit = unit
         self.record = WeightRecord(folder, start) if rank() == 0 else None
+        if self.record is not None:  # what comes after the last checkpoint, or all with --no-save
+            Finalize(self.record, self.record.flush, exitpriority=1)
         if self.record is not None and self.record.removed:
             logger.warning(
                 f"removed {len(self.record.removed)} parts of {folder}: they are of updates from "

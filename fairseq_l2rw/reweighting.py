@@ -7,6 +7,7 @@ One :class:`Reweighting` lives for a training run. fairseq's hooks drive it: ``b
 
 import logging
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -31,12 +32,16 @@ from fairseq_l2rw.metagradient import (
     Batch,
     Losses,
     Record,
+    Step,
+    Trace,
+    normaliser,
     weight_gradient,
 )
+from fairseq_l2rw.normaliser import SHARE, UsualWeight
 from fairseq_l2rw.observation import Moment, Observation, Observer
 from fairseq_l2rw.optimizers import (
     FAIRSEQ_ADJOINTS,
-    ClipWatch,
+    GradientWatch,
     check_adjoint,
     half_precision,
     loss_scale,
@@ -46,16 +51,15 @@ from fairseq_l2rw.outcome import Outcome, of_all_workers
 from fairseq_l2rw.passes import Passes
 from fairseq_l2rw.randomness import RandomState
 from fairseq_l2rw.recording import Recording
+from fairseq_l2rw.resume import STATE_VERSION, check_same, told
 from fairseq_l2rw.states import Reader, States
 from fairseq_l2rw.statistics import log_weights
-from fairseq_l2rw.update import SubBatch, Update, packed, unpacked
+from fairseq_l2rw.update import SubBatch, Update, packed, packed_batches, unpacked
 from fairseq_l2rw.weighting import Signal, Weighting, safe
 from fairseq_l2rw.weighting.seeded import seeded
-from fairseq_l2rw.workers import total
+from fairseq_l2rw.workers import alone, count, everywhere, rank, total
 
 logger = logging.getLogger(__name__)
-
-STATE_VERSION = 13
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,12 @@ class Weights:
 
     values: Tensor  # (N,)
     sample_size: Tensor | int  # sum_i w_i n_i
+
+    @property
+    def logged_size(self) -> Tensor | int:
+        """The same for the log, which divides by it."""
+        size = self.sample_size
+        return size.clamp(min=1e-9) if isinstance(size, Tensor) else size
 
 
 class Reweighting:
@@ -108,7 +118,9 @@ class Reweighting:
             self.history,
             self.costs,
             same.to(self.device),
+            criterion.ignore_prefix_size,
         )
+        self.usual = UsualWeight(absolute=weighting.draws or weighting.plain).to(self.device)
         self.half = half_precision(cfg)
         mixed = cfg.amp and self.device.type == "cuda"  # fairseq's AMP does nothing on a CPU
         self.passes = Passes(model, criterion, cfg.meta_dropout == "replay", mixed)
@@ -125,19 +137,26 @@ class Reweighting:
         self.epoch = 1
         self.updates = 0  # done so far
         self.dev_loss = 0.0
-        self._clip: ClipWatch | None = None
+        self.first = 0  # the update from which on there is this weighting
+        # What fairseq's number of an update lacks where it counts from 0 again (--reset-optimizer);
+        # known from the first one on.
+        self._offset: int | None = None
+        # Of the updates in the window, the sub-batches of every worker, as a checkpoint keeps them.
+        self._held: deque[list[list[dict[str, Any]]]] = deque(maxlen=cfg.meta_window)
+        self._shares = torch.zeros(2, dtype=torch.double, device=self.device)
+        self._watch: GradientWatch | None = None
         self._update = Update(0, cfg.meta_batches)
         self._next: tuple[RandomState, bool] | None = None
         self._scale = 1.0  # of the next pass's loss
+        self._lost = False  # whether the update goes on after it ran out of memory
         self._watched = False  # whether ghost products of the next pass may be wanted
         self._record: Record | None = None  # of the pass before the weights
+        # How much of a full step the update takes.
+        self._share = torch.ones((), dtype=torch.double, device=self.device)
+        self.recording: Recording | None = None  # from the first update on
+        self._restored = bool(state)
         if state:
             self.load_state_dict(state)
-        self.recording = (
-            None
-            if cfg.weights_dir is None
-            else Recording(cfg.weights_dir, cfg.weight_unit, self.updates)
-        )
 
     def _build_meta(self) -> MetaGradient:
         ghost = self.cfg.meta_method == "auto" and not no_ghost(self.cfg)
@@ -155,16 +174,52 @@ class Reweighting:
 
     # -- a sub-batch ---------------------------------------------------------------------------
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Before the first update of an epoch, or of this process."""
+        self.epoch = epoch
+        share, updates = self._shares.tolist()
+        if updates and share < updates / 2:
+            logger.warning(
+                f"updates of the last epoch took {share / updates:.0%} of a full step on average: "
+                f"nearly all pairs have next to no weight with --weighting {self.cfg.weighting}"
+            )
+        self._shares.zero_()
+
+    def _start(self, update: int) -> None:
+        """Once fairseq's number of the first update of this process is known."""
+        self._offset = max(0, self.updates - update)
+        if not self._restored:
+            self.updates = self.first = update
+        done = (
+            "weights and teacher of the checkpoint go on"
+            if self._restored
+            else ("weights and teacher start afresh" + (f" at update {update}" if update else ""))
+        )
+        logger.info(f"{done} (--weighting {self.cfg.weighting})")
+        if self.cfg.weights_dir is not None:
+            start = update + self._offset
+            self.recording = Recording(self.cfg.weights_dir, self.cfg.weight_unit, start)
+
     def begin(self, optimizer: Any, update: int, dummy: bool) -> None:
-        """Before the student's pass over a sub-batch."""
-        if self._clip is None or self._clip.optimizer is not optimizer:
+        """Before the student's pass over a sub-batch.
+
+        Args:
+            optimizer: fairseq's.
+            update: fairseq's number of the update.
+            dummy: whether the sub-batch only fills up an uneven shard.
+        """
+        if self._offset is None:
+            self._start(update)
+        update += self._offset or 0
+        if self._watch is None or self._watch.optimizer is not optimizer:
             if self.meta is not None and self.weighting.learns:
                 check_adjoint(self.meta, optimizer)  # says so now, not after the first step
                 self.meta.masters = masters(optimizer, self.model)
-            self._clip = ClipWatch(optimizer)
+            self._watch = GradientWatch(optimizer, None if self._as_ever() else self._normaliser)
         # fairseq drops all gradients before an update, also before it tries one again.
-        if all(p.grad is None for p in self._student_parameters):
+        if not self._lost and all(p.grad is None for p in self._student_parameters):
             self._update = Update(update, self.cfg.meta_batches)
+        self._lost = False
         self._next = RandomState.now(self.device), dummy
         look = self.weighting.learns and self.looks.ahead(optimizer.get_lr()) == 0
         look = look and self._update.teaches
@@ -198,13 +253,16 @@ class Reweighting:
                 self._record.differentiate(losses)
             found = self.meta.alignments(self.passes.training(sample, random), self._record)
             seen = replace(seen, alignment=found)
+        usual = self.usual.value(warming)
         with torch.no_grad():
-            proposed, fallback = safe(self.weighting(seen))
-            given = safe(self.weighting.early(seen))[0] if warming else proposed
+            proposed, fallback = safe(self.weighting(seen), usual)
+            given = safe(self.weighting.early(seen), usual)[0] if warming else proposed
         if seen.stands_for is not None:
             given = bounded(given, seen.stands_for)
         if self._record is not None and self.weighting.learns:
             given = given.clamp(min=LEAST_WEIGHT_HALF if self.half else LEAST_WEIGHT)
+        sentences = len(sample["target"])
+        plain_size = sentences if self.criterion.sentence_avg else sample["ntokens"]
         self._update.batches.append(
             SubBatch.of(
                 self.passes,
@@ -216,18 +274,28 @@ class Reweighting:
                 random=random,
                 dummy=dummy,
                 record=self._record,
+                least=SHARE * usual * plain_size,
             )
         )
         self._record = None
         # The very number that fairseq's criterion gives, so that plain training stays the same to
         # the last bit.
-        sentences = len(sample["target"])
-        plain_size = sentences if self.criterion.sentence_avg else sample["ntokens"]
-        as_ever = self.weighting.plain and seen.stands_for is None
-        return Weights(given, plain_size if as_ever else given @ seen.sizes)
+        return Weights(given, plain_size if self._as_ever() else given @ seen.sizes)
+
+    def _as_ever(self) -> bool:
+        """Whether everything is as in plain training, and left to fairseq's trainer."""
+        return self.weighting.plain and self.drawing is None
+
+    def lose(self) -> None:
+        """After a sub-batch that ran out of memory: fairseq drops what gradients there are.
+
+        Among several workers it goes on with the update, else with the next one.
+        """
+        self._update.batches.clear()
+        self._lost = not alone()
 
     def _warming(self, update: int) -> bool:
-        return update < self.cfg.weighting_warmup
+        return update - self.first < self.cfg.weighting_warmup
 
     def _aligns(self, update: int) -> bool:
         """Whether the weights of this update take the alignment with the dev gradient."""
@@ -238,43 +306,85 @@ class Reweighting:
         """Progress is the fraction of training done, by whichever bound ends it first."""
         by_update = update / self.cfg.max_update if self.cfg.max_update else 0.0
         by_epoch = (self.epoch - 1) / self.cfg.max_epoch if self.cfg.max_epoch else 0.0
-        return Moment(update, max(by_update, by_epoch), self.dev_loss)
+        return Moment(update, min(1.0, max(by_update, by_epoch)), self.dev_loss)
 
     # -- the update ----------------------------------------------------------------------------
+
+    def _normaliser(self) -> Tensor:
+        """S of the update, over all its sub-batches and workers; every worker must call it."""
+        sums = torch.zeros(2, dtype=torch.double, device=self.device)
+        for batch in self._update.batches:
+            weighted = batch.weights.double() @ batch.sizes.double()
+            sums += torch.stack([weighted, torch.as_tensor(batch.least).to(weighted)])
+        weighted, least = total(sums)
+        size = normaliser(weighted, least)
+        self._share = weighted / size
+        return size
 
     def around_step(self, optimizer: Any, step: Callable[[], None]) -> None:
         """Take the student's step; learn from the dev set if it is time; write the record."""
         update, rate = self._update, optimizer.get_lr()
-        assert self._clip is not None
+        assert self._watch is not None
         # Under AMP fairseq calls this for updates that overflowed and will be tried again.
-        happens = bool(torch.isfinite(torch.as_tensor(self._clip.norm)).all())
+        happens = bool(torch.isfinite(torch.as_tensor(self._watch.norm)).all())
         traced = self.meta is not None and happens and self._in_window(self.meta, rate)
         if traced and self.meta:
             self.meta.before_step(optimizer.optimizer, update.teaching)
         step()
         if not happens:
             return
+        complete = True
         if traced and self.meta:
-            self.meta.after_step(optimizer.optimizer, update.teaching, self._clip.clipping())
+            self.meta.after_step(optimizer.optimizer, update.teaching, self._watch.clipping())
+            complete = self._hold(update)
         span = self.looks.advance(rate)
-        if span is not None and self.dev is not None:
+        if span is not None and self.dev is not None and complete:
             self._look_at_dev(update, optimizer, self.dev, span)
-        padding = self.criterion.padding_idx
-        local = [Outcome.of(b, padding) for b in update.batches if not b.dummy]
+        local = [Outcome.of(b) for b in update.batches if not b.dummy]
         outcomes = of_all_workers(local, self.device)
         self.history.add(outcomes)
         self.costs.add(outcomes)
         # Soon in warm-up the weighting's own weights tell something, though they are not given yet,
         # and the first epoch that draws by them should know as many sentences as possible.
-        if self.drawing is not None and 4 * update.number >= self.cfg.weighting_warmup:
+        age = update.number - self.first
+        if self.drawing is not None and 4 * age >= self.cfg.weighting_warmup:
             for outcome in outcomes:
                 self.drawing.note(outcome.sentences, outcome.by_sentence(outcome.proposed))
-            self.drawing.begun = update.number >= self.cfg.weighting_warmup
-        log_weights(outcomes)
+            self.drawing.begun = not self._warming(update.number)
+        if not self._warming(update.number):
+            self.usual.add(outcomes)
+        log_weights(outcomes, self._share)
+        self._shares += torch.stack([self._share, torch.ones_like(self._share)])
         if self.recording is not None:
             self.recording.write(update.number, self.epoch, outcomes)
         self.updates = update.number + 1
-        self._update = Update(self.updates, self.cfg.meta_batches)
+        self._update, self._lost = Update(self.updates, self.cfg.meta_batches), False
+
+    def _hold(self, update: Update) -> bool:
+        """Keep an update's sub-batches for a checkpoint that may come before the window is done.
+
+        Only one worker saves, so it has to have those of all.
+
+        Returns:
+            Whether every worker has any. If one ran out of memory, there is no looking back
+            through this update.
+        """
+        assert self.meta is not None
+        missing = torch.tensor(float(not update.teaching), device=self.device)
+        if float(total(missing)) > 0:
+            logger.warning(
+                f"update {update.number}: a worker ran out of memory, nothing learnt from it"
+            )
+            self._forget_window()
+            return False
+        if self.cfg.meta_window > 1:
+            self._held.append(everywhere([utils.move_to_cpu(packed_batches(update.teaching))]))
+        return True
+
+    def _forget_window(self) -> None:
+        assert self.meta is not None
+        self.meta.steps.clear()
+        self._held.clear()
 
     def _in_window(self, meta: MetaGradient, rate: float) -> bool:
         """Whether the next look will look back through this update.
@@ -340,7 +450,7 @@ class Reweighting:
         assert self.meta is not None
         signals = self._signals(self.meta.look_back(optimizer.optimizer, total), span)
         if self.cfg.meta_window <= self.cfg.meta_interval:
-            self.meta.steps.clear()  # no later window reaches these
+            self._forget_window()  # no later window reaches these
         if signals is None:
             logger.warning(f"update {update.number}: meta-gradient not finite, nothing learnt")
             return {"meta_skipped": 1.0}
@@ -369,7 +479,8 @@ class Reweighting:
             sizes = [b.sizes for b in batches]
             # While warm-up gives other weights, centre with the weighting's own.
             proposed = torch.cat([b.proposed for b in batches])
-            gradient = weight_gradient(torch.cat(found), torch.cat(sizes), proposed, total)
+            least = torch.stack([torch.as_tensor(b.least) for b in batches]).sum()
+            gradient = weight_gradient(torch.cat(found), torch.cat(sizes), proposed, total, least)
             sums.append(gradient.abs().sum())
             parts = gradient.split([len(n) for n in sizes])
             for batch, part in zip(batches, parts, strict=True):
@@ -385,35 +496,32 @@ class Reweighting:
             self.recording.flush()
         state = {
             "version": STATE_VERSION,
-            "name": self.cfg.weighting,
+            "options": told(self.cfg),
             "updates": self.updates,
+            "first": self.first,
             "dev_loss": self.dev_loss,
             "weighting": self.weighting.state_dict(),
             "history": self.history.state_dict(),
             "costs": self.costs.state_dict(),
+            "usual": self.usual.state_dict(),
             "meta": self.meta.state_dict() if self.meta else {},
-            "steps": [packed(s) for s in self.meta.steps] if self.meta else [],
+            "window": [packed(*pair) for pair in zip(self._window(), self._held, strict=True)],
             "dev": self.dev.state_dict() if self.dev else {},
             "looks": self.looks.state_dict(),
         }
         return utils.move_to_cpu(state)
 
+    def _window(self) -> list[Step | Trace]:
+        """The updates so far that the next look will look back through, where it has not come."""
+        return list(self.meta.steps) if self.meta and self.cfg.meta_window > 1 else []
+
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore :meth:`state_dict`.
 
         Raises:
-            InputError: when it was written by another version or for another weighting.
+            InputError: when it was written by another version or with other options.
         """
-        if state.get("version") != STATE_VERSION:
-            raise InputError(
-                f"the checkpoint's reweighting state has version {state.get('version')}, this "
-                f"package reads {STATE_VERSION}; resume with the package that wrote it"
-            )
-        if state["name"] != self.cfg.weighting:
-            raise InputError(
-                f"the checkpoint was trained with --weighting {state['name']}; resume with it, or "
-                "use --reset-dataloader to start the weighting afresh"
-            )
+        check_same(state, self.cfg)
         try:
             self.weighting.load_state_dict(state["weighting"])
         except RuntimeError as error:
@@ -423,12 +531,28 @@ class Reweighting:
             ) from None
         self.history.load_state_dict(state["history"])
         self.costs.load_state_dict(state["costs"])
+        self.usual.load_state_dict(state["usual"])
         self.looks.load_state_dict(state["looks"])
-        self.updates, self.dev_loss = state["updates"], state["dev_loss"]
+        self.updates, self.first = state["updates"], state["first"]
+        self.dev_loss = state["dev_loss"]
         if self.dev is not None:
             self.dev.load_state_dict(state["dev"])
         if self.meta is not None:
             self.meta.load_state_dict(state["meta"])
-            kept = state["steps"]
-            kept = utils.move_to_cuda(kept) if self.device.type == "cuda" else kept
-            self.meta.keep(unpacked(s, self.passes) for s in kept)
+            self._restore_window(state["window"])
+
+    def _restore_window(self, window: list[dict[str, Any]]) -> None:
+        """Go on with the updates of a window that was open, if it is the same window."""
+        assert self.meta is not None
+        same = all(len(step["batches"]) == count() for step in window)
+        rewind = self.cfg.meta_trajectory == "rewind"
+        same = same and all(("groups" in step) == rewind for step in window)
+        if not same or (window and self.cfg.meta_window == 1):
+            logger.info(
+                "the updates before the checkpoint are not looked back through: it was written "
+                "with another number of workers, --meta-window or --meta-trajectory"
+            )
+            return
+        self._held.extend(step["batches"] for step in window)
+        kept = utils.move_to_cuda(window) if self.device.type == "cuda" else window
+        self.meta.keep(unpacked(step, self.passes, rank()) for step in kept)

@@ -4,17 +4,22 @@ from collections.abc import Sequence
 
 import torch
 from fairseq.logging import metrics
+from torch import Tensor
 
 from fairseq_l2rw.outcome import Outcome
 
 
-def log_weights(update: Sequence[Outcome]) -> None:
+def log_weights(update: Sequence[Outcome], share: Tensor | float) -> None:
     """Log mean, spread, extremes and effective sample size of an update's weights.
 
     Args:
-        update: the outcomes of all workers, at least one.
+        update: the outcomes of all workers.
+        share: how much of a full step the update was, see :mod:`fairseq_l2rw.normaliser`.
     """
+    if not update:  # out of memory everywhere
+        return
     weights = torch.cat([o.given for o in update]).double()
+    metrics.log_scalar("step_share", share, priority=605, round=4)
     mean = weights.mean()
     found = {
         "weight_mean": mean,

@@ -1,5 +1,6 @@
 """The student's update in progress: its sub-batches, and how they are kept in a checkpoint."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ class SubBatch(Batch):
     seen: Observation
     proposed: Tensor  # the weighting's own weights, also while warm-up gives others
     given: Tensor  # the weights that trained the student
-    fallback: Tensor  # bool scalar: the weighting's own weights were unusable
+    fallback: Tensor  # scalar: how many of the weighting's own weights were unusable
     random: RandomState  # before the student's pass
     dummy: bool  # fills up an uneven shard; counts for nothing
     signal: Tensor | None = None  # -dL_dev/dw_i, (N,), once the trusted pairs were asked
@@ -30,6 +31,7 @@ class SubBatch(Batch):
         """From all but the fields of :class:`Batch`."""
         real = not kept["dummy"]
         losses = passes.training(kept["sample"], kept["random"])
+        kept["least"] = kept["least"] * real
         return cls(losses, kept["given"] * real, kept["seen"].sizes * real, **kept)
 
 
@@ -58,12 +60,19 @@ class Update:
         return self.most is None or len(self.batches) < self.most
 
 
-def packed(step: Step | Trace) -> dict[str, Any]:
-    """A step of a trajectory in types that torch's safe loader takes."""
-    common = {
-        "clipping": tuple(step.clipping),
-        "batches": [_packed_batch(b) for b in step.batches if isinstance(b, SubBatch)],
-    }
+def packed_batches(batches: Sequence[Batch]) -> list[dict[str, Any]]:
+    """An update's sub-batches of one worker in types that torch's safe loader takes."""
+    return [_packed_batch(b) for b in batches if isinstance(b, SubBatch)]
+
+
+def packed(step: Step | Trace, batches: list[list[dict[str, Any]]]) -> dict[str, Any]:
+    """A step of a trajectory in types that torch's safe loader takes.
+
+    Args:
+        step: of this worker; others differ in their sub-batches only.
+        batches: what :func:`packed_batches` gave, by worker.
+    """
+    common = {"clipping": tuple(step.clipping), "batches": batches}
     if isinstance(step, Trace):
         groups = {n: dict(g) for n, g in step.groups.items()}
         return {**common, "groups": groups, "sample": step.sample}
@@ -74,9 +83,9 @@ def packed(step: Step | Trace) -> dict[str, Any]:
     return {**common, "parameters": dict(step.parameters), "updates": updates}
 
 
-def unpacked(kept: dict[str, Any], passes: Passes) -> Step | Trace:
-    """Restore what :func:`packed` gave."""
-    batches = [_unpacked_batch(b, passes) for b in kept["batches"]]
+def unpacked(kept: dict[str, Any], passes: Passes, worker: int) -> Step | Trace:
+    """Restore what :func:`packed` gave, for one of the workers."""
+    batches = [_unpacked_batch(b, passes) for b in kept["batches"][worker]]
     clipping = Clipping(*kept["clipping"])
     if "groups" in kept:
         return Trace(batches, kept["groups"], clipping, kept["sample"])
@@ -85,7 +94,7 @@ def unpacked(kept: dict[str, Any], passes: Passes) -> Step | Trace:
     return Step(batches, parameters, updates, clipping)
 
 
-_KEPT = ("sample", "proposed", "given", "fallback", "dummy")
+_KEPT = ("sample", "proposed", "given", "fallback", "dummy", "least")
 
 
 def _packed_batch(batch: SubBatch) -> dict[str, Any]:

@@ -11,14 +11,17 @@ T = TypeVar("T")
 
 def alone() -> bool:
     """Whether this is the only worker."""
-    if not distributed.is_initialized():
-        return True
-    return bool(distributed_utils.get_data_parallel_world_size() == 1)
+    return count() == 1
 
 
 def rank() -> int:
     """Number of this worker among those that share the data, 0 without distribution."""
     return distributed_utils.get_data_parallel_rank() if distributed.is_initialized() else 0
+
+
+def count() -> int:
+    """How many workers share the data."""
+    return distributed_utils.get_data_parallel_world_size() if distributed.is_initialized() else 1
 
 
 def total(local: Tensor) -> Tensor:

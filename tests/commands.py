@@ -4,14 +4,21 @@ import logging
 import multiprocessing
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 
 import torch
-from fairseq_cli.train import cli_main
+import torch._decomp.decompositions_for_jvp  # two seconds that every fork would take again
+import torch._dynamo
+from benchmarking.workers import commands as worker_commands
+from fairseq_cli import generate as fairseq_generate
+from fairseq_cli import preprocess as fairseq_preprocess
+from fairseq_cli import train as fairseq_train
 
 import fairseq_l2rw
 
@@ -65,31 +72,91 @@ def train_flags(data, *flags):
     return [str(data), "--user-dir", str(PLUGIN), *STUDENT, *TRAINING, *map(str, flags)]
 
 
-def train(data, *flags, check=True):
-    """Run fairseq-train to its end, in a fork of this process.
+class Run:
+    """A command of fairseq that is going on, in a fork of this process for each of its workers.
 
     The same function that the command calls, without three seconds of imports each time.
+
+    Args:
+        module: of ``fairseq_cli``.
+        flags: of the command, by worker.
     """
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = multiprocessing.get_context("fork").Process(
-            target=_main, args=(["fairseq-train", *train_flags(data, *flags)], out, err)
-        )
-        process.start()
-        process.join()
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read())
-    done = subprocess.CompletedProcess(flags, process.exitcode, *texts)
-    assert not check or done.returncode == 0, done.stderr[-3000:]
-    return done
+
+    def __init__(self, module, *flags):
+        self.files = [(_file(), _file()) for _ in flags]
+        self.processes = [
+            multiprocessing.get_context("fork").Process(
+                target=_main, args=(module, [module.__name__, *map(str, given)], *files)
+            )
+            for given, files in zip(flags, self.files, strict=True)
+        ]
+        for process in self.processes:
+            process.start()
+
+    def texts(self):
+        """What the first worker has written so far, out and err."""
+        return [_written(file) for file in self.files[0]]
+
+    def wait_for_update(self, number):
+        """Until so many updates are done; returns whether it came to them."""
+        while not re.search(rf"num_updates={number}\b", self.texts()[0]):
+            if not self.processes[0].is_alive():
+                return False
+            time.sleep(0.02)
+        return True
+
+    def kill(self):
+        """At once, whatever it does, with no chance to clean up."""
+        for process in self.processes:
+            process.kill()
+            process.join()
+
+    def finish(self, check=True):
+        """Wait for its end; returns the finished first worker with its output."""
+        for process in self.processes:
+            process.join()
+        out, err = self.texts()
+        err = "".join([*(_written(others) for _, others in self.files[1:]), err])
+        code = max(abs(process.exitcode) for process in self.processes)
+        assert not check or code == 0, err[-3000:]
+        return subprocess.CompletedProcess([], code, out, err)
 
 
-def _main(command, out, err):
+def _file():
+    """A file that goes when nothing has it open any more."""
+    return tempfile.TemporaryFile("w+")
+
+
+def _written(file):
+    """All of a file; a worker goes on to write where it is, so nobody else may move in it."""
+    return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()
+
+
+def start(data, *flags, workers=1):
+    """Begin a fairseq-train on some workers."""
+    given = train_flags(data, *flags)
+    commands = worker_commands(given, workers)
+    return Run(fairseq_train, *(command[command.index(given[0]) :] for command in commands))
+
+
+def train(data, *flags, check=True, workers=1):
+    """Run fairseq-train to its end."""
+    return start(data, *flags, workers=workers).finish(check)
+
+
+def translate(data, checkpoint, *flags, check=True):
+    """Run fairseq-generate on the split `valid` to its end."""
+    common = [data, "--user-dir", PLUGIN, "--path", checkpoint, "--gen-subset", "valid", "--cpu"]
+    common += ["--beam", "1", "--max-len-b", "12", "--required-batch-size-multiple", "1"]
+    return Run(fairseq_generate, [*common, *flags]).finish(check)
+
+
+def _main(module, command, out, err):
     """What the interpreter does with a command, on other files."""
     os.dup2(out.fileno(), 1)
     os.dup2(err.fileno(), 2)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     logging.basicConfig(
         format="%(message)s", level="INFO", stream=sys.stdout, force=True
     )  # as fairseq's command does on import, on its own standard output
@@ -97,7 +164,9 @@ def _main(command, out, err):
     sys.argv = command
     code = 0
     try:
-        cli_main()
+        module.cli_main()
+        if torch.distributed.is_initialized():  # fairseq leaves it to the interpreter
+            torch.distributed.destroy_process_group()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else error.code is not None
         if code and not isinstance(error.code, int):
@@ -105,13 +174,23 @@ def _main(command, out, err):
     except BaseException:
         traceback.print_exc()
         code = 1
-    sys.stdout.flush(), sys.stderr.flush()
-    os._exit(int(code))
+    sys.exit(int(code))
 
 
 def load(checkpoint):
     """A checkpoint, by torch's safe loader."""
     return torch.load(checkpoint, map_location="cpu", weights_only=True)
+
+
+def same(a, b):
+    """Whether two checkpoints' parts are equal, to the last bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a.nan_to_num(-1.0), b.nan_to_num(-1.0))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
 
 
 def make_corpus(folder, misaligned=50):
@@ -126,17 +205,15 @@ def make_corpus(folder, misaligned=50):
         for side, lines in (("de", sources), ("en", targets)):
             (folder / f"{split}.{side}").write_text("".join(" ".join(x) + "\n" for x in lines))
     out = folder / "bin"
-    flags = ["-s", "de", "-t", "en", "--joined-dictionary", "--destdir", out]
-    run(
-        "fairseq-preprocess",
-        *flags,
-        "--trainpref",
-        folder / "train",
-        "--validpref",
-        folder / "valid",
-    )
-    known = ["--srcdict", out / "dict.de.txt", *flags[:5], "--destdir", folder / "meta_bin"]
-    run("fairseq-preprocess", *known, "--validpref", folder / "meta")
-    for path in (folder / "meta_bin").glob("valid.*"):
-        path.rename(out / path.name.replace("valid.", "meta."))
+    binarize(folder, out)
     return out
+
+
+def binarize(folder, out, *flags):
+    """Binarize the splits train, valid and meta of a folder, with one dictionary."""
+    common = ["-s", "de", "-t", "en", "--joined-dictionary", "--destdir", out, *flags]
+    valid = f"{folder / 'valid'},{folder / 'meta'}"
+    given = [*common, "--trainpref", folder / "train", "--validpref", valid]
+    Run(fairseq_preprocess, given).finish()
+    for path in out.glob("valid1.*"):
+        path.rename(out / path.name.replace("valid1.", "meta."))

@@ -10,7 +10,7 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
     label_smoothed_nll_loss,
 )
 from torch import Tensor
-from torch.nn.functional import nll_loss
+from torch.nn.functional import nll_loss, pad
 
 from fairseq_l2rw.drawing import STANDS_FOR
 from fairseq_l2rw.errors import InputError
@@ -19,12 +19,15 @@ from fairseq_l2rw.observation import rows
 
 @dataclass(frozen=True)
 class TokenLosses:
-    """Per-token quantities of a batch, shape (N, T) each, 0 at padding; losses in nats."""
+    """Per-token quantities of a batch, shape (N, T) each; losses in nats.
+
+    All are 0 at padding, and for the tokens that ``--ignore-prefix-size`` leaves out.
+    """
 
     loss: Tensor  # label-smoothed
     nll: Tensor  # -log p(reference)
     log_best: Tensor  # log p of the likeliest token
-    real: Tensor  # bool: not padding
+    real: Tensor  # bool: neither padding nor left out
 
 
 @dataclass
@@ -78,7 +81,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             "nll_loss": tokens.nll.detach().sum(),
             "ntokens": sample["ntokens"],
             "nsentences": len(sample["target"]),
-            "sample_size": weights.sample_size,
+            "sample_size": weights.logged_size,
         }
         if self.report_accuracy:
             correct, total = self.compute_accuracy(model, net_output, sample)
@@ -87,12 +90,11 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
 
     def token_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> TokenLosses:
         """Per-token losses from the model's output."""
-        n = len(sample["target"])
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
-        loss, nll = self._smoothed(lprobs, target)
-        real = target.view(n, -1).ne(self.padding_idx)
-        log_best = lprobs.detach().amax(-1).view(n, -1) * real
-        return TokenLosses(loss.view(n, -1), nll.view(n, -1), log_best, real)
+        loss, nll = (self._by_sentence(x, sample) for x in self._smoothed(lprobs, target))
+        real = self._by_sentence(target.ne(self.padding_idx), sample)
+        log_best = self._by_sentence(lprobs.detach().amax(-1), sample) * real
+        return TokenLosses(loss, nll, log_best, real)
 
     def row_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
         """Losses of what gets a weight, shape (N,): all that a meta pass needs.
@@ -101,8 +103,8 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         """
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
         loss, _ = self._smoothed(lprobs, target)
-        n = len(sample["target"])
-        return self._rows(loss.view(n, -1), target.view(n, -1).ne(self.padding_idx), sample)
+        real = self._by_sentence(target.ne(self.padding_idx), sample)
+        return self._rows(self._by_sentence(loss, sample), real, sample)
 
     def dev_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
         """-log p of the reference, summed over each sentence, shape (N,): how dev pairs judge.
@@ -119,6 +121,11 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         if STANDS_FOR in sample:
             losses = losses * sample[STANDS_FOR].to(losses).unsqueeze(1)
         return rows(losses, real, self.unit)
+
+    def _by_sentence(self, values: Tensor, sample: dict[str, Any]) -> Tensor:
+        """Values of tokens one after the other as (N, T), 0 where ``--ignore-prefix-size`` says."""
+        found = values.view(len(sample["target"]), -1)
+        return pad(found, (self.ignore_prefix_size, 0)) if self.ignore_prefix_size else found
 
     def _smoothed(self, lprobs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return label_smoothed_nll_loss(

@@ -30,7 +30,7 @@ from fairseq_l2rw.metagradient.trajectory import (
     moved,
 )
 from fairseq_l2rw.metagradient.updates import ADJOINTS, BLIND, Adjoint, Update, adjoint_of
-from fairseq_l2rw.metagradient.weights import weight_gradient
+from fairseq_l2rw.metagradient.weights import normaliser, weight_gradient
 
 __all__ = [
     "ADJOINTS",
@@ -57,6 +57,7 @@ __all__ = [
     "Update",
     "adjoint_of",
     "moved",
+    "normaliser",
     "weight_gradient",
     "wide",
 ]

@@ -13,6 +13,7 @@ from fairseq_l2rw.metagradient.ghost import Record
 from fairseq_l2rw.metagradient.gradients import gradients
 from fairseq_l2rw.metagradient.signature import Losses, Parameters
 from fairseq_l2rw.metagradient.updates import Update
+from fairseq_l2rw.metagradient.weights import normaliser
 
 Total = Callable[[Tensor], Tensor]
 #: How older updates are got back: copies of them, copies in the CPU's memory, or run backwards.
@@ -29,12 +30,15 @@ class Batch:
         weights: w_i, as they trained the student, shape (N,); 0 for what did not train it.
         sizes: n_i, what i adds to the normaliser, shape (N,).
         record: of the student's own pass, if that was watched.
+        least: what this batch adds to the smallest normaliser of its update, a scalar; see
+            :func:`.weights.normaliser`.
     """
 
     losses: Losses
     weights: Tensor
     sizes: Tensor
     record: Record | None = field(default=None, kw_only=True)
+    least: Tensor | float = field(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -187,14 +191,16 @@ def update_gradient(
         with torch.enable_grad(), differentiable_attention():
             found = gradients([(batch.weights * batch.losses(leaves)).sum()], wanted)
         sums = [s if g is None else g if s is None else s.add_(g) for s, g in zip(sums, found)]  # noqa: B905
-    size = normaliser(batches, total)
+    size = update_normaliser(batches, total)
     given = (torch.zeros_like(p) if s is None else s for s, p in zip(sums, wanted, strict=True))
     return {n: total(g).div_(size) for n, g in zip(names, given, strict=True)}
 
 
-def normaliser(batches: Sequence[Batch], total: Total) -> Tensor:
-    """S = sum_i w_i n_i over all sub-batches and workers of an update."""
-    return total(torch.stack([b.weights @ b.sizes for b in batches]).sum())
+def update_normaliser(batches: Sequence[Batch], total: Total) -> Tensor:
+    """S over all sub-batches and workers of an update, see :func:`.weights.normaliser`."""
+    sums = [(b.weights @ b.sizes, torch.as_tensor(b.least).to(b.weights)) for b in batches]
+    weighted, least = total(torch.stack([torch.stack(pair) for pair in sums]).sum(0))
+    return normaliser(weighted, least)
 
 
 def sampled(parameters: Parameters, each: int = 64) -> Tensor:

@@ -6,11 +6,27 @@ import torch
 from torch import Tensor
 
 
+def normaliser(weighted: Tensor, least: Tensor | float) -> Tensor:
+    """S, by which the weighted gradients of an update are divided: a scalar.
+
+    S = max(sum_i w_i n_i, least). Normalising by the sum alone would make a full step of any
+    update, also of one whose pairs have next to no weight. Where the bound is reached, such an
+    update is as small as its weights say. It is 1 where both are 0, as the gradient is then, too.
+
+    Args:
+        weighted: sum_i w_i n_i over the update, a scalar.
+        least: a share of what the sum usually is, a scalar.
+    """
+    size = torch.maximum(weighted, torch.as_tensor(least).to(weighted))
+    return torch.where(size > 0, size, 1.0)
+
+
 def weight_gradient(
     products: Tensor,
     sizes: Tensor,
     weights: Tensor,
     total: Callable[[Tensor], Tensor] = lambda local: local,
+    least: Tensor | float = 0.0,
 ) -> Tensor:
     """Derivative of the dev loss by each weight of one update, shape (N,).
 
@@ -20,14 +36,18 @@ def weight_gradient(
 
     with q = dL_dev/dg. The second term comes from normalising by S. It makes
     sum_i w_i dL_dev/dw_i = 0: only relative weights matter, so weights cannot drift to all-zero or
-    all-large.
+    all-large. Where S is the bound of :func:`normaliser`, it does not depend on the weights, and
+    the second term is 0.
 
     Args:
         products: a_i = <q, grad l_i>, shape (N,), of this worker's sentences (or tokens).
         sizes: n_i, what i adds to the normaliser (its target tokens), shape (N,).
         weights: w_i, shape (N,).
         total: sums a tensor over the workers of the update (all of them must call).
+        least: this worker's part of the bound of S, a scalar.
     """
-    sums = total(torch.stack([weights @ products, weights @ sizes]))
-    mean = sums[0] / sums[1]
-    return (products - sizes * mean) / sums[1]
+    parts = weights @ products, weights @ sizes, torch.as_tensor(least).to(weights)
+    aligned, weighted, bound = total(torch.stack(parts))
+    size = normaliser(weighted, bound)
+    mean = torch.where(weighted > bound, aligned / size, 0.0)
+    return (products - sizes * mean) / size

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fairseq_l2rw.metagradient.chosen import Chosen
 from fairseq_l2rw.metagradient.signature import Parameters
-from fairseq_l2rw.metagradient.trajectory import Batch, Step, Total, normaliser
+from fairseq_l2rw.metagradient.trajectory import Batch, Step, Total, update_normaliser
 from fairseq_l2rw.metagradient.updates import Adjoint
 
 
@@ -69,7 +69,7 @@ def products(
             return [*result, (batches, found)]
         curvatures = [method.curvature(b.losses, parameters, g_bar, b.weights) for b in batches]
         result.append((batches, [c.products for c in curvatures]))
-        size = normaliser(batches, total)
+        size = update_normaliser(batches, total)
         for name in list(g_bar):
             hessian = sum(
                 (c.hessian.pop(name) for c in curvatures[1:]), curvatures[0].hessian.pop(name)

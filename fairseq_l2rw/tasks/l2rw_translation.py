@@ -10,6 +10,7 @@ from fairseq.tasks.translation import TranslationTask
 from torch import Tensor
 
 from fairseq_l2rw import weighting
+from fairseq_l2rw.checkpoints import keep_whole
 from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.copying import same_types
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
@@ -55,8 +56,9 @@ class L2RWTranslationTask(TranslationTask):
         """Set up before the first epoch of this process."""
         super().begin_epoch(epoch, model)
         if self.reweighting is None:
+            keep_whole()
             self.reweighting = self._build_reweighting(model)
-        self.reweighting.epoch = epoch
+        self.reweighting.begin_epoch(epoch)
         give_back()  # what prior weights, validation and a checkpoint took
 
     def _build_reweighting(self, model: Any) -> Reweighting:
@@ -163,9 +165,14 @@ class L2RWTranslationTask(TranslationTask):
         """Forward, weigh, backward over a sub-batch."""
         assert self.reweighting is not None  # begin_epoch comes first
         self.reweighting.begin(optimizer, update_num, dummy=ignore_grad)
-        return super().train_step(
-            sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
-        )
+        try:
+            return super().train_step(
+                sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
+            )
+        except RuntimeError as error:
+            if "out of memory" in str(error):  # the trainer goes on without it
+                self.reweighting.lose()
+            raise
 
     def optimizer_step(self, optimizer: Any, model: Any, update_num: int) -> None:
         """The student's step, and the teacher's around it."""

@@ -155,14 +155,24 @@ def parsed(cls: type[Weighting], text: str) -> Any:
     return OmegaConf.to_object(found)
 
 
-def safe(weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Weights that training survives, and whether they had to be replaced.
+# Smaller weights are 0: what they are multiplied with could not be represented any more.
+_SMALLEST = 1e-30
 
-    Weights that are not finite, negative, or all zero become uniform. Decided without reading a
-    value on the host, so that it costs no synchronisation on a GPU.
+
+def safe(weights: Tensor, usual: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+    """Weights that training survives, and how many had to be replaced.
+
+    A weight that is not finite or negative becomes the usual one, or 1 where that is not known.
+    Decided without reading a value on the host, so that it costs no synchronisation on a GPU.
+
+    Args:
+        weights: shape (N,).
+        usual: what weights usually are, a scalar, 0 if that is not known.
 
     Returns:
-        Weights, shape (N,), and a boolean scalar tensor.
+        Weights, shape (N,), and a count, a scalar tensor.
     """
-    good = torch.isfinite(weights).all() & (weights >= 0).all() & (weights > 0).any()
-    return torch.where(good, weights, torch.ones_like(weights)), ~good
+    bad = ~torch.isfinite(weights) | (weights < 0)
+    usual = torch.as_tensor(usual).to(weights)
+    kept = torch.where(weights < _SMALLEST, 0.0, weights)
+    return torch.where(bad, torch.where(usual > 0, usual, 1.0), kept), bad.sum()

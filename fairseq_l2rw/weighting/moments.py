@@ -11,6 +11,16 @@ from fairseq_l2rw.weighting.base import Total
 class Growing(nn.Module):
     """A module whose buffers get their shapes from the first batch, or from a state to resume."""
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep every buffer in the usual order of elements.
+
+        Products round differently in another one, and what fairseq broadcasts to other workers on a
+        resume comes without it.
+        """
+        if isinstance(value, Tensor) and name in self.__dict__.get("_buffers", {}):
+            value = value.contiguous()
+        super().__setattr__(name, value)
+
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         for name, buffer in self._buffers.items():
             if buffer is not None and prefix + name in state_dict:

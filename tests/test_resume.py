@@ -1,0 +1,279 @@
+"""Promise: a run that stops, however it does, goes on as if it had not; or says what is new."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+from collections import Counter
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from commands import OURS, PLAIN, load, make_corpus, same, start, train, translate
+from fairseq.models.transformer import TransformerModel
+
+from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
+
+STATE = "L2RWTranslationTask"
+DEEP = [*OURS, "--weighting", "deep", "--draw-at-least", 0.2]
+RESET = ["--reset-optimizer", "--reset-lr-scheduler", "--reset-meters", "--reset-dataloader"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """The folder of a run of 12 updates with the deep teacher, and its record."""
+    out = tmp_path_factory.mktemp("finished")
+    train(data, *DEEP, "--max-update", 12, *folders(out))
+    return out
+
+
+def folders(out):
+    return ["--save-dir", out, "--weights-dir", out / "weights"]
+
+
+def rows(out):
+    return pq.read_table(out / "weights").sort_by([("update", "ascending"), ("id", "ascending")])
+
+
+def assert_same_run(one, two):
+    """Same bits of student, optimizer, teacher, position in the data and record."""
+    one_last, two_last = (load(out / "checkpoint_last.pt") for out in (one, two))
+    for part in ("model", "last_optimizer_state"):
+        assert same(one_last[part], two_last[part]), part
+    for part in (STATE, "train_iterator"):
+        assert same(*(last["extra_state"][part] for last in (one_last, two_last))), part
+    assert rows(one).equals(rows(two))
+
+
+@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("update_freq", [1, 2])
+def test_two_workers_killed_three_times_end_with_the_same_bits(data, tmp_path, window, update_freq):
+    flags = [*DEEP, "--meta-window", window, "--update-freq", update_freq, "--max-update", 20]
+    flags += ["--save-interval-updates", 2, "--keep-interval-updates", 2]
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    train(data, *flags, *folders(whole), workers=2)
+    rng, killed = random.Random(window + 10 * update_freq), 0
+    for first in (4, 9, 14):
+        going = start(data, *flags, *folders(again), workers=2)
+        killed += going.wait_for_update(first + rng.randrange(4))
+        going.kill()
+    assert killed == 3
+    train(data, *flags, *folders(again), workers=2)
+    assert_same_run(whole, again)
+
+
+def test_killed_while_fairseq_copies_a_checkpoint_it_goes_on_from_a_whole_one(
+    data, tmp_path, monkeypatch
+):
+    flags = [*DEEP, "--max-update", 12, "--save-interval-updates", 3]
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    train(data, *flags, *folders(whole))
+    copy = shutil.copyfile
+
+    def dies_halfway(source, target, **more):
+        copy(source, target, **more)
+        if os.path.basename(source).endswith("_6.pt"):
+            os.truncate(target, os.path.getsize(source) // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return target
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", dies_halfway)
+        assert train(data, *flags, *folders(again), check=False).returncode != 0
+    assert load(again / "checkpoint_last.pt")  # of update 3, and whole
+    resumed = train(data, *flags, *folders(again))
+    assert re.search(r"Loaded checkpoint .*checkpoint_last.pt \(epoch \d+ @ 3 upd", resumed.stdout)
+    assert_same_run(whole, again)
+
+
+@pytest.mark.parametrize("workers", [(1, 2), (2, 1)])
+def test_another_number_of_workers_goes_on_and_drops_an_open_window(data, tmp_path, workers):
+    flags = [*OURS, "--weighting", "mwnet", "--meta-window", 3, *folders(tmp_path)]
+    before, after = workers
+    train(data, *flags, "--max-update", 7, workers=before)
+    assert load(tmp_path / "checkpoint_last.pt")["extra_state"][STATE]["window"]
+    done = train(data, *flags, "--max-update", 10, workers=after)
+    assert "another number of workers" in done.stdout
+    assert set(rows(tmp_path)["update"].to_pylist()) == set(range(10))
+
+
+@pytest.fixture(scope="module")
+def deeper(data, tmp_path_factory):
+    """A checkpoint of a student with two layers."""
+    out = tmp_path_factory.mktemp("deeper")
+    train(data, *DEEP, *TWO_LAYERS, "--max-update", 2, "--save-dir", out)
+    return out / "checkpoint_last.pt"
+
+
+TWO_LAYERS = ["--encoder-layers", 2, "--decoder-layers", 2]
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--weighting", "uniform"], "was trained with --weighting deep, not uniform"),
+        (["--teacher-reads", "surface,decoder"], "was trained with --teacher-reads surface,enc"),
+        (["--teacher-depth", 2], "was trained with --teacher-depth 1, not 2"),
+        (["--teacher-head", "mlp"], "was trained with --teacher-head least-squares, not mlp"),
+        (["--weight-unit", "token"], "was trained with --weight-unit sentence, not token"),
+        (["--meta-params", "."], "looked back through other parameters"),
+    ],
+)
+def test_other_options_of_the_teacher_on_resume_are_refused_in_one_line(
+    data, deeper, tmp_path, flags, says
+):
+    flags = [*DEEP, *TWO_LAYERS, *flags, "--restore-file", deeper, "--max-update", 4]
+    done = train(data, *flags, *folders(tmp_path), check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("fairseq-l2rw: ") and says in last and "--reset-dataloader" in last
+
+
+def test_a_state_of_another_version_is_refused_in_one_line(data, finished, tmp_path):
+    checkpoint = load(finished / "checkpoint_last.pt")
+    checkpoint["extra_state"][STATE]["version"] = 1
+    torch.save(checkpoint, tmp_path / "checkpoint_last.pt")
+    done = train(data, *DEEP, "--max-update", 14, "--save-dir", tmp_path, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "state has version 1, this package reads" in done.stderr.splitlines()[-1]
+
+
+def test_whether_weights_and_teacher_go_on_or_start_afresh_is_in_the_log(data, finished, tmp_path):
+    more = [*DEEP, "--max-update", 14, "--restore-file", finished / "checkpoint_last.pt"]
+    on = train(data, *more, "--save-dir", tmp_path / "on").stdout
+    assert "weights and teacher of the checkpoint go on" in on
+    afresh = train(data, *more, "--reset-dataloader", "--save-dir", tmp_path / "afresh").stdout
+    assert "weights and teacher start afresh at update 12" in afresh
+
+
+@pytest.fixture(scope="module")
+def plain(data, tmp_path_factory):
+    """A checkpoint of fairseq's own task."""
+    out = tmp_path_factory.mktemp("plain")
+    train(data, *PLAIN, "--max-update", 6, "--save-dir", out)
+    return out / "checkpoint_last.pt"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("how", ["restore", "finetune"])
+def test_fine_tuning_a_plain_model_begins_with_it_and_a_new_teacher(
+    data, plain, tmp_path, how, workers
+):
+    given = ["--finetune-from-model", plain]
+    if how == "restore":
+        given = ["--restore-file", plain, *RESET]
+    flags = [*DEEP, *given, "--max-update", 6, *folders(tmp_path)]
+    done = train(data, *flags, "--lr", 0, "--clip-norm", 0, workers=workers)
+    assert "weights and teacher start afresh" in done.stdout
+    assert same(load(plain)["model"], load(tmp_path / "checkpoint_last.pt")["model"])
+    train(data, *DEEP, "--max-update", 9, *folders(tmp_path), workers=workers)  # and it resumes
+    assert set(rows(tmp_path)["update"].to_pylist()) == set(range(9))
+
+
+def test_a_new_warm_up_begins_with_a_new_teacher(data, finished, tmp_path):
+    flags = [*OURS, "--weighting", "mwnet", "--max-update", 20, *folders(tmp_path)]
+    more = ["--restore-file", finished / "checkpoint_last.pt", "--reset-dataloader"]
+    train(data, *flags, *more)
+    given = rows(tmp_path)
+    early = {
+        w
+        for u, w in zip(given["update"].to_pylist(), given["weight"].to_pylist(), strict=True)
+        if u < 12 + 4
+    }
+    assert min(given["update"].to_pylist()) == 12 and early == {1.0}
+    assert len(set(given["weight"].to_pylist())) > 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "epochs"),
+    [
+        ([], [1, 2, 3, 4]),
+        (["--reset-optimizer", "--reset-lr-scheduler", "--reset-meters"], [1, 2, 3, 4]),
+        (["--reset-dataloader"], [1, 1, 2, 2, 3, 4]),
+    ],
+)
+def test_the_record_has_every_row_once_whatever_is_reset(data, tmp_path, flags, epochs):
+    common = [*DEEP, "--draw-at-least", 1, *folders(tmp_path)]  # so epochs are of one length
+    train(data, *common, "--max-epoch", 2)
+    before = rows(tmp_path)
+    train(data, *common, "--max-epoch", 4, *flags)
+    after = rows(tmp_path)
+    kept = [u in set(before["update"].to_pylist()) for u in after["update"].to_pylist()]
+    assert after.filter(kept).equals(before)
+    places = Counter(zip(after["update"].to_pylist(), after["id"].to_pylist(), strict=True))
+    assert set(places.values()) == {1}
+    updates = sorted({update for update, _ in places})
+    assert updates == list(range(len(updates)))
+    assert sorted(Counter(after["epoch"].to_pylist()).elements()) == sorted(
+        epoch for epoch in epochs for _ in range(150)
+    )
+
+
+def test_without_any_checkpoint_the_record_is_written_all_the_same(data, tmp_path):
+    train(data, *DEEP, "--no-save", "--max-update", 5, *folders(tmp_path))
+    assert set(rows(tmp_path)["update"].to_pylist()) == set(range(5))
+
+
+def test_a_checkpoint_that_was_picked_by_bleu_resumes_and_translates(data, tmp_path):
+    """fairseq's own recipe for translation: its checkpoints hold NumPy's numbers."""
+    bleu = ["--eval-bleu", "--eval-bleu-args", '{"beam": 1, "max_len_b": 10}']
+    bleu += ["--best-checkpoint-metric", "bleu", "--maximize-best-checkpoint-metric"]
+    for updates in (3, 5):
+        train(data, *DEEP, *bleu, "--max-update", updates, "--save-dir", tmp_path)
+    done = translate(data, tmp_path / "checkpoint_best.pt")
+    assert done.stdout.count("\nH-") == 20
+
+
+def test_python_translates_with_a_checkpoint_once_the_package_is_imported(data, finished):
+    model = TransformerModel.from_pretrained(
+        str(finished), checkpoint_file="checkpoint_last.pt", data_name_or_path=str(data)
+    )
+    assert isinstance(model.translate("w1 w2 w3", beam=1, max_len_b=5), str)
+
+
+class OutOfMemory:
+    """Lets a criterion run out of memory at one of its training passes, on one of the workers."""
+
+    def __init__(self, at, worker):
+        self.at, self.worker, self.passes = at, worker, 0
+        self.forward = L2RWLabelSmoothedCrossEntropy.forward
+
+    def __call__(self, criterion, model, sample, reduce=True):
+        result = self.forward(criterion, model, sample, reduce)
+        distributed = torch.distributed.is_initialized()
+        here = torch.distributed.get_rank() if distributed else 0
+        if model.training and here == self.worker:
+            self.passes += 1
+            if self.passes == self.at:
+                print("ran out, a test says so", file=sys.stderr)
+                raise RuntimeError("CUDA out of memory")
+        return result
+
+
+@pytest.mark.parametrize("at", [9, 10], ids=["first", "last"])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("window", [1, 3])
+def test_a_sub_batch_out_of_memory_is_left_out_and_training_goes_on(
+    data, tmp_path, monkeypatch, at, workers, window
+):
+    oom = OutOfMemory(at, workers - 1)
+    monkeypatch.setattr(
+        L2RWLabelSmoothedCrossEntropy,
+        "forward",
+        lambda self, model, sample, reduce=True: oom(self, model, sample, reduce),
+    )
+    flags = [*DEEP, "--update-freq", 2, "--meta-window", window, "--max-update", 12]
+    done = train(data, *flags, *folders(tmp_path), workers=workers)
+    assert "a test says so" in done.stdout + done.stderr
+    table = rows(tmp_path)
+    places = list(zip(table["update"].to_pylist(), table["id"].to_pylist(), strict=True))
+    assert {u for u, _ in places} == set(range(12)) and len(places) == len(set(places))
+    model = load(tmp_path / "checkpoint_last.pt")["model"]
+    assert all(bool(torch.isfinite(value).all()) for value in model.values())
