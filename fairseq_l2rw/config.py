@@ -107,10 +107,10 @@ class MetaConfig(FairseqDataclass):
         "masks (the exact derivative of the update that was made) or 'off' (a pass of its own)",
     )
     meta_params: str = option(
-        r"encoder_attn|decoder\.attention",
+        "auto",
         "regular expression searched in parameter names: the parameters looked back through "
-        "('.' for all); the default is the attention from decoder to encoder, which carries "
-        "the clearest signal",
+        "('.' for all); or 'auto': the attention to the source, which carries the clearest signal, "
+        "and in a model without one the decoder's layers",
     )
     meta_max_tokens: Optional[int] = option(
         None,
@@ -202,6 +202,7 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     zero_sharding: Any = II("distributed_training.zero_sharding")
     pipeline_model_parallel: bool = II("distributed_training.pipeline_model_parallel")
     use_bmuf: bool = II("optimization.use_bmuf")
+    quantization_config_path: Optional[str] = II("common.quantization_config_path")
 
 
 # Parts of what a teacher reads of a pair.

@@ -5,7 +5,7 @@ same class.
 """
 
 import logging
-import re
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -38,7 +38,9 @@ from fairseq_l2rw.metagradient import (
     window,
 )
 from fairseq_l2rw.metagradient.attention import differentiable_attention
-from fairseq_l2rw.metagradient.gradients import gradients
+from fairseq_l2rw.metagradient.checkpointing import checkpointed
+from fairseq_l2rw.metagradient.gradients import gradients, sizes
+from fairseq_l2rw.metagradient.selection import selected
 from fairseq_l2rw.metagradient.trajectory import Total, sampled
 
 _CPU = torch.device("cpu")
@@ -61,7 +63,8 @@ class MetaGradient:
 
     Args:
         model: the student, unwrapped.
-        pattern: regular expression searched in names; the parameters looked back through.
+        pattern: regular expression searched in names of parameters, which says those looked back
+            through, or ``auto``, see :func:`fairseq_l2rw.metagradient.selection.selected`.
         method: ``forward``, ``reverse``, ``difference``, ``ghost`` or ``auto``.
         average: decay of the running mean of dev gradients, 0 for none.
         window: B, the number of updates that one looks back through.
@@ -93,7 +96,8 @@ class MetaGradient:
     ) -> None:
         self.model = model
         trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self.parameters = {n: p for n, p in trained.items() if re.search(pattern, n)}
+        self.pattern = pattern
+        self.parameters, reason = selected(model, pattern)
         if not self.parameters:
             examples = ", ".join(list(trained)[:: max(1, len(trained) // 5)])
             raise InputError(
@@ -101,9 +105,9 @@ class MetaGradient:
             )
         count = sum(p.numel() for p in self.parameters.values())
         whole = sum(p.numel() for p in trained.values())
-        logger.info(f"meta-gradient through {count:,} of {whole:,} parameters ({pattern!r})")
+        logger.info(f"meta-gradient through {count:,} of {whole:,} parameters: {reason}")
         self.masters = {n: Master(p, p.shape) for n, p in trained.items()}
-        self.method = Chosen(method, half)
+        self.method = Chosen(_possible(method, model), half)
         self._recorder = Recorder(model, self.parameters)
         self.average = average
         self.rewind, self.tolerance = trajectory == "rewind", tolerance
@@ -246,8 +250,8 @@ class MetaGradient:
             value = loss(values)
             found = gradients([value * scale], list(leaves.values()))
         new = {n: wide(g) for n, g in zip(leaves, found, strict=True) if g is not None}
-        if not bool(torch.isfinite(torch.nn.utils.get_total_norm(new.values()))):
-            return value.detach()  # one bad batch must not spoil the running mean for good
+        if not self._tells(new, value):
+            return value.detach()
         self.count += 1
         # Not where the pass put it: what stays of a pass breaks up the heap.
         self.mean = self.mean or {n: torch.zeros_like(wide(p)) for n, p in leaves.items()}
@@ -256,6 +260,25 @@ class MetaGradient:
             means = [self.mean[name] for name in new]
             torch._foreach_add_(means, list(new.values()), alpha=(1 - self.average) / scale)
         return value.detach()
+
+    def _tells(self, gradient: dict[str, Tensor], loss: Tensor) -> bool:
+        """Whether a dev gradient is of use: one bad batch must not spoil the running mean for good.
+
+        Raises:
+            InputError: when it is 0, so that nothing can be learnt.
+        """
+        largest, value = sizes(gradient.values(), loss)
+        # Where the loss is 0, so is its gradient: nothing is left to gain.
+        if largest != 0 or value == 0 or not math.isfinite(value):
+            return math.isfinite(largest) and math.isfinite(value)
+        if self.method.half and self.count > 0:  # there was one before
+            logger.warning("the dev gradient is too small for half precision and is left out")
+            return False
+        raise InputError(
+            f"the dev loss does not depend on the parameters of --meta-params {self.pattern} (such "
+            f"as {next(iter(self.parameters))}): its gradient is exactly 0 and teaches nothing; "
+            "choose others, --meta-params . for all, or leave out what detaches them"
+        )
 
     @property
     def unbias(self) -> float:
@@ -342,6 +365,18 @@ class MetaGradient:
         self.mean = {n: v.to(self.parameters[n].device) for n, v in state["mean"].items()}
         self.count = state["count"]
         self._recorder.axes.update({(name, use): axis for name, use, axis in state["axes"]})
+
+
+def _possible(method: str, model: nn.Module) -> str:
+    """The method, or what takes its place where it would find nothing."""
+    if method != "ghost" or not checkpointed(model):
+        return method
+    logger.info(
+        "meta-gradient method: auto instead of ghost, which has no graph to read under "
+        "--checkpoint-activations; meta passes go without it, and those over trusted pairs keep "
+        "all activations: if memory runs out, lower --meta-max-tokens"
+    )
+    return "auto"
 
 
 def _copied(value: Any) -> Any:

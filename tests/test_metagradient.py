@@ -294,6 +294,48 @@ def test_a_dev_gradient_that_is_not_finite_leaves_the_running_mean_alone():
     assert all(torch.equal(meta.mean[n], v) for n, v in before["mean"].items())
 
 
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_dev_loss_that_does_not_depend_on_the_parameters_is_an_error_that_names_them(average):
+    model = student()
+    meta = MetaGradient(model, "encoder_attn", average=average)
+    dev = sentence_losses(model, batch(pairs(3)))
+    detached = [
+        lambda values: dev({n: p.detach() for n, p in values.items()}).sum(),
+        lambda values: dev(values).sum() * 0 + 5,
+        lambda values: torch.tensor(5.0),
+    ]
+    says = (
+        r"^fairseq-l2rw: the dev loss does not depend on.*--meta-params encoder_attn.*such as dec"
+    )
+    for loss in detached:
+        with pytest.raises(InputError, match=says):
+            meta.dev_gradient(loss)
+    meta.dev_gradient(lambda values: dev(values).sum())  # one that does, before one that does not
+    with pytest.raises(InputError, match=says) as told:
+        meta.dev_gradient(detached[0])
+    assert "\n" not in str(told.value)
+
+
+def test_a_gradient_that_is_tiny_or_of_a_loss_of_0_is_no_error():
+    model = student().float()
+    meta, dev = MetaGradient(model), sentence_losses(model, batch(pairs(3)))
+    meta.dev_gradient(lambda values: dev(values).sum() * 1e-30)  # whose square float32 rounds to 0
+    meta.dev_gradient(lambda values: dev(values).sum() * 0)
+    assert meta.count == 2
+
+
+def test_half_precision_may_lose_a_dev_gradient_but_not_the_first_one(caplog):
+    model = student().float()
+    meta, dev = MetaGradient(model, average=0.9, half=True), sentence_losses(model, batch(pairs(3)))
+    with pytest.raises(InputError, match="gradient is exactly 0"):
+        meta.dev_gradient(lambda values: dev(values).sum() * 0 + 5)
+    meta.dev_gradient(lambda values: dev(values).sum())
+    before = meta.state_dict()
+    meta.dev_gradient(lambda values: dev(values).sum() * 0 + 5)
+    assert meta.count == 1 and "too small for half precision" in caplog.text
+    assert all(torch.equal(meta.mean[n], v) for n, v in before["mean"].items())
+
+
 @settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 10))
 def test_scaling_all_weights_scales_the_derivative_back(seed, factor):

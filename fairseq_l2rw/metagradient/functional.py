@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from fairseq_l2rw.metagradient.checkpointing import without_checkpointing
+
 
 def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:
     """Run ``module`` with other values for its parameters.
@@ -14,7 +16,7 @@ def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwar
     and puts them back in the same order: where two names lead to one *module* (fairseq's shared
     embeddings), the second replacement remembers the first one as the original and the module
     keeps the replacement for good. Here every parameter slot of every distinct module is named
-    exactly once.
+    exactly once. Activation checkpointing is left out, since it knows no other parameters.
 
     Args:
         module: what to run; unchanged afterwards, also after an exception.
@@ -29,4 +31,5 @@ def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwar
         for name, p in owner.named_parameters(recurse=False, remove_duplicate=False)
         if id(p) in values
     }
-    return torch.func.functional_call(module, slots, args, kwargs, tie_weights=False)
+    with without_checkpointing(module):
+        return torch.func.functional_call(module, slots, args, kwargs, tie_weights=False)

@@ -1,10 +1,13 @@
 """Reverse mode that takes "depends on none of them" for an answer."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
+
+from fairseq_l2rw.metagradient.masters import wide
 
 
 def gradients(
@@ -36,3 +39,16 @@ def gradients(
             outputs, list(leaves), factors, create_graph=create_graph, allow_unused=True
         )
     )
+
+
+def sizes(gradient: Iterable[Tensor], loss: Tensor) -> tuple[float, float]:
+    """The largest absolute value of a gradient, 0 if it is empty, and the loss, a scalar.
+
+    A GPU is asked for both at once. The largest value cannot overflow or vanish as a sum of squares
+    can.
+    """
+    filled = [g for g in gradient if g.numel()]
+    value = wide(loss.detach())
+    largest = torch.nn.utils.get_total_norm(filled, math.inf).to(value)
+    first, second = torch.stack([largest, value]).tolist()
+    return first, second
