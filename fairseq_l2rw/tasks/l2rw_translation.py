@@ -22,6 +22,7 @@ from fairseq_l2rw.optimizers import check_optimizer
 from fairseq_l2rw.pairs import Language
 from fairseq_l2rw.prior import prior_weights
 from fairseq_l2rw.reweighting import Reweighting
+from fairseq_l2rw.students import check_architecture, check_quantization
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,15 @@ class L2RWTranslationTask(TranslationTask):
         self._drawing: Drawing | None = None  # from the first training batches on
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
         self._restored: dict[str, Any] | None = None
+
+    def build_model(self, cfg: Any, from_checkpoint: bool = False) -> Any:
+        """The student; one that is to be trained must be of a kind that can be."""
+        if not from_checkpoint:
+            check_architecture(cfg)
+        model = super().build_model(cfg, from_checkpoint)
+        if not from_checkpoint:
+            check_quantization(cfg, self.cfg.quantization_config_path, self._rule)
+        return model
 
     def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:
         """The criterion; it must be the one that belongs to this task."""

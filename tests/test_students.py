@@ -1,0 +1,128 @@
+"""Promise: every model that translates word by word trains; any other is refused in one line."""
+
+import re
+from types import SimpleNamespace
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from commands import OURS, load, make_corpus, train
+from fairseq.models import ARCH_MODEL_REGISTRY
+from test_weighting import options
+
+from fairseq_l2rw import weighting
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.students import check_architecture, check_quantization
+
+TRAINABLE = {
+    *("bart_base", "fconv", "fconv_self_att", "lightconv", "lstm", "roberta_enc_dec"),
+    *("transformer", "transformer_align", "transformer_iwslt_de_en", "transformer_tiny"),
+}
+REFUSED = {
+    "cmlm_transformer": "needs tgt_tokens",
+    "insertion_transformer": "needs tgt_tokens",
+    "levenshtein_transformer": "needs tgt_tokens",
+    "nacrf_transformer": "needs tgt_tokens",
+    "nonautoregressive_transformer": "needs tgt_tokens",
+    "unity_conformer": "needs prev_output_tokens_mt",
+    "transformer_lm": "takes no src_lengths, prev_output_tokens",
+    "fconv_lm": "takes no src_lengths, prev_output_tokens",
+    "roberta_base": "takes no src_lengths, prev_output_tokens",
+    "wav2vec2": "needs source",
+    "multilingual_transformer": "several models",
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def run(data, out, weighting, *flags, check=True):
+    """A short run with a record; says what it printed."""
+    short = ("--weighting", weighting, "--max-update", 8, "--save-dir", out)
+    return train(data, *OURS, *short, "--weights-dir", out / "weights", *flags, check=check)
+
+
+def refusal(done):
+    """The one line of a run that was refused."""
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("fairseq-l2rw: ")
+    return line
+
+
+def column(out, name):
+    table = pq.read_table(out / "weights").sort_by([("update", "ascending"), ("id", "ascending")])
+    return torch.tensor([float("nan") if x is None else x for x in table[name].to_pylist()])
+
+
+@pytest.mark.parametrize("rule", ["deep", "mask", "l2rw"])
+def test_a_run_with_checkpoint_activations_is_the_run_without_it(data, tmp_path, rule):
+    logs = {}
+    for name, flags in (("with", ["--checkpoint-activations"]), ("without", [])):
+        logs[name] = run(data, tmp_path / name, rule, *flags).stdout
+    assert "auto instead of ghost" in logs["with"] and "ghost" in logs["without"]
+    signals, weights = (
+        [column(tmp_path / name, what) for name in logs] for what in ("signal", "weight")
+    )
+    assert signals[0].nan_to_num(0).abs().max() > 0
+    torch.testing.assert_close(*signals, rtol=1e-3, atol=1e-6, equal_nan=True)
+    torch.testing.assert_close(*weights, rtol=1e-2, atol=1e-2)
+    assert "precheckpoint" not in str(load(tmp_path / "with" / "checkpoint_last.pt")["model"])
+
+
+def test_a_student_without_cross_attention_finds_what_to_look_back_through(data, tmp_path):
+    flags = ("--cross-self-attention", "--no-cross-attention")
+    log = run(data, tmp_path, "deep", *flags).stdout
+    assert "the self-attention that reads the source, too (--meta-params auto)" in log
+    assert not re.search(r"meta_gnorm[=':\" ]+0[,'\" }]", log)
+    assert column(tmp_path, "signal").nan_to_num(0).abs().max() > 0
+
+
+@pytest.mark.parametrize("name", sorted(TRAINABLE))
+def test_models_that_translate_word_by_word_are_taken(name):
+    assert name in ARCH_MODEL_REGISTRY
+    check_architecture(SimpleNamespace(arch=name))
+    check_architecture(SimpleNamespace(_name=name, arch=None))
+
+
+@pytest.mark.parametrize(("name", "says"), REFUSED.items())
+def test_other_models_are_refused_in_one_line_that_names_some_that_work(name, says):
+    refused = pytest.raises(InputError, match=f"--arch {name} .*{says}.*such as transformer, ")
+    with refused as told:
+        check_architecture(SimpleNamespace(arch=name))
+    assert "\n" not in str(told.value)
+
+
+def test_a_run_with_another_model_ends_in_that_line(data, tmp_path):
+    done = run(data, tmp_path, "deep", "--arch", "nonautoregressive_transformer", check=False)
+    assert "its forward also needs tgt_tokens" in refusal(done)
+
+
+@pytest.mark.parametrize("kind", ["pq", "scalar"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_quantization_noise_is_refused_where_more_than_the_student_reads_its_weights(kind, nested):
+    flag = f"--quant-noise-{kind}"
+    cfg = SimpleNamespace(**{f"quant_noise_{kind}": 0.1})
+    if nested:
+        cfg = SimpleNamespace(quant_noise=SimpleNamespace(**{kind: 0.1}))
+    for name in ("deep", "l2rw", "mask", "mwnet", "surface", "lilaw"):
+        with pytest.raises(InputError, match=f"{flag} 0.1 .* leave {flag} out"):
+            check_quantization(cfg, None, weighting.build(options(weighting=name)))
+    for name in ("prior", "random", "trim", "uniform"):
+        check_quantization(cfg, None, weighting.build(options(weighting=name)))
+    check_quantization(SimpleNamespace(), None, weighting.build(options(weighting="deep")))
+
+
+def test_quantization_is_refused_in_a_run_and_harmless_where_the_student_alone_has_it(
+    data, tmp_path
+):
+    noise = ("--quant-noise-pq", 0.1)
+    refused = run(data, tmp_path / "deep", "deep", *noise, check=False)
+    assert "leave --quant-noise-pq out" in refusal(refused)
+    run(data, tmp_path / "uniform", "uniform", *noise)
+    (tmp_path / "pq.yaml").write_text("n_centroids: {}\n")
+    layers = ("--quantization-config-path", tmp_path / "pq.yaml")
+    refused = run(data, tmp_path / "layers", "uniform", *layers, check=False)
+    assert "--quantization-config-path puts other layers" in refusal(refused)
