@@ -55,13 +55,14 @@ class TokenCosts(nn.Module):
         self.register_buffer("sums", torch.zeros(2, 2, _BUCKETS, dtype=torch.float64))
 
     def add(self, update: Iterable[Seen]) -> None:
-        """Add the tokens of one update, of all workers."""
+        """Add the tokens of one update, of all workers; costs that are not finite do not count."""
         self.sums.mul_(1 - 1 / _MEMORY)
         for seen in update:
             if seen.bigrams is None or seen.nll is None or seen.real is None:
                 continue
-            times = seen.real.to(self.sums)
-            cost = torch.stack([seen.nll.to(self.sums) * times, times])
+            nll = seen.nll.to(self.sums)
+            counts = seen.real & nll.isfinite()
+            cost = torch.stack([torch.where(counts, nll, 0.0), counts.to(nll)])
             for sums, bucket in zip(self.sums, _buckets(*seen.bigrams.unbind(1)), strict=True):
                 sums.index_add_(1, bucket, cost)
 

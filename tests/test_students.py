@@ -12,6 +12,7 @@ from test_weighting import options
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.observation import Observer
 from fairseq_l2rw.students import check_architecture, check_quantization
 
 TRAINABLE = {
@@ -76,8 +77,30 @@ def test_a_student_without_cross_attention_finds_what_to_look_back_through(data,
     flags = ("--cross-self-attention", "--no-cross-attention")
     log = run(data, tmp_path, "deep", *flags).stdout
     assert "the self-attention that reads the source, too (--meta-params auto)" in log
-    assert not re.search(r"meta_gnorm[=':\" ]+0[,'\" }]", log)
+    assert min(map(float, re.findall(r"meta_gnorm=([\d.e-]+)", log))) > 0
     assert column(tmp_path, "signal").nan_to_num(0).abs().max() > 0
+
+
+@pytest.mark.parametrize("head", ["least-squares", "mlp"])
+def test_a_sentence_whose_states_are_not_finite_costs_no_more_than_what_it_would_teach(
+    data, tmp_path, monkeypatch, head
+):
+    observe = Observer.observe
+
+    def spoilt(self, *args):
+        seen = observe(self, *args)
+        if seen.states is not None:
+            seen.states[seen.ids % 10 == 3] = float("nan")
+        return seen
+
+    monkeypatch.setattr(Observer, "observe", spoilt)  # the run is a fork of this process
+    flags = ("--teacher-head", head, "--meta-interval", 2, "--draw-at-least", 1)
+    log = run(data, tmp_path, "deep", *flags).stdout
+    assert max(map(float, re.findall(r"teacher_skipped_rows=([\d.]+)", log))) > 0
+    assert column(tmp_path, "weight").isfinite().all()
+    state = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]
+    learnt = {n: v for n, v in state["weighting"].items() if torch.is_tensor(v)}
+    assert learnt and [n for n, v in learnt.items() if not v.isfinite().all()] == []
 
 
 @pytest.mark.parametrize("name", sorted(TRAINABLE))

@@ -1,6 +1,9 @@
 """Gradient descent of a weighting's own parameters along the meta-gradient."""
 
+import logging
+import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -9,6 +12,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Signal, Total
+from fairseq_l2rw.weighting.rows import finite, without
+
+logger = logging.getLogger(__name__)
 
 
 def adam(parameters: list[nn.Parameter], rate: float, decay: float = 0.0) -> torch.optim.Optimizer:
@@ -23,38 +29,64 @@ def adam(parameters: list[nn.Parameter], rate: float, decay: float = 0.0) -> tor
 class Descent(nn.Module):
     """Steps an optimizer on a module's parameters, and keeps the optimizer's state with its own.
 
+    The optimizer is made when it is first needed: by then the module is on its device.
+
     Args:
         module: whose parameters are trained.
         optimizer: makes the optimizer from the parameters.
+
+    Attributes:
+        skipped: rows of all workers that were not finite at the last step along signals.
     """
 
     def __init__(
         self, module: nn.Module, optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer]
     ) -> None:
         super().__init__()
-        self.trained = list(module.parameters())
-        self.optimizer = optimizer(self.trained)
+        self._parameters_of = module.parameters  # not the module: it may hold this one
+        self._make = optimizer
+        self.skipped = 0
+
+    @cached_property
+    def trained(self) -> list[nn.Parameter]:
+        """The parameters that are trained."""
+        return list(self._parameters_of())
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Steps them."""
+        return self._make(self.trained)
 
     def along(
         self, weights: Callable[[Observation], Tensor], signals: Sequence[Signal], total: Total
     ) -> float:
         """A step along dL_dev/dphi = sum_i (dL_dev/dw_i) dw_i/dphi, the sum taken over workers.
 
+        Rows that are not finite count for nothing. If the sum is not finite, no step is taken.
+
         Returns:
             The norm of that gradient.
         """
         self.optimizer.zero_grad()
+        skipped = torch.zeros_like(self.trained[0].detach().view(-1)[:1])
         for signal in signals:
+            good = finite(signal.seen) & signal.gradient.isfinite()
+            skipped += (~good).sum()
             with torch.enable_grad():
-                given = weights(signal.seen)
-            given.backward(signal.gradient.to(given))
+                given = weights(without(signal.seen, good))
+            given.backward(torch.where(good, signal.gradient, 0.0).to(given))
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained]
-        flat = total(parameters_to_vector(gradients))
-        vector_to_parameters(flat, gradients)
+        flat = total(torch.cat([parameters_to_vector(gradients), skipped]))
+        norm, told = torch.stack([flat[:-1].norm(), flat[-1]]).tolist()
+        self.skipped = round(told)
+        if not math.isfinite(norm):
+            logger.warning("gradient of the weighting's parameters not finite, nothing learnt")
+            return norm
+        vector_to_parameters(flat[:-1], gradients)
         for p, g in zip(self.trained, gradients, strict=True):
             p.grad = g
         self.optimizer.step()
-        return float(flat.norm())
+        return norm
 
     def down(self, loss: Callable[[], Tensor]) -> None:
         """A step down a loss that every worker computes alike."""

@@ -42,14 +42,6 @@ class Head(nn.Module):
         """All parts side by side, shape (N, F)."""
         return torch.cat(list(self.read(seen)), 1)
 
-    def regression(self, signals: Sequence[Signal]) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (N, F), y = -dL_dev/dw_i per token (N,) and n_i (N,) of an update, float64."""
-        x = torch.cat([self.features(s.seen) for s in signals]).double()
-        sizes = torch.cat([s.seen.sizes for s in signals]).double()
-        # A sentence of size 0 is a dummy batch's: it takes part in sums over workers with nothing.
-        y = -torch.cat([s.gradient for s in signals]).double() / sizes.clamp(min=1)
-        return x, y, sizes
-
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """See :meth:`fairseq_l2rw.weighting.Weighting.learn_from_dev`."""
         raise NotImplementedError

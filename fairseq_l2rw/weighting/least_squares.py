@@ -1,6 +1,8 @@
 """The default teacher: a linear score, solved in closed form, judged beside trusted pairs."""
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,6 +14,9 @@ from fairseq_l2rw.weighting.head import Head, Read
 from fairseq_l2rw.weighting.judge import Judge
 from fairseq_l2rw.weighting.likeness import Likeness
 from fairseq_l2rw.weighting.moments import Growing, Moments, Running, mean_of
+from fairseq_l2rw.weighting.rows import Rows
+
+logger = logging.getLogger(__name__)
 
 # Meta-gradients that the mean of what is read remembers: it moves with the student.
 _CENTRE_MEMORY = 10
@@ -72,7 +77,7 @@ class LeastSquaresHead(Growing, Head):
         # Trusted pairs as they were last seen, centred.
         self.register_buffer("trusted", torch.zeros(0, 0, dtype=torch.float64))
         self.register_buffer("trusted_ids", torch.zeros(0, dtype=torch.int64))
-        self._seen: tuple[Tensor, Tensor, Tensor] | None = None
+        self._trusted: _Trusted | None = None  # until learn()
 
     def forward(self, features: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from features of shape (N, F)."""
@@ -83,42 +88,47 @@ class LeastSquaresHead(Growing, Head):
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """Keep trusted pairs for :meth:`learn`, which comes next."""
-        self._seen = self.features(seen).double(), seen.sizes.double(), seen.ids
-        return {}
+        parts = [part.double() for part in self.read(seen)]
+        features, sizes = torch.cat(parts, 1), seen.sizes.double()
+        good = features.isfinite().all(1) & sizes.isfinite()
+        widths = [part.shape[1] for part in parts]
+        self._trusted = _Trusted(features[good], sizes[good], seen.ids[good], widths)
+        skipped = len(good) - len(self._trusted.sizes)
+        if skipped == len(good):
+            logger.warning("no trusted pair is finite in what the teacher reads: nothing learnt")
+        return {"teacher_skipped_trusted": float(skipped)}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """Add an update's signals to the moments and solve again; trusted pairs must be known."""
-        assert self._seen is not None  # learn_from_dev() comes first
-        x, y, sizes = self.regression(signals)
-        self.centre.update(mean_of(x, sizes, total))
-        trusted, trusted_sizes, ids = self._seen
-        x, trusted = x - self.centre.value, trusted - self.centre.value
-        widths = [part.shape[1] for part in self.read(signals[0].seen)]
+        assert self._trusted is not None  # learn_from_dev() comes first
+        trusted, rows = self._trusted, Rows.of(signals, self.features, total, self.slope.device)
+        log = {"teacher_skipped_rows": float(rows.skipped)}
+        if not rows.count or not len(trusted.features):
+            return log
+        self.centre.update(mean_of(rows.features, rows.sizes, total))
+        x, known = (pairs.features - self.centre.value for pairs in (rows, trusted))
         if self.likeness is not None:
-            self.likeness.begin(x, widths)
-        with_likeness, log = self._with_likeness(x), dict[str, float]()
-        counts = sizes * _spans(signals)
+            self.likeness.begin(x, trusted.widths)
+        counts = rows.sizes * _least(rows.spans)
+        with_likeness, scores = self._with_likeness(x), None
         if self.slope.numel() > 0:
             scores = self._scores(with_likeness)
-            self.judge.compare(scores, sizes * _priors(signals), total)
+            self.judge.compare(scores, rows.sizes * _least(rows.priors), total)
             counts = counts * _least(self.judge.passes(scores)[:, 1:].prod(1))
-        # However large the dev gradient was; and the few sentences far out would otherwise decide
-        # alone.
-        scale = mean_of(y.square().unsqueeze(1), counts, total).sqrt().clamp(min=1e-30)
-        y = (y / scale).clamp(-3, 3)
-        if self.slope.numel() > 0:
+        y = _scaled(rows.target, counts, total)
+        if scores is not None:
             log["teacher_exponent"] = float(self.judge.exponent())
             correlation = _correlation(scores[:, 0], y, counts, total)
             log |= {} if correlation is None else {"teacher_correlation": correlation}
         self.moments.add(with_likeness, y, counts, total)
-        self._remember(trusted, trusted_sizes, ids)
+        self._remember(known, trusted.sizes, trusted.ids)
         if self.likeness is not None:
-            self.likeness.add(x, sizes, total)
-            self.likeness.add_trusted(trusted, trusted_sizes)
-            self.likeness.solve()
-            widths += [1] * len(widths)
-        penalty = [x.new_full((width,), self.ridge * width**2) for width in widths]
-        self._solve(torch.cat(penalty))
+            self.likeness.add(x, rows.sizes, total)
+            self.likeness.add_trusted(known, trusted.sizes)
+        try:
+            self._solve(trusted.widths)
+        except torch.linalg.LinAlgError as error:
+            logger.warning(f"the teacher keeps its last solution: {error}")
         return log
 
     def _with_likeness(self, x: Tensor) -> Tensor:
@@ -142,28 +152,52 @@ class LeastSquaresHead(Growing, Head):
             for known, new in ((self.trusted_sizes, sizes), (self.trusted_ids, ids))
         )
 
-    def _solve(self, penalty: Tensor) -> None:
-        """The regression's slope, from the moments, and how trusted pairs score by it."""
+    def _solve(self, widths: Sequence[int]) -> None:
+        """The likeness and the regression's slope, from the moments; and how trusted pairs score.
+
+        Args:
+            widths: numbers of features in the parts of what is read.
+
+        Raises:
+            LinAlgError: where there is no solution.
+        """
+        if self.likeness is not None:
+            self.likeness.solve()
+            widths = [*widths, *[1] * len(widths)]
+        penalty = [self.ridge * width**2 for width in widths for _ in range(width)]
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
-        root = torch.linalg.cholesky(correlation + penalty.diag())
+        root = torch.linalg.cholesky(correlation + correlation.new_tensor(penalty).diag())
         self.slope = torch.cholesky_solve(target.unsqueeze(1), root).squeeze(1) / deviation
         # Trusted pairs are judged by today's solution: its scale shrinks as noise is weighed down.
         scores = self._scores(self._with_likeness(self.trusted))
         self.judge.remember(scores, self.trusted_sizes)
 
 
-def _priors(signals: Sequence[Signal]) -> Tensor:
-    """Prior weights of every row, (N,), else 1."""
-    seen = [s.seen for s in signals]
-    priors = [torch.ones_like(s.loss) if s.prior is None else s.prior for s in seen]
-    return _least(torch.cat(priors).double())
+@dataclass(frozen=True)
+class _Trusted:
+    """Trusted pairs as they were seen: those whose features are finite.
+
+    Attributes:
+        features: shape (M, F), float64.
+        sizes: how often each counts, shape (M,).
+        ids: numbers of the sentences, shape (M,).
+        widths: numbers of features in the parts of what is read.
+    """
+
+    features: Tensor
+    sizes: Tensor
+    ids: Tensor
+    widths: list[int]
 
 
-def _spans(signals: Sequence[Signal]) -> Tensor:
-    """What every row speaks for, (N,)."""
-    spans = [s.gradient.new_full((len(s.gradient),), s.span, dtype=torch.double) for s in signals]
-    return _least(torch.cat(spans))
+def _scaled(y: Tensor, counts: Tensor, total: Total) -> Tensor:
+    """Targets y (N,), each counted ``counts`` (N,) times, however large the dev gradient was.
+
+    The few sentences far out would otherwise decide alone.
+    """
+    squares = mean_of(y.square().unsqueeze(1), counts, total)
+    return (y / squares.sqrt().clamp(min=1e-30)).clamp(-3, 3)
 
 
 def _least(counts: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fairseq_l2rw.observation import Observation
 from fairseq_l2rw.weighting.base import Signal, Total, Weighting, option, register
 from fairseq_l2rw.weighting.descent import Descent, adam
+from fairseq_l2rw.weighting.rows import finite, without
 
 
 @register("lilaw")
@@ -57,14 +58,18 @@ class LiLAW(Weighting):
 
     def learn_from_dev(self, seen: Observation) -> dict[str, float]:
         """The authors' first-order step, on the weighted dev loss per token."""
+        good = finite(seen)
+        seen = without(seen, good)  # a row that is not finite counts for nothing
         loss, sizes = seen.loss.double(), seen.sizes.double()
-        self.descent.down(lambda: (self(seen).double() * loss) @ sizes / sizes.sum())
-        return self._kept_in_order()
+        whole = sizes.sum().clamp(min=1e-9)
+        self.descent.down(lambda: (self(seen).double() * loss) @ sizes / whole)
+        return {"teacher_skipped_trusted": float((~good).sum()), **self._kept_in_order()}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """A step along the true meta-gradient."""
         norm = self.descent.along(self, signals, total)
-        return {"teacher_gnorm": norm, **self._kept_in_order()}
+        log = {"teacher_gnorm": norm, "teacher_skipped_rows": float(self.descent.skipped)}
+        return log | self._kept_in_order()
 
     @torch.no_grad()
     def _kept_in_order(self) -> dict[str, float]:

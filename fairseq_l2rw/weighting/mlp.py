@@ -10,6 +10,7 @@ from fairseq_l2rw.weighting.base import Signal, Total
 from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.head import Head, Read
 from fairseq_l2rw.weighting.moments import Moments
+from fairseq_l2rw.weighting.rows import Rows
 from fairseq_l2rw.weighting.seeded import seeded
 
 
@@ -39,30 +40,33 @@ class MLPHead(Head):
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One Adam step along sum_i (dL_dev/dw_i) dw_i/dphi, the sum taken over workers."""
-        x, y, sizes = self.regression(signals)
-        self.moments.add(x, y, sizes, total)
-        if self.net is None:
-            self._build(self.moments.width, self.moments.value.device)
+        rows = Rows.of(signals, self.features, total, self.moments.value.device)
+        log = {"teacher_skipped_rows": float(rows.skipped)}
+        if not rows.count:
+            return log
+        self.moments.add(rows.features, rows.target, rows.sizes, total)
+        if self.descent is None:
+            self._build(self.moments.width)
         assert self.descent is not None
         norm = self.descent.along(lambda seen: self(self.features(seen)), signals, total)
-        return {"teacher_gnorm": norm}
+        return log | {"teacher_gnorm": norm}
 
     def _standardised(self, features: Tensor) -> Tensor:
         mean, deviation, _ = self.moments.scale()
         scaled = (features.double() - mean) / deviation
         return scaled.clamp(-5, 5).float()
 
-    def _build(self, width: int, device: torch.device) -> None:
+    def _build(self, width: int) -> None:
         with seeded(self.seed), torch.no_grad():
             first, last = nn.Linear(width, self.hidden), nn.Linear(self.hidden, 1)
             first.weight.normal_(0.0, width**-0.5)
             for value in (first.bias, last.weight, last.bias):
                 value.zero_()
-        self.net = nn.Sequential(first, nn.Tanh(), last).to(device)
+        self.net = nn.Sequential(first, nn.Tanh(), last).to(self.moments.value.device)
         self.descent = Descent(self.net, lambda p: adam(p, self.rate))
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         first = state_dict.get(prefix + "net.0.weight")
         if first is not None:
-            self._build(first.shape[1], first.device)  # torch goes on to fill it
+            self._build(first.shape[1])  # torch goes on to fill it
         super()._load_from_state_dict(state_dict, prefix, *args)

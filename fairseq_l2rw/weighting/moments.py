@@ -9,7 +9,10 @@ from fairseq_l2rw.weighting.base import Total
 
 
 class Growing(nn.Module):
-    """A module whose buffers get their shapes from the first batch, or from a state to resume."""
+    """A module whose buffers get their shapes from the first batch, or from a state to resume.
+
+    They stay on the module's device, wherever the state comes from.
+    """
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep every buffer in the usual order of elements.
@@ -24,7 +27,8 @@ class Growing(nn.Module):
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         for name, buffer in self._buffers.items():
             if buffer is not None and prefix + name in state_dict:
-                self._buffers[name] = torch.zeros_like(state_dict[prefix + name])
+                kept = state_dict[prefix + name]
+                self._buffers[name] = torch.zeros_like(kept, device=buffer.device)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
@@ -47,7 +51,7 @@ class Running(Growing):
     def update(self, value: Tensor) -> None:
         """Let a tensor of the shape of the others count."""
         self.count = self.count + 1
-        before = self.value.to(value.device) if self.value.numel() else torch.zeros_like(value)
+        before = self.value if self.value.numel() else torch.zeros_like(value)
         self.value = before + (value - before) / self.count.clamp(max=self.memory).to(value)
 
 

@@ -49,4 +49,5 @@ class MetaWeightNet(Weighting):
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One Adam step along the meta-gradient."""
-        return {"teacher_gnorm": self.descent.along(self, signals, total)}
+        norm = self.descent.along(self, signals, total)
+        return {"teacher_gnorm": norm, "teacher_skipped_rows": float(self.descent.skipped)}

@@ -1,0 +1,212 @@
+"""Promise: what is not finite teaches nothing, and neither does a worker that has nothing."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from test_weighting import local, observation, options
+
+from fairseq_l2rw import weighting
+from fairseq_l2rw.costs import TokenCosts
+from fairseq_l2rw.weighting import Signal
+from fairseq_l2rw.weighting.rows import Rows
+
+NAN, INF = float("nan"), float("inf")
+RULES = {
+    "deep": {},
+    "deep mlp": {"teacher_head": "mlp"},
+    "surface": {},
+    "mwnet": {},
+    "lilaw": {"weighting_options": "meta_gradient=true"},
+    "lilaw dev": {},
+}
+# What can be wrong with a row: a number in what is seen of it, or in its signal.
+WRONG = {
+    "states": lambda seen, rows: replace(seen, states=spoilt(seen.states, rows, NAN)),
+    "surface": lambda seen, rows: replace(seen, surface=spoilt(seen.surface, rows, -INF)),
+    "loss": lambda seen, rows: replace(
+        seen, loss=spoilt(seen.loss, rows, INF), surface=spoilt(seen.surface, rows, INF)
+    ),
+}
+
+
+def built(name):
+    return weighting.build(options(weighting=name.split()[0], **RULES[name]))
+
+
+def spoilt(values, rows, value):
+    values = values.clone()
+    values[rows] = value
+    return values
+
+
+def some(seed, n=12):
+    """What is seen of some pairs, and their signals."""
+    torch.manual_seed(seed)
+    seen = observation(torch.randn(n, 6), torch.arange(1.0, n + 1), prior=torch.rand(n))
+    seen = replace(seen, loss=torch.rand(n) * 5, p_reference=torch.rand(n), p_best=torch.rand(n))
+    return seen, torch.randn(n)
+
+
+def take(seen, rows):
+    n = len(seen.loss)
+    changes = {k: v[rows] for k, v in vars(seen).items() if torch.is_tensor(v) and len(v) == n}
+    return replace(seen, **changes)
+
+
+def look(rule, seen, gradient, trusted, total=local):
+    """What a look at the dev set does, on one worker."""
+    log = rule.learn_from_dev(trusted) if rule.learns_from_dev else {}
+    if rule.learns:
+        signals = [] if seen is None else [Signal(seen, gradient)]
+        log |= rule.learn(signals, total)
+    return log
+
+
+def state(rule):
+    """All numbers that a rule has learnt, by name."""
+    found = {n: v for n, v in rule.state_dict().items() if torch.is_tensor(v)}
+    for name, module in rule.named_modules():
+        if hasattr(module, "optimizer"):
+            kept = module.optimizer.state_dict()["state"]
+            found |= {f"{name} {k} {n}": v for k, s in kept.items() for n, v in s.items()}
+    return found
+
+
+def assert_same(one, other):
+    assert state(one).keys() == state(other).keys()
+    for name, value in state(one).items():
+        torch.testing.assert_close(value, state(other)[name], msg=lambda m, n=name: f"{n}: {m}")
+        assert value.isfinite().all(), name
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", RULES)
+def test_a_row_that_is_not_finite_teaches_as_much_as_none(name, wrong):
+    bad, good = torch.tensor([2, 7]), [i for i in range(12) if i not in (2, 7)]
+    with_bad, without = built(name), built(name)
+    for step in range(4):
+        (seen, gradient), (trusted, _) = some(step), some(step + 10)
+        log = look(with_bad, WRONG[wrong](seen, bad), gradient, WRONG[wrong](trusted, bad))
+        look(without, take(seen, good), gradient[good], take(trusted, good))
+    assert_same(with_bad, without)
+    if wrong != "states" or name.startswith("deep"):
+        told = {n: v for n, v in log.items() if "skipped" in n}
+        assert told and set(told.values()) == {2.0}
+
+
+@pytest.mark.parametrize("value", [NAN, INF])
+@pytest.mark.parametrize("name", [n for n in RULES if n != "lilaw dev"])
+def test_a_signal_that_is_not_finite_teaches_nothing(name, value):
+    with_bad, without = built(name), built(name)
+    for step in range(3):
+        (seen, gradient), (trusted, _) = some(step), some(step + 10)
+        look(with_bad, seen, spoilt(gradient, 0, value), trusted)
+        look(without, take(seen, slice(1, None)), gradient[1:], trusted)
+    assert_same(with_bad, without)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_its_weight_is_not_finite_and_no_other_weight_changes(name):
+    rule = built(name)
+    for step in range(6):  # trusted pairs are unlike others, so that these are turned away
+        (seen, gradient), (trusted, _) = some(step, 60), some(step + 10, 60)
+        alike = {"surface": trusted.surface / 9, "states": trusted.states / 9}
+        look(rule, seen, gradient, replace(trusted, **alike))
+    before, bad = rule(seen), torch.arange(60) == 5
+    names = ("loss", "surface", "states", "p_reference")
+    after = rule(replace(seen, **{n: spoilt(getattr(seen, n), 5, NAN) for n in names}))
+    torch.testing.assert_close(after[~bad], before[~bad])
+    assert after[bad].isnan().all()
+
+
+@pytest.mark.parametrize("name", ["deep", "deep mlp", "surface"])
+def test_where_nothing_is_finite_nothing_is_learnt(name, caplog):
+    rule = built(name)
+    for step in range(3):
+        (seen, gradient), (trusted, _) = some(step), some(step + 10)
+        look(rule, seen, gradient, trusted)
+    before = {n: v.clone() for n, v in state(rule).items()}
+    everything = replace(seen, surface=seen.surface * NAN)
+    log = look(rule, everything, gradient, trusted)
+    assert log["teacher_skipped_rows"] == 12 and "nothing learnt" in caplog.text
+    if name != "deep mlp":
+        look(rule, seen, gradient, replace(trusted, surface=trusted.surface * NAN))
+        assert "no trusted pair is finite" in caplog.text
+    assert all(torch.equal(v, before[n]) for n, v in state(rule).items())
+
+
+def test_a_regression_without_a_solution_keeps_the_last_one(monkeypatch, caplog):
+    rule = built("deep")
+    for step in range(3):
+        (seen, gradient), (trusted, _) = some(step), some(step + 10)
+        look(rule, seen, gradient, trusted)
+    slope = rule.head.slope.clone()
+
+    def fails(matrix):
+        raise torch.linalg.LinAlgError("not positive-definite")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.linalg, "cholesky", fails)
+        look(rule, seen, gradient, trusted)
+    assert torch.equal(rule.head.slope, slope) and "keeps its last solution" in caplog.text
+    assert rule(seen).isfinite().all()
+    look(rule, seen, gradient, trusted)
+    assert not torch.equal(rule.head.slope, slope)
+
+
+@pytest.mark.parametrize("from_the_start", [True, False])
+@pytest.mark.parametrize("name", [n for n in RULES if n != "lilaw dev"])
+def test_a_worker_without_signals_learns_what_the_others_do(name, from_the_start):
+    """It sums with zeros, so the sums of the other worker are those of both."""
+    full, empty = built(name), built(name)
+    for step in range(4):
+        (seen, gradient), (trusted, _) = some(step), some(step + 10)
+        sums = []
+
+        def total(tensor, sums=sums):
+            sums.append(tensor.clone())
+            return tensor
+
+        look(full, seen, gradient, trusted, total)
+        if not from_the_start and step < 2:
+            look(empty, seen, gradient, trusted)
+            continue
+        told = iter(sums)
+
+        def others(tensor, told=told):
+            expected = next(told)
+            assert tensor.shape == expected.shape and not tensor.any()
+            return expected.clone()
+
+        look(empty, None, None, trusted, others)
+        assert next(told, None) is None  # as many sums
+    assert_same(full, empty)
+
+
+@pytest.mark.parametrize("name", ["deep", "deep mlp", "mwnet"])
+def test_where_no_worker_has_signals_nothing_is_learnt_and_nothing_breaks(name):
+    rule, (trusted, _) = built(name), some(1)
+    look(rule, None, None, trusted)
+    look(rule, *some(2), trusted)
+    look(rule, None, None, trusted)
+    assert all(v.isfinite().all() for v in state(rule).values())
+
+
+def test_rows_of_no_signal_are_as_wide_as_those_of_other_workers():
+    def total(tensor):
+        return tensor + torch.tensor([3.0, 8.0, 14.0, 2.0]).double()  # two workers with 3 features
+
+    rows = Rows.of([], lambda seen: seen.surface, total, torch.device("cpu"))
+    assert rows.features.shape == (0, 3) and rows.skipped == 3 and rows.count
+
+
+def test_a_cost_that_is_not_finite_does_not_become_usual():
+    costs = TokenCosts()
+    seen, _ = some(0, 3)
+    tokens = torch.tensor([[2, 5], [5, 6], [6, 7]])
+    for nll in ([1.0, 2.0, 3.0], [1.0, NAN, INF]):
+        known = {"bigrams": tokens, "nll": torch.tensor(nll), "real": torch.ones(3).bool()}
+        costs.add([replace(seen, **known)])
+    assert costs.sums.isfinite().all()
+    assert costs.usual(tokens[:, 0], tokens[:, 1]).isfinite().all()
