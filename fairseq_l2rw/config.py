@@ -114,8 +114,8 @@ class MetaConfig(FairseqDataclass):
     )
     meta_max_tokens: Optional[int] = option(
         None,
-        "target tokens in a dev batch at most (default: half of --max-tokens); longer pairs are "
-        "left out",
+        "tokens of a side in a dev batch at most (default: half of --max-tokens, or as many as the "
+        "longest trusted pair has, up to --max-tokens); longer pairs are left out, with a warning",
     )
     meta_batches: Optional[int] = option(
         None,
@@ -203,6 +203,14 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     pipeline_model_parallel: bool = II("distributed_training.pipeline_model_parallel")
     use_bmuf: bool = II("optimization.use_bmuf")
     quantization_config_path: Optional[str] = II("common.quantization_config_path")
+    combine_valid_subsets: Optional[bool] = II("dataset.combine_valid_subsets")
+    update_freq: list[int] = II("optimization.update_freq")
+    skip_remainder_batch: Optional[bool] = II("optimization.skip_remainder_batch")
+    lr: list[float] = II("optimization.lr")
+    scheduler: Any = II("lr_scheduler")
+    patience: int = II("checkpoint.patience")
+    save_interval: int = II("checkpoint.save_interval")
+    validate_interval: int = II("dataset.validate_interval")
 
 
 # Parts of what a teacher reads of a pair.

@@ -9,10 +9,11 @@ neither student nor training, and knows no language.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.pairs import Language, Pairs, batches
+from fairseq_l2rw.pairs import Language, Pairs, batches, cut, shared
 
 _ROUNDS = 5  # of expectation maximisation
 # Counts that the said side's frequencies speak for: types that came up once or twice say little.
@@ -21,6 +22,9 @@ _PSEUDO = 5.0
 _ENOUGH = 1.5
 # Words times words of the pairs that are learnt from: more do not say more, and take memory.
 _LINKS = 20_000_000
+# Words of a side that are looked at: the time for a pair grows with their cube, its memory with
+# their square.
+_WORDS = 256
 _MERGED = 16  # parts whose keys are sorted together
 _LEAST = 1e-300  # in place of 0 where 0 is divided
 
@@ -118,8 +122,8 @@ class Lexicon:
         Args:
             source: types, shape (n, S).
             target: types, shape (n, T).
-            taught: 1 for a pair that was learnt from, else 0, shape (n,): what it taught itself is
-                left out, or every pair would speak for itself.
+            taught: how often a pair was learnt from, shape (n,): what it taught itself is left
+                out, or every pair would speak for itself.
 
         Returns:
             Of the target given the source, and of the source given the target.
@@ -149,29 +153,39 @@ class Lexicon:
         return torch.stack(columns, 1)
 
 
-def correspondence(train: Pairs, trusted: Pairs, language: Language) -> list[Tensor]:
+def correspondence(
+    train: Pairs, trusted: Pairs, language: Language, both: np.ndarray | None = None
+) -> list[Tensor]:
     """How well the words of each pair correspond, by the lexicon of the training pairs.
+
+    Of a very long pair the first words are looked at, the same part of both sides.
 
     Args:
         train: N pairs.
         trusted: M pairs.
         language: what the dictionaries say.
+        both: what :func:`fairseq_l2rw.pairs.shared` says of them, if it is known.
 
     Returns:
         What :meth:`Lexicon.judge` says of both, shapes (N, 2) and (M, 2), float64.
     """
+    both = shared(train, trusted) if both is None else both
     learnt = _some(train)
+    read = batches(train, language, "words", learnt, _WORDS)
     lexicon = Lexicon(
-        ((source, target) for _, source, target in batches(train, language, "words", learnt)),
+        ((source, target) for _, source, target in read),
         language.types,
         language.padding,
     )
     taught = torch.zeros(len(train), dtype=torch.double)
     taught[learnt] = 1
+    # A trusted pair that is a training pair, too, has taught as often as that one.
+    of_trusted = taught.new_zeros(len(trusted))
+    of_trusted.index_add_(0, torch.from_numpy(both[:, 1]), taught[both[:, 0]])
     found = []
-    for pairs, own in ((train, taught), (trusted, taught.new_zeros(len(trusted)))):
+    for pairs, own in ((train, taught), (trusted, of_trusted)):
         columns = own.new_empty(len(pairs), 2)
-        for numbers, source, target in batches(pairs, language, "correspondence"):
+        for numbers, source, target in batches(pairs, language, "correspondence", None, _WORDS):
             columns[numbers] = lexicon.judge(source, target, own[numbers])
         found.append(columns)
     return found
@@ -183,7 +197,8 @@ def _some(pairs: Pairs) -> Sequence[int]:
     found: list[int] = []
     links = 0
     for number in order:
-        links += len(pairs.src[number]) * len(pairs.tgt[number])
+        source, target = cut(pairs.src[number], pairs.tgt[number], _WORDS)
+        links += len(source) * len(target)
         if found and links > _LINKS:
             break
         found.append(number)

@@ -4,10 +4,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from fairseq import utils
 from fairseq.tasks import FairseqTask
 
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.pairs import Pairs, shared
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +22,7 @@ class DevStream:
     Args:
         task: fairseq's task; its datasets are used, and loaded if they are not there.
         subset: name of the split.
-        max_tokens: bound on a batch.
+        max_tokens: bound on a batch, see :func:`batch_tokens`.
         max_positions: what the model can take, as fairseq's tasks expect it.
         seed: of the shuffling.
 
@@ -49,7 +51,17 @@ class DevStream:
             )
         self._batches: Any = None
         self._resumed: dict[str, Any] = {}  # the position until a batch is drawn
-        logger.info(f"dev set: {len(dataset)} pairs of {subset!r} in {len(self._epochs)} batches")
+        kept = sum(map(len, self._epochs.frozen_batches))
+        logger.info(
+            f"dev set: {kept} of {len(dataset)} pairs of {subset!r} in {len(self._epochs)} batches"
+        )
+        if left := len(dataset) - kept:
+            source, target = max_positions
+            logger.warning(
+                f"{left} of {len(dataset)} trusted pairs are left out of dev batches "
+                f"because they are longer than {source} source or {target} target tokens: shorten "
+                "them, or raise --max-tokens, --meta-max-tokens if given, and the model's positions"
+            )
 
     def next(self) -> dict[str, Any]:
         """The next batch, on the CPU."""
@@ -66,6 +78,22 @@ class DevStream:
         if state:
             self._epochs.load_state_dict(state)
             self._batches, self._resumed = None, state
+
+
+def batch_tokens(dataset: Any, max_tokens: int, max_positions: Any) -> int:
+    """Tokens of a dev batch where nothing else is asked for.
+
+    Half a training batch, or as much as the longest trusted pair takes that a training batch holds.
+
+    Args:
+        dataset: trusted pairs.
+        max_tokens: bound on a training batch.
+        max_positions: what the model and a training batch can take.
+    """
+    every = np.arange(len(dataset))
+    fitting, _ = dataset.filter_indices_by_size(every, max_positions)
+    longest = dataset.num_tokens_vec(fitting).max(initial=1)
+    return max(max_tokens // 2, int(longest))
 
 
 def trusted_pairs(task: FairseqTask, subset: str) -> Any:
@@ -85,3 +113,20 @@ def trusted_pairs(task: FairseqTask, subset: str) -> Any:
     if dataset.tgt is None:
         raise InputError(f"--meta-subset {subset} has no target side; binarize both languages")
     return dataset
+
+
+def also_trained_on(task: FairseqTask, subset: str, train: Pairs) -> np.ndarray:
+    """Which trusted pairs are lines of the training text, too; warns of them.
+
+    Returns:
+        What :func:`fairseq_l2rw.pairs.shared` says of training and trusted pairs.
+    """
+    dataset = trusted_pairs(task, subset)
+    both = shared(train, dataset)
+    if len(both):
+        logger.warning(
+            f"{len(np.unique(both[:, 1]))} of {len(dataset)} trusted pairs of --meta-subset "
+            f"{subset} are lines of the training text, too: what the student knows by heart tells "
+            "little; leave them out of the training text"
+        )
+    return both

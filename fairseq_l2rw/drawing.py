@@ -6,13 +6,20 @@ and every sum over the training set keeps its expectation. Only a weight that ro
 as in truncated importance sampling (Ionides, 2008, "Truncated Importance Sampling").
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from fairseq.data.iterators import CountingIterator, EpochBatchIterator
 from torch import Tensor
+
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.lines import Lines
+
+logger = logging.getLogger(__name__)
 
 #: What a sample says of its sentences: how many each stands for, shape (N,).
 STANDS_FOR = "stands_for"
@@ -23,6 +30,25 @@ PRIOR = "prior"
 _MOST = 2.0
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch holds.
+
+    Attributes:
+        number: from 1.
+        pairs: how many it holds.
+        of: how many are trained on.
+        batches: how many a worker has of it.
+        of_batches: how many it would have of all pairs.
+    """
+
+    number: int
+    pairs: int
+    of: int
+    batches: int
+    of_batches: int
+
+
 class Drawing:
     """The probability with which each training sentence is drawn, renewed every epoch.
 
@@ -31,53 +57,74 @@ class Drawing:
     last one more closely than any mean with those before it, and a mean goes on holding sentences
     that turned out to be bad.
 
+    All is kept by line of the training text (:mod:`fairseq_l2rw.lines`).
+
     Args:
-        sentences: number of sentences in the training split.
+        lines: of the training text.
         least: smallest probability, so that every sentence is judged again some day.
         seed: of the draws.
-        prior: gives weights to begin with, shape (sentences,), when they are needed; without it
-            they are 1.
+        prior: gives weights to begin with, shape (lines,), when they are needed: NaN for a line
+            that is not trained on. Without it they are 1.
+        fingerprints: of what the weights depend on, by its name. A checkpoint with others has the
+            weights of other sentences.
     """
 
     def __init__(
         self,
-        sentences: int,
+        lines: Lines,
         least: float,
         seed: int,
         prior: Callable[[], Tensor] | None = None,
+        fingerprints: Mapping[str, str] | None = None,
     ) -> None:
-        self.least, self.seed = least, seed
+        self.lines, self.least, self.seed = lines, least, seed
+        self.fingerprints = dict(fingerprints or {})
         self._find_prior = prior
         self._prior: Tensor | None = None
         # The last one that each was given, NaN before the first.
-        self.weights = torch.full((sentences,), torch.nan)
-        self.chance = torch.ones(sentences)  # of each in the epoch below
+        self.weights = torch.full((lines.count,), torch.nan)
+        self.chance = torch.ones(lines.count)  # of each in the epoch below
         self.epoch = 0
         self.begun = False  # before, the prior weights decide
 
     @property
     def prior(self) -> Tensor:
-        """Weights to begin with, shape (sentences,): found once a run, however often resumed."""
+        """Weights to begin with, shape (lines,): found once a run, however often resumed."""
         if self._prior is None:
             known = self._find_prior
-            self._prior = torch.ones(len(self.weights)) if known is None else known()
+            self._prior = torch.ones(self.lines.count) if known is None else known()
         return self._prior
 
-    def drawn(self, epoch: int) -> np.ndarray:
-        """Which sentences ``epoch`` holds, shape (sentences,), bool; the same when asked again."""
+    def drawn(self, epoch: int, places: np.ndarray) -> np.ndarray:
+        """Which of ``places`` (N,) an epoch holds, bool, never none; the same when asked again."""
+        lines = torch.from_numpy(self.lines.at(places))
         if epoch != self.epoch:
+            self._judge(lines)
             known = ~self.weights.isnan() & self.begun
             self.chance = torch.where(known, self.weights, self.prior).clamp(self.least, 1.0)
             self.epoch = epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        held = torch.rand(len(self.chance), generator=generator) < self.chance
+        numbers = torch.rand(len(self.lines), generator=generator)[torch.from_numpy(places)]
+        chance = self.chance[lines]
+        held = numbers < chance
+        if not held.any():  # fairseq cannot train an epoch of nothing
+            held[(numbers / chance).nan_to_num(torch.inf).argmin()] = True
         return held.numpy()
+
+    def _judge(self, lines: Tensor) -> None:
+        """See to it that all of these lines have a prior weight.
+
+        A run that is resumed with other bounds on lengths may train on lines that it left out.
+        """
+        if self._prior is not None and self._prior[lines].isnan().any():
+            logger.info("lines that were left out are trained on now: prior weights found anew")
+            self._prior = None
 
     def note(self, ids: Tensor, weights: Tensor) -> None:
         """Take in the weights of an update, of all workers.
 
         Args:
-            ids: of sentences, shape (N,).
+            ids: lines of the training text, shape (N,).
             weights: shape (N,).
         """
         self.weights[ids.cpu()] = weights.float().cpu()
@@ -107,10 +154,19 @@ class Drawing:
             "chance": self.chance,
             "epoch": self.epoch,
             "begun": self.begun,
+            "fingerprints": self.fingerprints,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore :meth:`state_dict`."""
+        """Restore :meth:`state_dict`, unless it is of other sentences: then all stays afresh."""
+        known = state.get("fingerprints", {})
+        other = [n for n, found in self.fingerprints.items() if known.get(n) != found]
+        if other:
+            logger.warning(
+                f"{' and '.join(other)}: not the ones of the checkpoint, whose weights by sentence "
+                "belong to other lines; they start afresh"
+            )
+            return
         self._prior = state["prior"].clone()
         self.weights, self.chance = state["weights"].clone(), state["chance"].clone()
         self.epoch, self.begun = state["epoch"], state["begun"]
@@ -127,9 +183,11 @@ class DrawnBatches(EpochBatchIterator):
     They say what :meth:`Drawing.described` adds.
 
     Args:
-        whole: the iterator over all sentences.
+        whole: the iterator over all sentences that are trained on.
         drawing: says what an epoch holds.
-        make_batches: groups indices, in the order of ``whole``, into batches.
+        make_batches: groups indices, in the order of ``whole``, into batches; takes
+            ``required_batch_size_multiple``.
+        begin: is told of every epoch that begins.
     """
 
     _SAME = (
@@ -142,21 +200,30 @@ class DrawnBatches(EpochBatchIterator):
         self,
         whole: EpochBatchIterator,
         drawing: Drawing,
-        make_batches: Callable[[np.ndarray], Sequence[Any]],
+        make_batches: Callable[..., Sequence[Any]],
+        begin: Callable[[Epoch], None] = lambda epoch: None,
     ) -> None:
-        indices = np.concatenate([np.asarray(batch) for batch in whole.frozen_batches])
+        places = np.concatenate([np.asarray(batch) for batch in whole.frozen_batches])
 
         def batches(dataset: Any, epoch: int) -> Sequence[Any]:
-            held = drawing.drawn(epoch)[indices]
-            return make_batches(indices[held] if held.any() else indices)
+            held = places[drawing.drawn(epoch, places)]
+            # fairseq drops what fills no batch; of few sentences that may be all.
+            return make_batches(held) or make_batches(held, required_batch_size_multiple=1)
 
         super().__init__(batch_sampler=batches, **{n: getattr(whole, n) for n in self._SAME})
-        self.drawing, self._whole = drawing, whole
+        self.drawing, self._whole, self._begin = drawing, whole, begin
 
     @property
     def first_batch(self) -> Any:
         """Some batch, which fairseq wants before it restores anything: none of the drawn ones."""
         return self._whole.first_batch
+
+    def next_epoch_itr(self, *args: Any, **kwargs: Any) -> CountingIterator:
+        """Begin the next epoch, or go on with one that was cut off."""
+        found = super().next_epoch_itr(*args, **kwargs)
+        pairs, of = (sum(map(len, i.frozen_batches)) for i in (self, self._whole))
+        self._begin(Epoch(self.epoch, pairs, of, len(self), len(self._whole)))
+        return found
 
     def _get_iterator_for_epoch(self, *args: Any, **kwargs: Any) -> CountingIterator | None:
         found = super()._get_iterator_for_epoch(*args, **kwargs)
@@ -170,8 +237,19 @@ class DrawnBatches(EpochBatchIterator):
         return {**super().state_dict(), "drawing": self.drawing.state_dict()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on in the middle of an epoch that holds the same sentences."""
+        """Go on in the middle of an epoch that holds the same sentences.
+
+        Raises:
+            InputError: when the epoch has ended before, as it is of other data.
+        """
         if "drawing" in state_dict:
             self.drawing.load_state_dict(state_dict["drawing"])
-        self._frozen_batches = None
+        self.epoch, self._frozen_batches = state_dict["epoch"], None
+        done = state_dict["iterations_in_epoch"]
+        if done and done >= len(self):
+            raise InputError(
+                f"the checkpoint is {done} batches into epoch {self.epoch}, which now holds "
+                f"{len(self)}, as data or bounds of batches changed: use --reset-dataloader, "
+                "which begins afresh with the first epoch"
+            )
         super().load_state_dict(state_dict)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -27,6 +28,81 @@ class Pairs(Protocol):
 
 
 @dataclass(frozen=True)
+class _Side:
+    """One side of some pairs."""
+
+    side: Any
+    places: np.ndarray
+
+    def __getitem__(self, number: int) -> Tensor:
+        return self.side[int(self.places[number])]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class Chosen:
+    """Some pairs of a split, as a split of their own.
+
+    Args:
+        pairs: the split.
+        places: which of its pairs, in this order, shape (N,).
+    """
+
+    def __init__(self, pairs: Pairs, places: np.ndarray) -> None:
+        self.src, self.tgt = _Side(pairs.src, places), _Side(pairs.tgt, places)
+        self._pairs, self._places = pairs, places
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self._places)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Their lengths, shape (N, 2)."""
+        return lengths(self._pairs)[self._places]
+
+
+def lengths(pairs: Pairs) -> np.ndarray:
+    """Tokens of every source and target, shape (N, 2)."""
+    known = getattr(pairs, "sizes", None)  # fairseq's datasets know without reading
+    if known is not None:
+        return np.asarray(known)
+    found = [[len(side) for side in sides] for sides in zip(pairs.src, pairs.tgt, strict=True)]
+    return np.array(found).reshape(-1, 2)
+
+
+def shared(train: Pairs, trusted: Pairs) -> np.ndarray:
+    """Which training pairs are trusted pairs, too, token by token.
+
+    Args:
+        train: training pairs.
+        trusted: trusted pairs.
+
+    Returns:
+        The numbers of both for every match, shape (matches, 2).
+    """
+    known: dict[tuple[bytes, bytes], list[int]] = {}
+    for number in range(len(trusted)):
+        pair = _bytes(trusted.src[number]), _bytes(trusted.tgt[number])
+        known.setdefault(pair, []).append(number)
+    sources = {source for source, _ in known}
+    # Pairs are read one by one, so only those that have the lengths of a trusted one.
+    keys = [(sizes.astype(np.int64) << (32, 0)).sum(1) for sizes in map(lengths, (train, trusted))]
+    found = []
+    for number in np.flatnonzero(np.isin(keys[0], keys[1])).tolist():
+        source = _bytes(train.src[number])
+        if source in sources:
+            target = _bytes(train.tgt[number])
+            found += [(number, other) for other in known.get((source, target), ())]
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def _bytes(side: Tensor) -> bytes:
+    return side.numpy().tobytes()
+
+
+@dataclass(frozen=True)
 class Language:
     """What the two dictionaries say.
 
@@ -41,10 +117,29 @@ class Language:
     same: Tensor
 
 
+def cut(source: Tensor, target: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """The first part of a pair, the same part of both sides, of at most ``most`` words a side."""
+    longest = max(len(source), len(target))
+    if longest <= most:
+        return source, target
+    return source[: -(-len(source) * most // longest)], target[: -(-len(target) * most // longest)]
+
+
 def batches(
-    pairs: Pairs, language: Language, what: str, order: Sequence[int] | None = None
+    pairs: Pairs,
+    language: Language,
+    what: str,
+    order: Sequence[int] | None = None,
+    most: int | None = None,
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """All pairs (or those of ``order``), some of about the same length together.
+
+    Args:
+        pairs: a split.
+        language: what its dictionaries say.
+        what: they are read for, told by the bar.
+        order: numbers of pairs.
+        most: words of a side; see :func:`cut`.
 
     Yields:
         Their numbers (n,), the types of sources (n, S) and of targets (n, T).
@@ -53,6 +148,8 @@ def batches(
     bar = tqdm(total=len(order), desc=f"prior: {what}", leave=False, disable=None)  # not in logs
     for begin in range(0, len(order), _SORTED):
         read = [(n, pairs.src[n], pairs.tgt[n]) for n in order[begin : begin + _SORTED]]
+        if most is not None:
+            read = [(n, *cut(source, target, most)) for n, source, target in read]
         read.sort(key=_shape)
         for found in _groups(read):
             numbers, *sides = zip(*found, strict=True)

@@ -7,12 +7,13 @@ before they have done harm.
 
 import logging
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fairseq_l2rw.copying import copied
 from fairseq_l2rw.correspondence import correspondence
-from fairseq_l2rw.pairs import Language, Pairs, batches
+from fairseq_l2rw.pairs import Language, Pairs, batches, shared
 from fairseq_l2rw.weighting.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.weighting.passing import by_chance, distance, passed, true_alarms
 
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
 _FEW = 60
+# Share of the training pairs that are turned away from where on something is likely to be wrong.
+_NEARLY_ALL = 0.9
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
 _PSEUDO = 5.0
 
@@ -46,6 +49,7 @@ def prior_weights(
     language: Language,
     sharpness: float,
     tolerance: float,
+    both: np.ndarray | None = None,
 ) -> Tensor:
     """How far each training pair passes beside the trusted ones, before any training.
 
@@ -61,6 +65,7 @@ def prior_weights(
         language: what the dictionaries say.
         sharpness: see :func:`fairseq_l2rw.weighting.passing.passed`.
         tolerance: likewise; of the likeness twice as much, as of every one.
+        both: what :func:`fairseq_l2rw.pairs.shared` says of the pairs, if it is known.
 
     Returns:
         Weights in [0, 1], shape (N,).
@@ -70,17 +75,23 @@ def prior_weights(
             f"only {len(trusted)} trusted pairs: good pairs may lose prior weight by chance; "
             f"{_FEW} or more tell reliably"
         )
+    both = shared(train, trusted) if both is None else both
     counts = [_counts(pairs, language) for pairs in (train, trusted)]
-    known, itself = (
-        [familiarity(a, b, own) for a, b in zip(*counts, strict=True)] for own in (0, 1)
-    )
-    x, y = _looks(train, language, known), _looks(trusted, language, itself)
+    familiar = [
+        torch.stack([familiarity(a, b, own) for own in (0, 1)])
+        for a, b in zip(*counts, strict=True)
+    ]
+    # A training pair that is a trusted pair, too, speaks for itself no more than that one does.
+    own = torch.zeros(len(train), dtype=torch.long)
+    own[both[:, 0]] = 1
+    x = _looks(train, language, familiar, own)
+    y = _looks(trusted, language, familiar, torch.ones(len(trusted), dtype=torch.long))
     likeness = Likeness(memory=float("inf"))
     likeness.begin(x, [x.shape[1]])
     likeness.add(x, torch.ones(len(x), dtype=x.dtype), lambda local: local)
     likeness.add_trusted(y, torch.ones(len(y), dtype=y.dtype))
     likeness.solve()
-    words = _beside(*correspondence(train, trusted, language))
+    words = _beside(*correspondence(train, trusted, language, both))
     scores = (
         torch.cat([likeness(rows), both_ways.amin(1, keepdim=True)], 1)
         for rows, both_ways in zip((x, y), words, strict=True)
@@ -95,6 +106,12 @@ def prior_weights(
     weights = (passes ** true_alarms(turned_away, falsely, variance)).float()
     few = float((weights < 0.3).float().mean())
     logger.info(f"prior weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
+    if few > _NEARLY_ALL:
+        logger.warning(
+            f"{few:.0%} of the training pairs are unlike the trusted pairs and hardly count: check "
+            "that source and target of the trusted pairs are not swapped, that both texts have the "
+            "same tokenisation and casing, and that they are of the same domain"
+        )
     return weights
 
 
@@ -113,14 +130,22 @@ def _counts(pairs: Pairs, language: Language) -> list[Tensor]:
     return found
 
 
-def _looks(pairs: Pairs, language: Language, familiar: list[Tensor]) -> Tensor:
-    """What there is to see of every pair, shape (N, 7), float64."""
+def _looks(pairs: Pairs, language: Language, familiar: list[Tensor], own: Tensor) -> Tensor:
+    """What there is to see of every pair, shape (N, 7), float64.
+
+    Args:
+        pairs: N pairs.
+        language: what the dictionaries say.
+        familiar: of both languages the :func:`familiarity` of types for a pair that is not
+            trusted, and for one that is, each of shape (2, V).
+        own: whether a pair is trusted, 0 or 1, shape (N,).
+    """
     rows = torch.empty(len(pairs), 7, dtype=torch.double)
     for numbers, source, target in batches(pairs, language, "looks"):
         real = [tokens.ne(language.padding).double() for tokens in (source, target)]
         lengths = [r.sum(1) for r in real]
         columns = [
-            (known[tokens] * r).sum(1) / n
+            (known[own[numbers].unsqueeze(1), tokens] * r).sum(1) / n
             for known, tokens, r, n in zip(familiar, (source, target), real, lengths, strict=True)
         ]
         columns.append((copied(source, target, language.same) * real[1]).sum(1) / lengths[1])

@@ -80,11 +80,37 @@ def test_misaligned_pairs_are_told_although_half_of_the_pairs_are():
 def test_a_pair_does_not_speak_for_itself():
     """Its words come up nowhere else: nothing says that they correspond."""
     train, trusted = split(["good"] * 100, 1), split(["good"] * 10, 2)
-    for pairs in (train, trusted):
-        pairs.src[0] = torch.tensor([TYPES - 2, TYPES - 1])
-        pairs.tgt[0] = torch.tensor([TYPES - 1, TYPES - 2])
+    train.src[0], train.tgt[0] = torch.tensor([TYPES - 2, TYPES - 1]), torch.tensor([TYPES - 1])
+    trusted.src[0], trusted.tgt[0] = torch.tensor([TYPES - 2]), torch.tensor([TYPES - 1])
     alone, told = (scores[0].sum() for scores in correspondence(train, trusted, LANGUAGE))
     assert abs(alone) < 1e-9 and told > 1
+
+
+@pytest.mark.parametrize("links", [20_000_000, 3_000])
+def test_a_trusted_pair_that_is_a_training_pair_is_judged_as_that_one(links, monkeypatch):
+    """Whether it was learnt from or not, and other trusted pairs as ever."""
+    monkeypatch.setattr(module, "_LINKS", links)
+    train, other = split(["good"] * 60, 1), split(["good"] * 5, 2)
+    trusted = Split([*train.src[:20], *other.src], [*train.tgt[:20], *other.tgt])
+    found, of_trusted = correspondence(train, trusted, LANGUAGE)
+    torch.testing.assert_close(of_trusted[:20], found[:20])
+    torch.testing.assert_close(of_trusted[20:], correspondence(train, other, LANGUAGE)[1])
+
+
+def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatch):
+    train, trusted = split(["good"] * 50, 1), split(["good"] * 5, 2)
+    train.src.append(sentence([1, 2] * 1000, "source"))
+    train.tgt.append(sentence([1, 2] * 500, "target"))
+    seen = []
+    key = module.Lexicon._key
+
+    def remembered(self, source, target):
+        seen.append((source.shape[1], target.shape[1]))
+        return key(self, source, target)
+
+    monkeypatch.setattr(module.Lexicon, "_key", remembered)
+    assert torch.isfinite(correspondence(train, trusted, LANGUAGE)[0]).all()
+    assert max(seen) == (256, 129)
 
 
 def test_of_a_large_corpus_a_part_is_learnt_from(monkeypatch):

@@ -9,38 +9,49 @@ from fairseq.data.iterators import EpochBatchIterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairseq_l2rw.drawing import PRIOR, STANDS_FOR, Drawing, DrawnBatches, bounded
+from fairseq_l2rw.drawing import PRIOR, STANDS_FOR, Drawing, DrawnBatches, Epoch, bounded
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.lines import Lines
+
+
+def begin(lines, *args, **options):
+    return Drawing(Lines(lines), *args, **options)
+
+
+def drawn(drawing, epoch):
+    """Which of all places an epoch holds."""
+    return drawing.drawn(epoch, np.arange(len(drawing.lines)))
 
 
 def weighted(weights, least=0.2, seed=1):
-    drawing = Drawing(len(weights), least, seed)
-    drawing.drawn(1)
+    drawing = begin(len(weights), least, seed)
+    drawn(drawing, 1)
     drawing.note(torch.arange(len(weights)), torch.tensor(weights))
     drawing.begun = True
     return drawing
 
 
 def test_before_there_are_weights_an_epoch_holds_every_sentence():
-    assert Drawing(50, 0.1, 1).drawn(1).all()
+    assert drawn(begin(50, 0.1, 1), 1).all()
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.floats(0, 2, width=32), min_size=1, max_size=20), st.integers(0, 9))
 def test_a_sentence_comes_up_with_its_weight_within_bounds(weights, seed):
     drawing = weighted(weights, least=0.25, seed=seed)
-    drawing.drawn(2)
+    drawn(drawing, 2)
     expected = torch.tensor(weights).clamp(0.25, 1.0)
     ids = torch.arange(len(weights))
     torch.testing.assert_close(1 / drawing.stands_for(ids), expected)
-    assert drawing.drawn(2)[expected.numpy() == 1].all()
+    assert drawn(drawing, 2)[expected.numpy() == 1].all()
 
 
 def test_the_last_of_several_weights_counts():
-    drawing = Drawing(2, 0.1, 1)
+    drawing = begin(2, 0.1, 1)
     for weight in (1.0, 0.2, 0.4):
         drawing.note(torch.tensor([1]), torch.tensor([weight]))
     drawing.begun = True
-    drawing.drawn(2)
+    drawn(drawing, 2)
     chance = 1 / drawing.stands_for(torch.tensor([0, 1]))
     torch.testing.assert_close(chance, torch.tensor([1.0, 0.4]))
 
@@ -49,7 +60,7 @@ def test_the_last_of_several_weights_counts():
 @given(st.lists(st.floats(0, 2, width=32), min_size=1, max_size=20), st.data())
 def test_no_sentence_counts_for_more_than_two(weights, data):
     drawing = weighted(weights, least=0.05)
-    drawing.drawn(2)
+    drawn(drawing, 2)
     ids, count = torch.arange(len(weights)), len(weights)
     now = torch.tensor(
         data.draw(st.lists(st.floats(0, 1, width=32), min_size=count, max_size=count))
@@ -63,9 +74,9 @@ def test_no_sentence_counts_for_more_than_two(weights, data):
 def test_weights_of_the_warm_up_are_for_later():
     drawing = weighted([0.0] * 50)
     drawing.begun = False
-    assert drawing.drawn(2).all()
+    assert drawn(drawing, 2).all()
     drawing.begun = True
-    assert not drawing.drawn(3).all()
+    assert not drawn(drawing, 3).all()
 
 
 def test_drawn_sentences_stand_for_all_of_them():
@@ -74,7 +85,7 @@ def test_drawn_sentences_stand_for_all_of_them():
     drawing, values = weighted(weights), torch.arange(40.0)
     sums = []
     for epoch in range(2, 2002):
-        held = torch.from_numpy(drawing.drawn(epoch))
+        held = torch.from_numpy(drawn(drawing, epoch))
         sums.append(float((values * drawing.stands_for(torch.arange(40)))[held].sum()))
     error = np.std(sums) / len(sums) ** 0.5
     assert np.mean(sums) == pytest.approx(float(values.sum()), abs=4 * error)
@@ -95,10 +106,14 @@ def collated(numbers):
     return {"id": torch.tensor(numbers)} if numbers else {}
 
 
-def iterator(drawing):
+def sixths(chosen, required_batch_size_multiple=8):
+    return np.array_split(chosen, 6)
+
+
+def iterator(drawing, make_batches=sixths, **options):
     order = np.argsort(np.arange(60) % 7, kind="stable")
     whole = EpochBatchIterator(Numbers(), collated, [order[:30], order[30:]], seed=3)
-    return DrawnBatches(whole, drawing, lambda chosen: np.array_split(chosen, 6)), order
+    return DrawnBatches(whole, drawing, make_batches, **options), order
 
 
 def epoch(batches, stop=None):
@@ -112,12 +127,12 @@ def halve(drawing):
 
 
 def test_batches_are_made_of_what_the_epoch_holds_in_the_order_of_all():
-    drawing = Drawing(60, 0.1, 1)
+    drawing = begin(60, 0.1, 1)
     batches, order = iterator(drawing)
     assert sorted(chain(*epoch(batches))) == list(range(60))
     halve(drawing)
     second = epoch(batches)
-    held = np.flatnonzero(drawing.drawn(2))
+    held = np.flatnonzero(drawn(drawing, 2))
     assert sorted(chain(*second)) == held.tolist() and 32 <= len(held) <= 45
     place = {int(i): k for k, i in enumerate(order)}
     assert all(sorted(batch, key=place.get) == batch for batch in second)
@@ -126,14 +141,14 @@ def test_batches_are_made_of_what_the_epoch_holds_in_the_order_of_all():
 
 @pytest.mark.parametrize("stop", [2, None])
 def test_an_epoch_that_was_cut_off_goes_on_with_the_same_sentences(stop):
-    drawing = Drawing(60, 0.1, 1)
+    drawing = begin(60, 0.1, 1)
     batches, _ = iterator(drawing)
     epoch(batches)
     halve(drawing)
     epoch(batches, stop)
     drawing.note(torch.arange(60), torch.full((60,), 0.5))  # the weights of this epoch
     state = batches.state_dict()
-    resumed, _ = iterator(Drawing(60, 0.1, 1))
+    resumed, _ = iterator(begin(60, 0.1, 1))
     assert len(resumed.frozen_batches) == 6  # fairseq looks at a batch before it loads the state
     resumed.load_state_dict(state)
     if stop is not None:
@@ -143,11 +158,107 @@ def test_an_epoch_that_was_cut_off_goes_on_with_the_same_sentences(stop):
 
 def test_a_batch_says_how_many_its_sentences_stand_for_and_their_prior_weights():
     prior = torch.linspace(0.01, 1, 60)
-    drawing = Drawing(60, 0.1, 1, lambda: prior)
+    drawing = begin(60, 0.1, 1, lambda: prior)
     for sample in iterator(drawing)[0].next_epoch_itr():
         chance = prior[sample["id"]].clamp(min=0.1).double()
         torch.testing.assert_close(sample[STANDS_FOR], 1 / chance)
         torch.testing.assert_close(sample[PRIOR], prior[sample["id"]].double())
-    plain = Drawing(60, 0.1, 1)
+    plain = begin(60, 0.1, 1)
     assert all(PRIOR not in sample for sample in iterator(plain)[0].next_epoch_itr())
     assert plain.described({}) == {}  # what fills up an uneven shard
+
+
+def test_an_epoch_of_nothing_holds_the_sentence_that_came_closest():
+    held = [drawn(weighted([0.0, 1e-3, 0.0], least=1e-6, seed=seed), 2) for seed in range(30)]
+    assert all(found.sum() == 1 for found in held)
+    assert sum(found[1] for found in held) > 25
+
+
+def test_a_line_without_a_prior_weight_is_never_drawn():
+    drawing = begin(4, 0.1, 1, lambda: torch.tensor([1.0, torch.nan, 1.0, torch.nan]))
+    assert drawn(drawing, 1).tolist() == [True, False, True, False]
+    only_unknown = np.array([1, 3])
+    assert drawing.drawn(1, only_unknown).sum() == 1
+
+
+def test_every_place_is_drawn_by_the_chance_of_its_line():
+    lines = Lines(3, np.array([0, 1, 0, 1, 2]))
+    drawing = Drawing(lines, 0.01, 1)
+    drawn(drawing, 1)
+    drawing.note(torch.arange(3), torch.tensor([1.0, 0.3, 0.0]))
+    drawing.begun = True
+    held = np.mean([drawn(drawing, epoch) for epoch in range(2, 1002)], axis=0)
+    np.testing.assert_allclose(held, [1, 0.3, 1, 0.3, 0.01], atol=0.05)
+    torch.testing.assert_close(drawing.stands_for(torch.arange(3)), torch.tensor([1, 1 / 0.3, 100]))
+
+
+MARKS = {"training data": "a", "trusted pairs": "b"}
+
+
+def saved(**changed):
+    """The state of a run that has judged three sentences, with other fingerprints if asked."""
+    drawing = begin(3, 0.1, 1, lambda: torch.tensor([1.0, 0.5, 0.2]), MARKS)
+    drawn(drawing, 4)
+    drawing.note(torch.arange(3), torch.tensor([0.3, 0.4, 0.5]))
+    drawing.begun = True
+    return {**drawing.state_dict(), "fingerprints": {**MARKS, **changed}}
+
+
+@pytest.mark.parametrize("other", [["training data"], ["trusted pairs"], [*MARKS]])
+@pytest.mark.parametrize("lines", [2, 3, 5])
+def test_weights_of_another_corpus_are_dropped_and_the_log_says_so(other, lines, caplog):
+    drawing = begin(lines, 0.1, 1, lambda: torch.full((lines,), 0.7), MARKS)
+    drawing.load_state_dict(saved(**{name: "x" for name in other}))
+    said = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert len(said) == 1 and "start afresh" in said[0]
+    assert all((name in said[0]) == (name in other) for name in MARKS)
+    drawn(drawing, 4)
+    assert drawing.chance.tolist() == pytest.approx([0.7] * lines)
+    assert drawing.weights.isnan().all() and not drawing.begun
+
+
+def test_weights_of_the_same_corpus_go_on(caplog):
+    drawing = begin(3, 0.1, 1, lambda: torch.full((3,), 0.7), MARKS)
+    drawing.load_state_dict(saved())
+    assert not caplog.records
+    drawn(drawing, 4)  # an epoch that was cut off
+    assert drawing.chance.tolist() == pytest.approx([1.0, 0.5, 0.2])
+    drawn(drawing, 5)
+    assert drawing.chance.tolist() == pytest.approx([0.3, 0.4, 0.5])
+
+
+def test_lines_that_were_left_out_before_get_prior_weights():
+    before = begin(3, 0.1, 1, lambda: torch.tensor([0.8, 0.5, torch.nan]))
+    assert before.drawn(1, np.array([0, 1])).any()
+    after = begin(3, 0.1, 1, lambda: torch.tensor([0.6, 0.4, 0.9]))
+    after.load_state_dict(before.state_dict())
+    after.drawn(2, np.array([0, 1]))
+    assert after.chance[:2].tolist() == pytest.approx([0.8, 0.5])
+    drawn(after, 3)
+    assert after.chance.tolist() == pytest.approx([0.6, 0.4, 0.9])
+
+
+def test_a_position_that_an_epoch_no_longer_has_is_refused_in_one_line():
+    batches, _ = iterator(begin(60, 0.1, 1))
+    epoch(batches, 4)
+    fewer, _ = iterator(begin(60, 0.1, 1), lambda chosen, **_: np.array_split(chosen, 3))
+    with pytest.raises(InputError, match=r"4 batches into epoch 1, .* 3.*--reset-data"):
+        fewer.load_state_dict(batches.state_dict())
+
+
+def test_one_is_told_what_every_epoch_holds():
+    told = []
+    drawing = begin(60, 0.1, 1)
+    batches, _ = iterator(drawing, begin=told.append)
+    epoch(batches)
+    halve(drawing)
+    second = sum(map(len, epoch(batches)))
+    assert told == [Epoch(1, 60, 60, 6, 2), Epoch(2, second, 60, 6, 2)]
+
+
+def test_sentences_that_fill_no_batch_are_trained_on_all_the_same():
+    def fours(chosen, required_batch_size_multiple=61):
+        return [chosen] if len(chosen) % required_batch_size_multiple == 0 else []
+
+    batches, _ = iterator(begin(60, 0.1, 1), fours)
+    assert [len(batch) for batch in epoch(batches)] == [60]

@@ -1,12 +1,15 @@
 """What pairs look like before any training: gross noise starts with small weights, nothing else."""
 
+import random
+
 import pytest
 import torch
-from artificial import LANGUAGE, TYPES, Split, split
+from artificial import LANGUAGE, PAD, TYPES, Split, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw.correspondence import correspondence
+from fairseq_l2rw.pairs import Language
 from fairseq_l2rw.prior import familiarity, prior_weights
 
 
@@ -47,6 +50,37 @@ def test_where_nothing_is_wrong_nothing_is_weighed_down():
 def test_few_trusted_pairs_are_warned_about(trusted, warned, caplog):
     weights(split(["good"] * 200, 1), split(["good"] * trusted, 2))
     assert (f"only {trusted} trusted pairs" in caplog.text) == warned
+
+
+@pytest.mark.parametrize(("kind", "warned"), [("swapped", True), ("third", True), ("fine", False)])
+def test_trusted_pairs_unlike_all_training_pairs_are_warned_about(kind, warned, caplog):
+    train = split(["good"] * 200 + ["short"] * 60, 1)
+    trusted = split(["wrong_language" if kind == "third" else "good"] * 60, 2)
+    if kind == "swapped":
+        trusted = Split(trusted.tgt, trusted.src)
+    weights(train, trusted)
+    said = [r.message for r in caplog.records if r.levelname == "WARNING"]
+    assert [("swapped" in text and "tokenisation" in text) for text in said] == [True] * warned
+
+
+@pytest.mark.parametrize("spoilt", [0, 300])
+def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt):
+    """A language of many rare words, where a pair that speaks for itself says most."""
+    rng = random.Random(1)
+    words = [[int(rng.paretovariate(0.6)) % 1000 for _ in range(8)] for _ in range(700)]
+    train = Split(*([torch.tensor([base + w for w in x]) for x in words] for base in (4, 1004)))
+    train.tgt[:spoilt] = train.tgt[1:spoilt] + train.tgt[:1] if spoilt else []
+    language = Language((2004, 2004), PAD, torch.full((2004,), -1))
+    own, apart = (
+        Split(train.src[begin : begin + 100], train.tgt[begin : begin + 100])
+        for begin in (500, 600)
+    )
+    text = Split(train.src[:600], train.tgt[:600])
+    within, other = (prior_weights(text, x, language, 3.0, 1.5) for x in (own, apart))
+    assert within[spoilt:].mean() > other[spoilt:].mean() - 0.02
+    assert within[spoilt:].mean() > 0.85
+    if spoilt:
+        assert within[:spoilt].mean() < 0.1
 
 
 @settings(deadline=None, max_examples=10)

@@ -1,10 +1,14 @@
 """fairseq's translation task with reweighting: the hooks, and nothing but the hooks."""
 
 import logging
+import re
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 from fairseq import utils
+from fairseq.data.iterators import EpochBatchIterator
 from fairseq.tasks import register_task
 from fairseq.tasks.translation import TranslationTask
 from torch import Tensor
@@ -14,15 +18,18 @@ from fairseq_l2rw.checkpoints import keep_whole
 from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.copying import same_types
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
-from fairseq_l2rw.dev import DevStream, trusted_pairs
+from fairseq_l2rw.dev import DevStream, also_trained_on, batch_tokens, trusted_pairs
 from fairseq_l2rw.drawing import Drawing, DrawnBatches
+from fairseq_l2rw.epochs import EpochLog
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.fingerprint import fingerprint
 from fairseq_l2rw.heap import give_back
 from fairseq_l2rw.optimizers import check_optimizer
 from fairseq_l2rw.pairs import Language
 from fairseq_l2rw.prior import prior_weights
 from fairseq_l2rw.reweighting import Reweighting
 from fairseq_l2rw.students import check_architecture, check_quantization
+from fairseq_l2rw.training_text import TrainingText, check_fits, check_splits
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +45,10 @@ class L2RWTranslationTask(TranslationTask):
         super().__init__(cfg, src_dict, tgt_dict)
         check(cfg)
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
-        self._drawing: Drawing | None = None  # from the first training batches on
+        # From the first training batches on.
+        self._text: TrainingText | None = None
+        self._shared: np.ndarray | None = None
+        self._drawing: Drawing | None = None
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
         self._restored: dict[str, Any] | None = None
 
@@ -75,8 +85,7 @@ class L2RWTranslationTask(TranslationTask):
         rule = self._rule
         if rule.learns or rule.reads_alignment:
             check_optimizer(self.cfg, rule.learns)
-        wants_dev = rule.learns or rule.reads_alignment or rule.learns_from_dev
-        dev = self._dev_stream(model) if wants_dev else None
+        dev = self._dev_stream(model) if self._wants_dev else None
         return Reweighting(
             self.cfg,
             model,
@@ -90,20 +99,51 @@ class L2RWTranslationTask(TranslationTask):
         )
 
     def _dev_stream(self, model: Any) -> DevStream:
-        subset = self.cfg.meta_subset
-        if subset in self.cfg.valid_subset.split(",") and not self.cfg.disable_validation:
-            logger.warning(
-                f"--meta-subset {subset} is also a --valid-subset: the teacher trains on the pairs "
-                "that pick checkpoints and stop training; their loss is no longer held out"
-            )
-        half = max(1, (self.cfg.max_tokens or _TOKENS) // 2)
-        max_tokens = self.cfg.meta_max_tokens or half
-        positions = utils.resolve_max_positions(
-            self.max_positions(), model.max_positions(), max_tokens
+        subset, cfg = self.cfg.meta_subset, self.cfg
+        self._warn_of_validation()
+        given = self.max_positions(), model.max_positions()
+        max_tokens = cfg.meta_max_tokens or batch_tokens(
+            trusted_pairs(self, subset),
+            cfg.max_tokens or _TOKENS,
+            utils.resolve_max_positions(*given, cfg.max_tokens),
         )
-        return DevStream(self, subset, max_tokens, positions, self.cfg.seed)
+        positions = utils.resolve_max_positions(*given, max_tokens)
+        return DevStream(self, subset, max_tokens, positions, cfg.seed)
+
+    def _warn_of_validation(self) -> None:
+        """Where the trusted pairs are also validated on."""
+        subset = self.cfg.meta_subset
+        combined = self.cfg.combine_valid_subsets and re.fullmatch(r"valid\d*", subset)
+        if self.cfg.disable_validation:
+            return
+        if combined or subset in self.cfg.valid_subset.split(","):
+            why = "one of --combine-valid-subsets" if combined else "also a --valid-subset"
+            logger.warning(
+                f"--meta-subset {subset} is {why}: the teacher trains on the pairs that pick "
+                "checkpoints and stop training; their loss is no longer held out"
+            )
+
+    def load_dataset(
+        self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any
+    ) -> None:
+        """Load a split, and with ``combine`` those that go on from it."""
+        if combine:
+            check_splits(utils.split_paths(self.cfg.data)[0], split, self.cfg.upsample_primary)
+        super().load_dataset(split, epoch, combine, **kwargs)
 
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        """Batches of a split: all of it, or for training what each epoch holds.
+
+        Only fairseq's trainer says how training batches are shuffled. Whatever else reads the
+        training split gets an iterator of its own, over the whole of it.
+        """
+        if "grouped_shuffling" in kwargs:
+            return self._training_batches(dataset, *args, **kwargs)
+        if dataset is self.datasets.get(self.cfg.train_subset):
+            kwargs["disable_iterator_cache"] = True
+        return super().get_batch_iterator(dataset, *args, **kwargs)
+
+    def _training_batches(self, dataset: Any, *args: Any, **kwargs: Any) -> EpochBatchIterator:
         """Batches that are the same after a resume as without the interruption.
 
         fairseq makes the batches of a static dataset once, with the seed of the epoch in which the
@@ -111,43 +151,75 @@ class L2RWTranslationTask(TranslationTask):
         sentences differently. Here they are always those of the first epoch, unless weights decide
         which sentences an epoch holds.
         """
-        rule, epoch = self._rule, kwargs.get("epoch", 1)
-        training = dataset is self.datasets.get(self.cfg.train_subset)
-        if training and dataset.tgt is None:
-            raise InputError(
-                f"{self.cfg.train_subset} has no target: binarize both languages "
-                "(fairseq-preprocess without --only-source)"
-            )
-        drawn = training and (rule.draws or rule.reads_prior)
+        rule, epoch, name = self._rule, kwargs.get("epoch", 1), self.cfg.train_subset
+        drawn = rule.draws or rule.reads_prior
         if drawn:
             kwargs["update_epoch_batch_itr"] = False  # they are made anew for every epoch anyway
         kept = not (kwargs.get("disable_iterator_cache") or kwargs.get("update_epoch_batch_itr"))
-        if not kept or dataset in self.dataset_to_epoch_iter:
+        if kept and dataset in self.dataset_to_epoch_iter:
             return super().get_batch_iterator(dataset, *args, **kwargs)
-        batches = super().get_batch_iterator(dataset, *args, **{**kwargs, "epoch": 1})
+        check_fits(dataset, name, kwargs["max_positions"])
+        if kept:
+            kwargs["epoch"] = 1
+        batches = super().get_batch_iterator(dataset, *args, **kwargs)
+        if not batches.frozen_batches:
+            raise InputError(
+                f"the {len(dataset)} pairs of {name} fill no batch of "
+                f"{kwargs['required_batch_size_multiple']}: use --required-batch-size-multiple 1"
+            )
         dataset.set_epoch(epoch)
         batches.epoch = epoch
+        text = TrainingText(dataset, batches)
+        if self._text is None:
+            text.log_left_out(kwargs["max_positions"])
+            if self._reads_trusted:
+                self._shared = also_trained_on(self, self.cfg.meta_subset, text.pairs)
+        self._text = text
         if drawn:
             names = ("max_tokens", "max_sentences", "required_batch_size_multiple")
             bounds = {name: kwargs[name] for name in names if name in kwargs}
-            self._drawing = Drawing(
-                len(dataset),
-                self.cfg.draw_at_least if rule.draws else 1.0,
-                self.cfg.seed,
-                partial(self._find_prior, dataset) if rule.reads_prior else None,
-            )
-            batches = self.dataset_to_epoch_iter[dataset] = DrawnBatches(
-                batches, self._drawing, partial(dataset.batch_by_size, **bounds)
-            )
+            batches = self._drawn(batches, partial(dataset.batch_by_size, **bounds))
+            self.dataset_to_epoch_iter[dataset] = batches
         return batches
+
+    def _drawn(
+        self, whole: EpochBatchIterator, make_batches: Callable[..., Sequence[Any]]
+    ) -> DrawnBatches:
+        """Batches of the pairs that each epoch holds."""
+        assert self._text is not None
+        rule, fingerprints = self._rule, {"training data": self._text.fingerprint()}
+        if self._reads_trusted:
+            trusted = trusted_pairs(self, self.cfg.meta_subset)
+            fingerprints["trusted pairs"] = fingerprint(trusted)
+        self._drawing = Drawing(
+            self._text.lines,
+            self.cfg.draw_at_least if rule.draws else 1.0,
+            self.cfg.seed,
+            self._find_prior if rule.reads_prior else None,
+            fingerprints,
+        )
+        if self._drawing.least == 1:
+            return DrawnBatches(whole, self._drawing, make_batches)
+        return DrawnBatches(whole, self._drawing, make_batches, EpochLog(self.cfg).begin)
 
     @cached_property
     def _rule(self) -> weighting.Weighting:
         return weighting.build(self.cfg)
 
-    def _find_prior(self, dataset: Any) -> Tensor:
-        return prior_weights(
-            dataset,
+    @property
+    def _wants_dev(self) -> bool:
+        rule = self._rule
+        return rule.learns or rule.reads_alignment or rule.learns_from_dev
+
+    @property
+    def _reads_trusted(self) -> bool:
+        return self._wants_dev or self._rule.reads_prior
+
+    def _find_prior(self) -> Tensor:
+        """Prior weights by line."""
+        assert self._text is not None
+        weights = prior_weights(
+            self._text.pairs,
             trusted_pairs(self, self.cfg.meta_subset),
             Language(
                 (len(self.src_dict), len(self.tgt_dict)),
@@ -156,7 +228,9 @@ class L2RWTranslationTask(TranslationTask):
             ),
             self.cfg.teacher_sharpness,
             self.cfg.teacher_tolerance,
+            self._shared,
         )
+        return self._text.by_line(weights)
 
     @cached_property
     def _same(self) -> Tensor:
