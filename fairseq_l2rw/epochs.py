@@ -55,8 +55,8 @@ class EpochLog:
         elsewhere = [flag for flag in flags if not flag.startswith("--max-epoch")]
         if elsewhere:
             text += f"; {', '.join(elsewhere)} will count such epochs, too"
-        until = f"--max-update {plain}" if last else "--max-update N"
-        return f"{text}. Use {until} for as long a training, or --draw-at-least 1 for whole epochs"
+        instead = f"--max-update {plain}" if last else "flags that count updates"
+        return f"{text}. Use {instead} instead, or --draw-at-least 1 for epochs of all pairs"
 
     def _updates(self, epoch: int, batches: int) -> int:
         """Updates of an epoch in which every worker has some batches."""
