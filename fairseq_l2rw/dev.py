@@ -9,6 +9,7 @@ from fairseq import utils
 from fairseq.tasks import FairseqTask
 
 from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.fingerprint import fingerprint
 from fairseq_l2rw.pairs import Pairs, shared
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ class DevStream:
         max_tokens: bound on a batch, see :func:`batch_tokens`.
         max_positions: what the model can take, as fairseq's tasks expect it.
         seed: of the shuffling.
+
+    Attributes:
+        fingerprint: of the trusted pairs, see :func:`fairseq_l2rw.fingerprint.fingerprint`.
 
     Raises:
         InputError: when the split does not exist, is empty, or has no target side.
@@ -49,6 +53,7 @@ class DevStream:
                 f"no sentence of --meta-subset {subset} fits: shorten them or raise "
                 "--meta-max-tokens and the model's maximal positions"
             )
+        self.fingerprint = fingerprint(dataset)
         self._batches: Any = None
         self._resumed: dict[str, Any] = {}  # the position until a batch is drawn
         kept = sum(map(len, self._epochs.frozen_batches))

@@ -154,8 +154,8 @@ class Reweighting:
         # How much of a full step the update takes.
         self._share = torch.ones((), dtype=torch.double, device=self.device)
         self.recording: Recording | None = None  # from the first update on
-        self._restored = bool(state)
-        if state:
+        self._restored = bool(state) and self._of_these_trusted_pairs(state or {})
+        if state and self._restored:
             self.load_state_dict(state)
 
     def _build_meta(self) -> MetaGradient:
@@ -507,21 +507,28 @@ class Reweighting:
             "meta": self.meta.state_dict() if self.meta else {},
             "window": [packed(*pair) for pair in zip(self._window(), self._held, strict=True)],
             "dev": self.dev.state_dict() if self.dev else {},
+            "trusted": self.dev.fingerprint if self.dev else None,
             "looks": self.looks.state_dict(),
         }
         return utils.move_to_cpu(state)
+
+    def _of_these_trusted_pairs(self, state: dict[str, Any]) -> bool:
+        """Whether a state was learnt from the same trusted pairs; those of others are no use."""
+        check_same(state, self.cfg)
+        if self.dev is None or state["trusted"] == self.dev.fingerprint:
+            return True
+        logger.warning(
+            f"--meta-subset {self.cfg.meta_subset} has other trusted pairs than the checkpoint was "
+            "trained with: what its teacher has learnt from them is not taken over"
+        )
+        return False
 
     def _window(self) -> list[Step | Trace]:
         """The updates so far that the next look will look back through, where it has not come."""
         return list(self.meta.steps) if self.meta and self.cfg.meta_window > 1 else []
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore :meth:`state_dict`.
-
-        Raises:
-            InputError: when it was written by another version or with other options.
-        """
-        check_same(state, self.cfg)
+        """Restore :meth:`state_dict`, of the same options and trusted pairs."""
         try:
             self.weighting.load_state_dict(state["weighting"])
         except RuntimeError as error:

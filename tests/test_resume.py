@@ -153,6 +153,18 @@ def test_whether_weights_and_teacher_go_on_or_start_afresh_is_in_the_log(data, f
     assert "weights and teacher start afresh at update 12" in afresh
 
 
+def test_other_trusted_pairs_have_a_teacher_of_their_own(data, finished, tmp_path):
+    other = shutil.copytree(data, tmp_path / "other")
+    for side in ("de", "en"):
+        for kind in ("bin", "idx"):
+            name = "{}.de-en." + f"{side}.{kind}"
+            shutil.copyfile(other / name.format("valid"), other / name.format("meta"))
+    more = ["--restore-file", finished / "checkpoint_last.pt", "--max-update", 14]
+    said = train(other, *DEEP, *more, "--save-dir", tmp_path / "on").stdout
+    assert "has other trusted pairs than the checkpoint" in said
+    assert "weights and teacher start afresh at update 12" in said
+
+
 @pytest.fixture(scope="module")
 def plain(data, tmp_path_factory):
     """A checkpoint of fairseq's own task."""
