@@ -215,7 +215,7 @@ class Reweighting:
             if self.meta is not None and self.weighting.learns:
                 check_adjoint(self.meta, optimizer)  # says so now, not after the first step
                 self.meta.masters = masters(optimizer, self.model)
-            self._watch = GradientWatch(optimizer, None if self._as_ever() else self._normaliser)
+            self._watch = GradientWatch(optimizer, None if self.as_ever else self._normaliser)
         # fairseq drops all gradients before an update, also before it tries one again.
         if not self._lost and all(p.grad is None for p in self._student_parameters):
             self._update = Update(update, self.cfg.meta_batches)
@@ -280,9 +280,10 @@ class Reweighting:
         self._record = None
         # The very number that fairseq's criterion gives, so that plain training stays the same to
         # the last bit.
-        return Weights(given, plain_size if self._as_ever() else given @ seen.sizes)
+        return Weights(given, plain_size if self.as_ever else given @ seen.sizes)
 
-    def _as_ever(self) -> bool:
+    @property
+    def as_ever(self) -> bool:
         """Whether everything is as in plain training, and left to fairseq's trainer."""
         return self.weighting.plain and self.drawing is None
 

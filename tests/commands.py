@@ -63,7 +63,7 @@ def run(name, *flags, check=True, cwd=None):
         text=True,
         check=False,
     )
-    assert not check or done.returncode == 0, done.stderr[-3000:]
+    assert not check or done.returncode == 0, done.stderr[-9000:]
     return done
 
 
@@ -118,7 +118,7 @@ class Run:
         out, err = self.texts()
         err = "".join([*(_written(others) for _, others in self.files[1:]), err])
         code = max(abs(process.exitcode) for process in self.processes)
-        assert not check or code == 0, err[-3000:]
+        assert not check or code == 0, err[-9000:]
         return subprocess.CompletedProcess([], code, out, err)
 
 

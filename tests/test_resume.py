@@ -15,6 +15,8 @@ from commands import OURS, PLAIN, load, make_corpus, same, start, train, transla
 from fairseq.models.transformer import TransformerModel
 
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.out_of_memory import leave_out
 
 STATE = "L2RWTranslationTask"
 DEEP = [*OURS, "--weighting", "deep", "--draw-at-least", 0.2]
@@ -248,6 +250,11 @@ def test_python_translates_with_a_checkpoint_once_the_package_is_imported(data, 
         str(finished), checkpoint_file="checkpoint_last.pt", data_name_or_path=str(data)
     )
     assert isinstance(model.translate("w1 w2 w3", beam=1, max_len_b=5), str)
+
+
+def test_where_the_other_workers_would_wait_for_ever_running_out_of_memory_is_one_line():
+    with pytest.raises(InputError, match=r"out of memory.*--ddp-backend pytorch_ddp the others"):
+        leave_out(RuntimeError("out of memory\nstacks"), {}, None, None, "pytorch_ddp")
 
 
 class OutOfMemory:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from fairseq.criterions import register_criterion
 from fairseq.criterions.label_smoothed_cross_entropy import (
     LabelSmoothedCrossEntropyCriterion,
@@ -87,6 +88,19 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             correct, total = self.compute_accuracy(model, net_output, sample)
             logging_output |= {"n_correct": correct.item(), "total": total.item()}
         return loss, weights.sample_size, logging_output
+
+    def nothing(self, sample: dict[str, Any]) -> Any:
+        """What :meth:`forward` would give in training for a batch that counts for nothing.
+
+        Workers add up what it gives: names and types have to be the same.
+        """
+        zero = sample["target"].new_zeros((), dtype=torch.float32)
+        size = 0 if self.task.reweighting.as_ever else zero
+        logging_output = {"loss": zero, "nll_loss": zero, "ntokens": 0, "nsentences": 0}
+        logging_output["sample_size"] = size
+        if self.report_accuracy:
+            logging_output |= {"n_correct": 0, "total": 0}
+        return zero, size, logging_output
 
     def token_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> TokenLosses:
         """Per-token losses from the model's output."""

@@ -25,11 +25,13 @@ from fairseq_l2rw.errors import InputError
 from fairseq_l2rw.fingerprint import fingerprint
 from fairseq_l2rw.heap import give_back
 from fairseq_l2rw.optimizers import check_optimizer
+from fairseq_l2rw.out_of_memory import leave_out
 from fairseq_l2rw.pairs import Language
 from fairseq_l2rw.prior import prior_weights
 from fairseq_l2rw.reweighting import Reweighting
 from fairseq_l2rw.students import check_architecture, check_quantization
 from fairseq_l2rw.training_text import TrainingText, check_fits, check_splits
+from fairseq_l2rw.workers import alone
 
 logger = logging.getLogger(__name__)
 
@@ -254,9 +256,12 @@ class L2RWTranslationTask(TranslationTask):
                 sample, model, criterion, optimizer, update_num, ignore_grad, **kwargs
             )
         except RuntimeError as error:
-            if "out of memory" in str(error):  # the trainer goes on without it
-                self.reweighting.lose()
-            raise
+            if "out of memory" not in str(error):
+                raise
+            self.reweighting.lose()
+            if alone():
+                raise  # the trainer leaves out this update
+            return leave_out(error, sample, criterion, optimizer, self.cfg.ddp_backend)
 
     def optimizer_step(self, optimizer: Any, model: Any, update_num: int) -> None:
         """The student's step, and the teacher's around it."""
