@@ -1,0 +1,326 @@
+"""Promises of data: read back whole, ids are lines, weights belong to their text, pairs counted."""
+
+import re
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from benchmarking import workers
+from commands import ENVIRONMENT, OURS, load, train, train_flags
+from corpora import pairs, translated, write
+
+from fairseq_l2rw.config import L2RWTranslationConfig
+from fairseq_l2rw.dev import batch_tokens
+from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.tasks.l2rw_translation import L2RWTranslationTask
+
+TRAIN, TRUSTED, VALID = pairs(120, 1, misaligned=40), pairs(60, 2), pairs(10, 3)
+
+
+def long_pair(words):
+    sentence = [f"w{n % 20}" for n in range(words)]
+    return sentence, translated(sentence)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("data"), train=TRAIN, meta=TRUSTED, valid=VALID)
+
+
+def with_splits(folder, **splits):
+    return write(folder, **{"train": TRAIN, "meta": TRUSTED, "valid": VALID, **splits})
+
+
+def record(folder):
+    return pq.read_table(folder / "weights").to_pylist()
+
+
+def drawing(folder):
+    return load(folder / "checkpoint_last.pt")["extra_state"]["train_iterator"]["drawing"]
+
+
+# -- without training: the task, as fairseq's commands and trainer drive it -----------------------
+
+
+def task(data, **options):
+    """The task with the training split loaded."""
+    cfg = L2RWTranslationConfig(data=str(data), meta_subset="meta")
+    cfg.train_subset, cfg.valid_subset, cfg.dataset_impl = "train", "valid", None
+    cfg.required_seq_len_multiple, cfg.seed, cfg.max_tokens = 1, 1, 200
+    cfg.scheduler, cfg.lr, cfg.update_freq, cfg.skip_remainder_batch = None, [0.1], [1], False
+    cfg.max_epoch, cfg.patience, cfg.save_interval, cfg.validate_interval = 0, 0, 1, 1
+    cfg.combine_valid_subsets = cfg.disable_validation = False
+    for name, value in options.items():
+        setattr(cfg, name, value)
+    found = L2RWTranslationTask.setup_task(cfg)
+    found.load_dataset("train", combine=True)
+    return found
+
+
+def batches(task, **options):
+    return task.get_batch_iterator(
+        task.dataset("train"),
+        max_tokens=200,
+        max_positions=(200, 200),
+        ignore_invalid_inputs=True,
+        **options,
+    )
+
+
+def training(task, multiple=1):
+    """Its batches, as fairseq's trainer asks for them."""
+    how = {"grouped_shuffling": False, "update_epoch_batch_itr": False}
+    return batches(task, required_batch_size_multiple=multiple, **how)
+
+
+def ids(iterator):
+    """What an epoch of it holds."""
+    return [i for b in iterator.next_epoch_itr(shuffle=False) for i in b["id"].tolist()]
+
+
+@pytest.mark.parametrize("weighting", ["deep", "prior", "uniform"])
+def test_whatever_reads_the_training_split_back_gets_the_whole_of_it(data, weighting):
+    found = task(data, weighting=weighting)
+    assert sorted(ids(batches(found))) == list(range(120))  # fairseq-generate, fairseq-validate
+    iterator = training(found)
+    held = ids(iterator)
+    assert len(held) == 120 if weighting == "uniform" else 60 < len(held) < 100
+    assert sorted(ids(batches(found))) == list(range(120))
+    assert training(found) is iterator  # and goes on with it
+
+
+OTHER = {
+    "another order": ({"train": TRAIN[::-1]}, "training data"),
+    "grown": ({"train": TRAIN + pairs(40, 4)}, "training data"),
+    "shrunk": ({"train": TRAIN[:110]}, "training data"),
+    "other trusted pairs": ({"meta": pairs(60, 5)}, "trusted pairs"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER)
+def test_on_other_data_weights_by_sentence_start_afresh(data, tmp_path, kind, caplog):
+    saved = training(task(data))
+    next(saved.next_epoch_itr())
+    saved.drawing.note(torch.arange(120), torch.rand(120))
+    splits, what = OTHER[kind]
+    other = with_splits(tmp_path, **splits)
+    resumed, fresh = (training(task(other)) for _ in range(2))
+    resumed.load_state_dict(saved.state_dict())
+    assert [r.message for r in caplog.records if f"{what}: not the ones" in r.message]
+    resumed.next_epoch_itr(), fresh.next_epoch_itr()
+    for part in ("prior", "chance", "weights"):
+        both = (getattr(x.drawing, part).nan_to_num(-1.0) for x in (resumed, fresh))
+        assert torch.equal(*both)
+
+
+def test_on_the_same_data_they_go_on(data, caplog):
+    saved = training(task(data))
+    stream = saved.next_epoch_itr()
+    next(stream)
+    resumed = training(task(data))
+    resumed.load_state_dict(saved.state_dict())
+    assert "afresh" not in caplog.text
+    rest = ([b["id"].tolist() for b in x] for x in (resumed.next_epoch_itr(), stream))
+    assert next(rest) == next(rest)
+
+
+@pytest.fixture(scope="module")
+def two_splits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    return with_splits(folder, train=TRAIN[:50], train1=TRAIN[50:])
+
+
+def test_a_pair_that_is_upsampled_is_judged_as_one(data, two_splits):
+    once, thrice = training(task(data)), training(task(two_splits, upsample_primary=3))
+    assert torch.equal(once.drawing.prior, thrice.drawing.prior)
+    assert once.drawing.fingerprints == thrice.drawing.fingerprints
+
+
+def test_several_splits_without_a_word_how_often_they_count_are_refused(two_splits):
+    with pytest.raises(InputError, match="use --upsample-primary 1"):
+        task(two_splits)
+
+
+def test_what_fairseq_leaves_out_for_its_length_is_not_judged(data, tmp_path, caplog):
+    caplog.set_level("INFO")
+    other = with_splits(tmp_path, train=[long_pair(2000), *TRAIN])
+    found, expected = (training(task(x)).drawing.prior for x in (other, data))
+    assert found[0].isnan() and torch.equal(found[1:], expected)
+    assert caplog.text.count("1 of 121 lines are left out of training: too long") == 1
+
+
+def test_what_fills_no_batch_is_told_apart_from_what_is_too_long(data, caplog):
+    caplog.set_level("INFO")
+    iterator = training(task(data), multiple=16)
+    left = int(iterator.drawing.prior.isnan().sum())
+    assert 0 < left < 16
+    assert f"{left} of 120 lines are left out of training: in no full batch" in caplog.text
+    assert "too long" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ([long_pair(300)] * 2, "all 2 pairs of train are too long: raise --max-tokens"),
+        (TRAIN[:5], "the 5 pairs of train fill no batch of 8: use --required-batch-size-multiple"),
+    ],
+)
+def test_where_there_is_nothing_to_train_on_one_line_says_why(tmp_path, text, says):
+    with pytest.raises(InputError, match=says):
+        training(task(with_splits(tmp_path, train=text)), multiple=8)
+
+
+@pytest.mark.parametrize("weighting", ["prior", "l2rw", "deep", "uniform"])
+def test_trusted_pairs_that_are_trained_on_are_counted(tmp_path, weighting, caplog):
+    other = with_splits(tmp_path, meta=TRUSTED + TRAIN[100:107])
+    training(task(other, weighting=weighting))
+    times = caplog.text.count("7 of 67 trusted pairs of --meta-subset meta are lines of the train")
+    assert times == (weighting != "uniform")
+
+
+MODEL = SimpleNamespace(max_positions=lambda: (1024, 1024))
+
+
+@pytest.mark.parametrize(
+    ("given", "longest", "left"), [(None, 150, 0), (None, 260, 1), (120, 150, 1), (150, 149, 0)]
+)
+def test_trusted_pairs_too_long_for_a_batch_are_counted(tmp_path, given, longest, left, caplog):
+    """Half a training batch holds 100 tokens, a whole one 200."""
+    caplog.set_level("INFO")
+    other = with_splits(tmp_path, meta=[*TRUSTED, long_pair(longest)])
+    stream = task(other, meta_max_tokens=given)._dev_stream(MODEL)
+    assert f"dev set: {61 - left} of 61 pairs of 'meta'" in caplog.text
+    said = f"{left} of 61 trusted pairs are left out of dev batches because they are longer"
+    assert caplog.text.count(said) == left
+    read = [stream.next() for _ in range(len(stream._epochs))]
+    assert sum(len(batch["id"]) for batch in read) == 61 - left
+
+
+@pytest.mark.parametrize(
+    ("longest", "tokens"), [(20, 100), (149, 150), (199, 200), (200, 100), (300, 100)]
+)
+def test_a_dev_batch_is_half_a_training_batch_or_holds_the_longest_trusted_pair(
+    tmp_path, longest, tokens
+):
+    other = with_splits(tmp_path, train=[*TRUSTED, long_pair(longest)])
+    assert batch_tokens(task(other).dataset("train"), 200, (200, 200)) == tokens
+
+
+# -- with training ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def begun(data, tmp_path_factory):
+    """A run that stopped in the middle of an epoch."""
+    out = tmp_path_factory.mktemp("begun")
+    done = train(data, *OURS, "--weighting", "prior", "--max-update", 2, "--save-dir", out)
+    return done.stdout, out / "checkpoint_last.pt"
+
+
+def test_a_checkpoint_of_another_corpus_is_trained_on_with_a_warning(begun, tmp_path):
+    other = with_splits(tmp_path / "data", train=pairs(120, 6))
+    flags = [*OURS, "--weighting", "prior", "--max-update", 4, "--restore-file", begun[1]]
+    done = train(other, *flags, "--save-dir", tmp_path)
+    assert re.search(r"^training data: not the ones .* start afresh$", done.stdout, re.M)
+    assert drawing(tmp_path)["prior"].min() > 0.9  # nothing is wrong there
+
+
+def test_validating_on_the_training_split_changes_nothing_of_training(data, tmp_path):
+    for name, subsets in (("one", "valid"), ("two", "valid,train")):
+        flags = [*OURS, "--max-epoch", 2, "--valid-subset", subsets]
+        done = train(data, *flags, "--save-dir", tmp_path / name)
+    tokens = re.findall(r"valid on 'train' subset .* wpb ([\d.]+) \| bsz ([\d.]+)", done.stdout)
+    words = sum(len(target) + 1 for _, target in TRAIN)
+    assert len({*tokens}) == 1
+    # Means over batches, of which each has as many as the last is full: together they are all.
+    assert round(words / float(tokens[0][0])) == round(120 / float(tokens[0][1]))
+    one, two = (load(tmp_path / n / "checkpoint_last.pt")["model"] for n in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("weighting", "also"),
+    [("random", ["--num-workers", 1]), ("deep", []), ("prior", [])],
+    ids=["random", "deep", "prior"],
+)
+def test_ids_are_lines_where_a_split_is_upsampled(two_splits, tmp_path, weighting, also):
+    flags = [*OURS, "--weighting", weighting, "--upsample-primary", 2, "--max-epoch", 1, *also]
+    train(two_splits, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
+    lengths = [len(target) + 1 for _, target in TRAIN]
+    rows = record(tmp_path)
+    assert all(row["length"] == lengths[row["id"]] for row in rows)
+    times = np.bincount([row["id"] for row in rows], minlength=120)
+    assert len(times) == 120
+    if weighting == "random":
+        assert times.tolist() == [2] * 50 + [1] * 70
+    else:
+        assert times.max() == 2 and times[50:].max() == 1 and times[:40].mean() < 1
+
+
+def test_trusted_pairs_among_combined_valid_subsets_are_warned_about(tmp_path):
+    other = write(tmp_path / "data", train=TRAIN, valid1=TRUSTED, valid=VALID)
+    flags = [*OURS, "--weighting", "l2rw", "--meta-subset", "valid1", "--combine-valid-subsets"]
+    flags += ["--upsample-primary", 1, "--max-update", 1, "--no-save"]
+    done = train(other, *flags, "--save-dir", tmp_path)
+    assert "--meta-subset valid1 is one of --combine-valid-subsets: the teacher" in done.stdout
+
+
+def test_max_epoch_is_told_in_updates_that_really_happen(data, tmp_path):
+    flags = [*OURS, "--weighting", "prior", "--update-freq", 2, "--max-epoch", 3]
+    done = train(data, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
+    (found,) = re.findall(
+        r"^epoch 1 holds (\d+) of 120 pairs, drawn .*: (\d+) updates, where plain training takes "
+        r"(\d+); --max-epoch 3 will be about (\d+) updates, where it takes (\d+)\.",
+        done.stdout,
+        re.M,
+    )
+    held, updates, plain, drawn_in_all, plain_in_all = map(int, found)
+    rows = record(tmp_path)
+    epochs = {row["update"]: row["epoch"] for row in rows}
+    assert sum(row["epoch"] == 1 for row in rows) == held < 100
+    assert list(epochs.values()).count(1) == updates < plain
+    assert drawn_in_all == 3 * updates and abs(len(epochs) - drawn_in_all) <= 2
+    for number, counted in enumerate(np.bincount([row["epoch"] for row in rows])[1:], 1):
+        assert f"\nepoch {number} holds {counted} of 120 pairs\n" in done.stdout
+    uniform = train(data, *flags, "--weighting", "uniform", "--no-save").stdout
+    assert max(map(int, re.findall(r"num_updates=(\d+)", uniform))) == plain_in_all
+    assert "holds" not in uniform and "plain training" not in uniform
+
+
+def test_nothing_is_said_of_epochs_where_updates_are_counted(begun):
+    assert "plain training" not in begun[0]
+    assert re.search(r"^epoch 1 holds \d+ of 120 pairs$", begun[0], re.M)
+
+
+def test_the_recipe_of_the_docs_knows_nothing_of_pairs_that_are_too_long(tmp_path, monkeypatch):
+    other = with_splits(tmp_path / "data", train=[*TRAIN, long_pair(2000), long_pair(1500)])
+    flags = [*OURS, "--weighting", "prior", "--max-update", 20]
+    train(other, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
+    docs = Path(__file__).resolve().parents[1] / "docs" / "practice.md"
+    code = docs.read_text().split("## The weights afterwards")[1].split("```python\n")[1]
+    code = code.split("```")[0].replace("29_000", "122").replace("600", "4")
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(code, found)
+    assert np.isnan(found["weights"][120:]).all()
+    assert np.nanmean(found["weights"][40:120]) > 0.5 > np.nanmean(found["weights"][:40])
+
+
+def test_with_fewer_pairs_than_workers_two_workers_train(tmp_path):
+    single = with_splits(tmp_path / "data", train=TRAIN[50:51])
+    flags = train_flags(single, *OURS, "--max-update", 6, "--save-dir", tmp_path)
+    quiet = {"env": ENVIRONMENT, "stdout": subprocess.DEVNULL}
+    running = [subprocess.Popen(command, **quiet) for command in workers.commands(flags, 2)]
+    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    assert drawing(tmp_path)["fingerprints"] == training(task(single)).drawing.fingerprints
+
+
+def test_a_single_pair_trains(tmp_path):
+    single = with_splits(tmp_path / "data", train=TRAIN[50:51])
+    flags = [*OURS, "--max-update", 6, "--weights-dir", tmp_path / "weights"]
+    train(single, *flags, "--save-dir", tmp_path)
+    assert [row["id"] for row in record(tmp_path)] == [0] * 6
