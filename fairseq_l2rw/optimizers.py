@@ -114,8 +114,10 @@ class GradientWatch:
         if normaliser is not None:
             multiply = optimizer.multiply_grads
             # The trainer multiplies once an update, with the number of workers (each of which has
-            # the mean of their gradients) divided by the sample size.
-            optimizer.multiply_grads = lambda _factor: multiply(workers.count() / normaliser())
+            # the mean of their gradients) divided by the sample size, in float32.
+            optimizer.multiply_grads = lambda _factor: multiply(
+                (workers.count() / normaliser()).float()
+            )
         self.norm: Any = 0.0
         self.max_norm = 0.0
         self._clip = optimizer.clip_grad_norm

@@ -32,8 +32,6 @@ from fairseq_l2rw.metagradient import (
     Batch,
     Losses,
     Record,
-    Step,
-    Trace,
     normaliser,
     weight_gradient,
 )
@@ -141,7 +139,7 @@ class Reweighting:
         # What fairseq's number of an update lacks where it counts from 0 again (--reset-optimizer);
         # known from the first one on.
         self._offset: int | None = None
-        # Of the updates in the window, the sub-batches of every worker, as a checkpoint keeps them.
+        # Of the updates in the window, the sub-batches of every worker, where there are several.
         self._held: deque[list[list[dict[str, Any]]]] = deque(maxlen=cfg.meta_window)
         self._shares = torch.zeros(2, dtype=torch.double, device=self.device)
         self._watch: GradientWatch | None = None
@@ -255,8 +253,11 @@ class Reweighting:
             seen = replace(seen, alignment=found)
         usual = self.usual.value(warming)
         with torch.no_grad():
-            proposed, fallback = safe(self.weighting(seen), usual)
-            given = safe(self.weighting.early(seen), usual)[0] if warming else proposed
+            early, _ = safe(self.weighting.early(seen))
+            # What cannot be judged has its early weight, beside the usual ones of this rule.
+            instead = early * torch.where(usual > 0, usual, 1.0)
+            proposed, fallback = safe(self.weighting(seen), instead)
+            given = early if warming else proposed
         if seen.stands_for is not None:
             given = bounded(given, seen.stands_for)
         if self._record is not None and self.weighting.learns:
@@ -378,7 +379,7 @@ class Reweighting:
             )
             self._forget_window()
             return False
-        if self.cfg.meta_window > 1:
+        if self.cfg.meta_window > 1 and not alone():
             self._held.append(everywhere([utils.move_to_cpu(packed_batches(update.teaching))]))
         return True
 
@@ -506,7 +507,7 @@ class Reweighting:
             "costs": self.costs.state_dict(),
             "usual": self.usual.state_dict(),
             "meta": self.meta.state_dict() if self.meta else {},
-            "window": [packed(*pair) for pair in zip(self._window(), self._held, strict=True)],
+            "window": self._window(),
             "dev": self.dev.state_dict() if self.dev else {},
             "trusted": self.dev.fingerprint if self.dev else None,
             "looks": self.looks.state_dict(),
@@ -524,9 +525,11 @@ class Reweighting:
         )
         return False
 
-    def _window(self) -> list[Step | Trace]:
-        """The updates so far that the next look will look back through, where it has not come."""
-        return list(self.meta.steps) if self.meta and self.cfg.meta_window > 1 else []
+    def _window(self) -> list[dict[str, Any]]:
+        """The updates so far that the next look will look back through, for a checkpoint."""
+        steps = self.meta.steps if self.meta and self.cfg.meta_window > 1 else ()
+        held = [[packed_batches(s.batches)] for s in steps] if alone() else self._held
+        return [packed(*pair) for pair in zip(steps, held, strict=True)]
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore :meth:`state_dict`, of the same options and trusted pairs."""
@@ -561,6 +564,6 @@ class Reweighting:
                 "with another number of workers, --meta-window or --meta-trajectory"
             )
             return
-        self._held.extend(step["batches"] for step in window)
+        self._held.extend(step["batches"] for step in window if not alone())
         kept = utils.move_to_cuda(window) if self.device.type == "cuda" else window
         self.meta.keep(unpacked(step, self.passes, rank()) for step in kept)

@@ -22,6 +22,7 @@ from commands import (
     same,
     start,
     train,
+    translate,
 )
 
 from fairseq_l2rw.__main__ import parser as main_parser
@@ -201,7 +202,8 @@ KINDS = {
     "half precision, of tokens": [
         *("--weighting", "l2rw", "--weight-unit", "token", "--memory-efficient-fp16"),
     ],
-    "mixed precision": ["--weighting", "mask", "--amp"],
+    "mixed precision": ["--weighting", "deep", "--amp"],
+    "half precision with copies": ["--weighting", "deep", "--fp16", "--fp16-no-flatten-grads"],
 }
 
 
@@ -223,6 +225,9 @@ def test_every_weighting_trains_and_resumes_with_the_same_bits(data, tmp_path, k
     assert same(whole["last_optimizer_state"], again["last_optimizer_state"])
     part = "L2RWTranslationTask"
     assert same(whole["extra_state"][part], again["extra_state"][part])
+    if "precision" in kind:
+        done = translate(data, tmp_path / "again" / "checkpoint_last.pt")
+        assert done.stdout.count("\nH-") == 20
 
 
 def test_an_update_that_overflowed_half_precision_moves_nothing(data, tmp_path, monkeypatch):

@@ -159,20 +159,18 @@ def parsed(cls: type[Weighting], text: str) -> Any:
 _SMALLEST = 1e-30
 
 
-def safe(weights: Tensor, usual: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+def safe(weights: Tensor, instead: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
     """Weights that training survives, and how many had to be replaced.
 
-    A weight that is not finite or negative becomes the usual one, or 1 where that is not known.
     Decided without reading a value on the host, so that it costs no synchronisation on a GPU.
 
     Args:
         weights: shape (N,).
-        usual: what weights usually are, a scalar, 0 if that is not known.
+        instead: what a weight becomes that is not finite or negative, a scalar or of shape (N,).
 
     Returns:
         Weights, shape (N,), and a count, a scalar tensor.
     """
     bad = ~torch.isfinite(weights) | (weights < 0)
-    usual = torch.as_tensor(usual).to(weights)
     kept = torch.where(weights < _SMALLEST, 0.0, weights)
-    return torch.where(bad, torch.where(usual > 0, usual, 1.0), kept), bad.sum()
+    return torch.where(bad, instead, kept).to(weights), bad.sum()
