@@ -203,6 +203,7 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     pipeline_model_parallel: bool = II("distributed_training.pipeline_model_parallel")
     use_bmuf: bool = II("optimization.use_bmuf")
     quantization_config_path: Optional[str] = II("common.quantization_config_path")
+    update_ordered_indices_seed: bool = II("dataset.update_ordered_indices_seed")
     combine_valid_subsets: Optional[bool] = II("dataset.combine_valid_subsets")
     update_freq: list[int] = II("optimization.update_freq")
     skip_remainder_batch: Optional[bool] = II("optimization.skip_remainder_batch")

@@ -210,6 +210,7 @@ class DrawnBatches(EpochBatchIterator):
             # fairseq drops what fills no batch; of few sentences that may be all.
             return make_batches(held) or make_batches(held, required_batch_size_multiple=1)
 
+        self._shuffled: bool | None = None  # of the loader that there is
         super().__init__(batch_sampler=batches, **{n: getattr(whole, n) for n in self._SAME})
         self.drawing, self._whole, self._begin = drawing, whole, begin
 
@@ -225,8 +226,12 @@ class DrawnBatches(EpochBatchIterator):
         self._begin(Epoch(self.epoch, pairs, of, len(self), len(self._whole)))
         return found
 
-    def _get_iterator_for_epoch(self, *args: Any, **kwargs: Any) -> CountingIterator | None:
-        found = super()._get_iterator_for_epoch(*args, **kwargs)
+    def _get_iterator_for_epoch(
+        self, epoch: int, shuffle: bool, *args: Any, **kwargs: Any
+    ) -> CountingIterator | None:
+        if shuffle != self._shuffled:  # a loader that fairseq keeps goes on as it was made
+            self.dataloader, self._shuffled = None, shuffle
+        found = super()._get_iterator_for_epoch(epoch, shuffle, *args, **kwargs)
         if found is None:
             return None
         described = map(self.drawing.described, found)

@@ -163,6 +163,8 @@ class L2RWTranslationTask(TranslationTask):
         check_fits(dataset, name, kwargs["max_positions"])
         if kept:
             kwargs["epoch"] = 1
+            if self.cfg.update_ordered_indices_seed:
+                kwargs["seed"] = self.cfg.seed + 1
         batches = super().get_batch_iterator(dataset, *args, **kwargs)
         if not batches.frozen_batches:
             raise InputError(
