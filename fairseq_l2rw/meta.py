@@ -278,6 +278,7 @@ class MetaGradient:
             f"the dev loss does not depend on the parameters of --meta-params {self.pattern} (such "
             f"as {next(iter(self.parameters))}): its gradient is exactly 0 and teaches nothing; "
             "choose others, --meta-params . for all, or leave out what detaches them"
+            + (", or half precision if it is lost in that" if self.method.half else "")
         )
 
     @property

@@ -7,6 +7,7 @@ optimizer with an adjoint). One update back is the case B = 1: no second derivat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from fairseq_l2rw.metagradient.chosen import Chosen
@@ -65,15 +66,15 @@ def products(
         batches, parameters = step.batches, step.parameters
         del step
         if not left:
-            found = [method.first_order(b, parameters, g_bar) for b in batches]
-            return [*result, (batches, found)]
+            last = [method.first_order(b, parameters, g_bar) for b in batches]
+            return [*result, (batches, last)]
         curvatures = [method.curvature(b.losses, parameters, g_bar, b.weights) for b in batches]
         result.append((batches, [c.products for c in curvatures]))
         size = update_normaliser(batches, total)
         for name in list(g_bar):
-            hessian = sum(
-                (c.hessian.pop(name) for c in curvatures[1:]), curvatures[0].hessian.pop(name)
-            )
+            # A worker may have no batch, and adds nothing to the sum.
+            found = [c.hessian.pop(name) for c in curvatures] or [torch.zeros_like(bars[name])]
+            hessian = sum(found[1:], found[0])
             bars[name] = bars[name] + total(hessian) / size
         del g_bar, curvatures
     return result

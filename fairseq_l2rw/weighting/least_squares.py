@@ -95,7 +95,7 @@ class LeastSquaresHead(Growing, Head):
         self._trusted = _Trusted(features[good], sizes[good], seen.ids[good], widths)
         skipped = len(good) - len(self._trusted.sizes)
         if skipped == len(good):
-            logger.warning("no trusted pair is finite in what the teacher reads: nothing learnt")
+            logger.warning("no trusted pair has finite features: nothing learnt")
         return {"teacher_skipped_trusted": float(skipped)}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:

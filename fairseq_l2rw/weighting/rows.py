@@ -72,7 +72,7 @@ class Rows:
         target, sizes, priors, spans = whole[:, -4:].unbind(1)
         skipped, count = round(told[0]), told[1] > 0
         if not count:
-            logger.warning("no training pair is finite in what the teacher reads: nothing learnt")
+            logger.warning("no training pair has finite features: nothing learnt")
         return cls(whole[:, :-4], target, sizes, priors, spans, skipped, count)
 
 
