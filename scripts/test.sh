@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Every check of the project; arguments go to pytest:  scripts/test.sh -k resume
+# --all runs the slow tests, too: more cases of promises that others hold in some.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -1,4 +1,7 @@
-"""Tests import modules of examples and benchmarks by name, and run softmaxes in float64."""
+"""Tests import modules of examples and benchmarks by name, and run softmaxes in float64.
+
+Those marked ``slow`` hold in more cases what others hold in some; they run with ``--all``.
+"""
 
 import sys
 from pathlib import Path
@@ -8,6 +11,18 @@ import torch
 
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_ROOT / "examples" / "translation"), str(_ROOT / "scripts")]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help="run the slow tests, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--all"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture

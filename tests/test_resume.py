@@ -20,6 +20,7 @@ from fairseq_l2rw.out_of_memory import leave_out
 
 STATE = "L2RWTranslationTask"
 DEEP = [*OURS, "--weighting", "deep", "--draw-at-least", 0.2]
+SLOW = pytest.mark.slow
 RESET = ["--reset-optimizer", "--reset-lr-scheduler", "--reset-meters", "--reset-dataloader"]
 
 
@@ -54,8 +55,10 @@ def assert_same_run(one, two):
     assert rows(one).equals(rows(two))
 
 
-@pytest.mark.parametrize("window", [1, 3])
-@pytest.mark.parametrize("update_freq", [1, 2])
+@pytest.mark.parametrize(
+    ("window", "update_freq"),
+    [(1, 2), (3, 1), pytest.param(1, 1, marks=SLOW), pytest.param(3, 2, marks=SLOW)],
+)
 def test_two_workers_killed_three_times_end_with_the_same_bits(data, tmp_path, window, update_freq):
     flags = [*DEEP, "--meta-window", window, "--update-freq", update_freq, "--max-update", 20]
     flags += ["--save-interval-updates", 2, "--keep-interval-updates", 2]
@@ -175,8 +178,15 @@ def plain(data, tmp_path_factory):
     return out / "checkpoint_last.pt"
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("how", ["restore", "finetune"])
+@pytest.mark.parametrize(
+    ("how", "workers"),
+    [
+        ("restore", 2),
+        ("finetune", 1),
+        pytest.param("restore", 1, marks=SLOW),
+        pytest.param("finetune", 2, marks=SLOW),
+    ],
+)
 def test_fine_tuning_a_plain_model_begins_with_it_and_a_new_teacher(
     data, plain, tmp_path, how, workers
 ):
@@ -208,7 +218,7 @@ def test_a_new_warm_up_begins_with_a_new_teacher(data, finished, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "epochs"),
     [
-        ([], [1, 2, 3, 4]),
+        pytest.param([], [1, 2, 3, 4], marks=SLOW),
         (["--reset-optimizer", "--reset-lr-scheduler", "--reset-meters"], [1, 2, 3, 4]),
         (["--reset-dataloader"], [1, 1, 2, 2, 3, 4]),
     ],
@@ -276,9 +286,9 @@ class OutOfMemory:
         return result
 
 
-@pytest.mark.parametrize("at", [9, 10], ids=["first", "last"])
+@pytest.mark.parametrize("at", [9, 10], ids=["only", "last"])
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("window", [1, 3])
+@pytest.mark.parametrize("window", [3, pytest.param(1, marks=SLOW)])
 def test_a_sub_batch_out_of_memory_is_left_out_and_training_goes_on(
     data, tmp_path, monkeypatch, at, workers, window
 ):
