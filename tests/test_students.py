@@ -16,7 +16,7 @@ from fairseq_l2rw.observation import Observer
 from fairseq_l2rw.students import check_architecture, check_quantization
 
 TRAINABLE = {
-    *("bart_base", "fconv", "fconv_self_att", "lightconv", "lstm", "roberta_enc_dec"),
+    *("bart_base", "fconv", "fconv_self_att", "lightconv", "lstm"),
     *("transformer", "transformer_align", "transformer_iwslt_de_en", "transformer_tiny"),
 }
 REFUSED = {
