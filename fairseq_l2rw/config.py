@@ -185,8 +185,8 @@ class TeacherConfig(FairseqDataclass):
 class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, TeacherConfig):
     """Options of ``--task l2rw_translation``: fairseq's translation task and the four above."""
 
-    # Read, never set here: what the trainer runs with. Of a group of options that another command of
-    # fairseq lacks, a plain bool would be true there.
+    # Read, never set here: what the trainer runs with. Where another command of fairseq lacks
+    # such an option, a bool would be true: it has the name of the option for its value.
     max_tokens: Optional[int] = II("dataset.max_tokens")
     valid_subset: str = II("dataset.valid_subset")
     disable_validation: bool = II("dataset.disable_validation")
@@ -197,17 +197,17 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     fp16: bool = II("common.fp16")
     bf16: bool = II("common.bf16")
     amp: bool = II("common.amp")
-    tpu: Optional[bool] = II("common.tpu")
+    tpu: Any = II("common.tpu")
     model_parallel_size: int = II("common.model_parallel_size")
     ddp_backend: Any = II("distributed_training.ddp_backend")
     zero_sharding: Any = II("distributed_training.zero_sharding")
-    pipeline_model_parallel: Optional[bool] = II("distributed_training.pipeline_model_parallel")
-    use_bmuf: Optional[bool] = II("optimization.use_bmuf")
+    pipeline_model_parallel: Any = II("distributed_training.pipeline_model_parallel")
+    use_bmuf: Any = II("optimization.use_bmuf")
     quantization_config_path: Optional[str] = II("common.quantization_config_path")
-    update_ordered_indices_seed: Optional[bool] = II("dataset.update_ordered_indices_seed")
-    combine_valid_subsets: Optional[bool] = II("dataset.combine_valid_subsets")
+    update_ordered_indices_seed: Any = II("dataset.update_ordered_indices_seed")
+    combine_valid_subsets: Any = II("dataset.combine_valid_subsets")
     update_freq: list[int] = II("optimization.update_freq")
-    skip_remainder_batch: Optional[bool] = II("optimization.skip_remainder_batch")
+    skip_remainder_batch: Any = II("optimization.skip_remainder_batch")
     lr: list[float] = II("optimization.lr")
     scheduler: Any = II("lr_scheduler")
     patience: int = II("checkpoint.patience")
