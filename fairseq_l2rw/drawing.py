@@ -99,7 +99,7 @@ class Drawing:
         """Which of ``places`` (N,) an epoch holds, bool, never none; the same when asked again."""
         lines = torch.from_numpy(self.lines.at(places))
         if epoch != self.epoch:
-            self._judge(lines)
+            self._complete(lines)
             known = ~self.weights.isnan() & self.begun
             self.chance = torch.where(known, self.weights, self.prior).clamp(self.least, 1.0)
             self.epoch = epoch
@@ -111,7 +111,7 @@ class Drawing:
             held[(numbers / chance).nan_to_num(torch.inf).argmin()] = True
         return held.numpy()
 
-    def _judge(self, lines: Tensor) -> None:
+    def _complete(self, lines: Tensor) -> None:
         """See to it that all of these lines have a prior weight.
 
         A run that is resumed with other bounds on lengths may train on lines that it left out.
@@ -163,8 +163,8 @@ class Drawing:
         other = [n for n, found in self.fingerprints.items() if known.get(n) != found]
         if other:
             logger.warning(
-                f"{' and '.join(other)}: not the ones of the checkpoint, whose weights by sentence "
-                "belong to other lines; they start afresh"
+                f"{' and '.join(other)} differ from the checkpoint's: its weights by sentence are "
+                "not used, they start afresh"
             )
             return
         self._prior = state["prior"].clone()
@@ -245,12 +245,12 @@ class DrawnBatches(EpochBatchIterator):
         """Go on in the middle of an epoch that holds the same sentences.
 
         Raises:
-            InputError: when the epoch has ended before, as it is of other data.
+            InputError: when the epoch now ends before that.
         """
-        if "drawing" in state_dict:
+        if "drawing" in state_dict:  # not after plain training
             self.drawing.load_state_dict(state_dict["drawing"])
         self.epoch, self._frozen_batches = state_dict["epoch"], None
-        done = state_dict["iterations_in_epoch"]
+        done = state_dict.get("iterations_in_epoch", 0)
         if done and done >= len(self):
             raise InputError(
                 f"the checkpoint is {done} batches into epoch {self.epoch}, which now holds "

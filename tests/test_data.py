@@ -110,7 +110,9 @@ def test_on_other_data_weights_by_sentence_start_afresh(data, tmp_path, kind, ca
     other = with_splits(tmp_path, **splits)
     resumed, fresh = (training(task(other)) for _ in range(2))
     resumed.load_state_dict(saved.state_dict())
-    assert [r.message for r in caplog.records if f"{what}: not the ones" in r.message]
+    assert [
+        r.message for r in caplog.records if f"{what} differ from the checkpoint's" in r.message
+    ]
     resumed.next_epoch_itr(), fresh.next_epoch_itr()
     for part in ("prior", "chance", "weights"):
         both = (getattr(x.drawing, part).nan_to_num(-1.0) for x in (resumed, fresh))
@@ -225,7 +227,9 @@ def test_a_checkpoint_of_another_corpus_is_trained_on_with_a_warning(begun, tmp_
     other = with_splits(tmp_path / "data", train=pairs(120, 6))
     flags = [*OURS, "--weighting", "prior", "--max-update", 4, "--restore-file", begun[1]]
     done = train(other, *flags, "--save-dir", tmp_path)
-    assert re.search(r"^training data: not the ones .* start afresh$", done.stdout, re.M)
+    assert re.search(
+        r"^training data differ from the checkpoint's: .* start afresh$", done.stdout, re.M
+    )
     assert drawing(tmp_path)["prior"].min() > 0.9  # nothing is wrong there
 
 
