@@ -69,15 +69,14 @@ class EpochLog:
 
 def counting_epochs(cfg: Any) -> list[str]:
     """The flags given that count epochs, as on the command line."""
-    scheduler = cfg.scheduler or {}
-    name = scheduler.get("_name")
+    name, options = cfg.lr_scheduler, cfg.lr_scheduler_options or {}
     found = {
         f"--max-epoch {cfg.max_epoch}": cfg.max_epoch,
         f"--patience {cfg.patience}": cfg.patience > 0,
         f"--save-interval {cfg.save_interval}": cfg.save_interval > 1,
         f"--validate-interval {cfg.validate_interval}": cfg.validate_interval > 1,
         f"--lr-scheduler {name}": name in ("reduce_lr_on_plateau", "manual"),
-        f"--force-anneal {scheduler.get('force_anneal')}": scheduler.get("force_anneal"),
+        f"--force-anneal {options.get('force_anneal')}": options.get("force_anneal"),
         f"--lr {cfg.lr}": name == "fixed" and len(cfg.lr) > 1,
         f"--update-freq {cfg.update_freq}": len(cfg.update_freq) > 1,
     }

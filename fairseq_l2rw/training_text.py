@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from fairseq.data.iterators import EpochBatchIterator
+from fairseq.utils import split_paths
 from torch import Tensor
 
 from fairseq_l2rw.errors import InputError
@@ -61,9 +62,16 @@ class TrainingText:
                 logger.info(f"{left} of {count} lines are left out of training: {why}")
 
 
-def check_splits(folder: str, name: str, upsample: int) -> None:
-    """Raise :class:`InputError` where fairseq is not told how to join splits."""
-    if upsample < 0 and any(Path(folder).glob(f"{name}1.*")):
+def check_splits(cfg: Any, name: str) -> None:
+    """Raise :class:`InputError` where fairseq is not told how to join splits.
+
+    Args:
+        cfg: the task's options.
+        name: of the first split.
+    """
+    folder, source, target = split_paths(cfg.data)[0], cfg.source_lang, cfg.target_lang
+    names = [f"{name}1.{a}-{b}.{source}*" for a, b in ((source, target), (target, source))]
+    if cfg.upsample_primary < 0 and any(any(Path(folder).glob(pattern)) for pattern in names):
         raise InputError(
             f"{folder} has several splits to join, {name} and {name}1, and fairseq has to be told "
             f"how often {name} counts: use --upsample-primary 1"

@@ -51,7 +51,8 @@ def task(data, **options):
     cfg = L2RWTranslationConfig(data=str(data), meta_subset="meta")
     cfg.train_subset, cfg.valid_subset, cfg.dataset_impl = "train", "valid", None
     cfg.required_seq_len_multiple, cfg.seed, cfg.max_tokens = 1, 1, 200
-    cfg.scheduler, cfg.lr, cfg.update_freq, cfg.skip_remainder_batch = None, [0.1], [1], False
+    cfg.lr_scheduler, cfg.lr_scheduler_options, cfg.lr = "fixed", None, [0.1]
+    cfg.update_freq, cfg.skip_remainder_batch = [1], False
     cfg.max_epoch, cfg.patience, cfg.save_interval, cfg.validate_interval = 0, 0, 1, 1
     cfg.combine_valid_subsets = cfg.disable_validation = False
     for name, value in options.items():

@@ -130,7 +130,7 @@ class L2RWTranslationTask(TranslationTask):
     ) -> None:
         """Load a split, and with ``combine`` those that go on from it."""
         if combine:
-            check_splits(utils.split_paths(self.cfg.data)[0], split, self.cfg.upsample_primary)
+            check_splits(self.cfg, split)
         super().load_dataset(split, epoch, combine, **kwargs)
 
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
