@@ -320,7 +320,7 @@ def test_with_fewer_pairs_than_workers_two_workers_train(tmp_path):
     flags = train_flags(single, *OURS, "--max-update", 6, "--save-dir", tmp_path)
     quiet = {"env": ENVIRONMENT, "stdout": subprocess.DEVNULL}
     running = [subprocess.Popen(command, **quiet) for command in workers.commands(flags, 2)]
-    assert [process.wait(timeout=120) for process in running] == [0, 0]
+    assert [process.wait(timeout=300) for process in running] == [0, 0]
     assert drawing(tmp_path)["fingerprints"] == training(task(single)).drawing.fingerprints
 
 
