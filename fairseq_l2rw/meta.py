@@ -119,6 +119,11 @@ class MetaGradient:
         self.reached = 0  # updates that the last look back went through
         self.rewind_error = 0.0
         self._before: _Before | None = None
+        # fairseq's lists of layers that leave out some of them, each with a probability.
+        self._drops_layers = any(
+            type(m).__name__ == "LayerDropModuleList" and getattr(m, "p", 0) > 0
+            for m in model.modules()
+        )
 
     # -- the student's updates -----------------------------------------------------------------
 
@@ -273,6 +278,9 @@ class MetaGradient:
             return math.isfinite(largest) and math.isfinite(value)
         if self.method.half and self.count > 0:  # there was one before
             logger.warning("the dev gradient is too small for half precision and is left out")
+            return False
+        if self._drops_layers:
+            logger.warning("a pass dropped all layers looked back through (layerdrop): left out")
             return False
         raise InputError(
             f"the dev loss does not depend on the parameters of --meta-params {self.pattern} (such "

@@ -62,7 +62,9 @@ def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
     assert "ren differs from the exact derivative by" in printed
 
 
-@pytest.mark.parametrize(("workers", "how"), [(1, ["--together"]), (2, [])])
+@pytest.mark.parametrize(
+    ("workers", "how"), [(1, ["--together"]), pytest.param(2, [], marks=pytest.mark.slow)]
+)
 def test_whole_runs_are_compared(data, tmp_path, workers, how):
     flags = ("--recipe", "quickstart", "--updates", "12", "--workers", workers, *how)
     found, printed = results_of("benchmark_runs.py", data, tmp_path, *flags)
@@ -78,6 +80,7 @@ def test_whole_runs_are_compared(data, tmp_path, workers, how):
     assert list((tmp_path / "out" / "deep" / "weights").glob("*.parquet"))
 
 
+@pytest.mark.slow
 def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
     flags = ("--width", "--max-tokens", 200, "--turns", 1, "--sides", "uniform")
     found, printed = results_of("benchmark_scale.py", data, tmp_path, *flags, name="scale.json")
@@ -87,6 +90,7 @@ def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
     assert (tmp_path / "out" / "scale.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_windows_are_told_by_length_and_trajectory(tmp_path):
     flags = ("--windows", 1, 4, "--turns", 1)
     told, printed = results_of("benchmark_window.py", None, tmp_path, *flags, name="window.json")
@@ -99,7 +103,7 @@ def test_windows_are_told_by_length_and_trajectory(tmp_path):
     assert "| trajectory | | B = 1 | B = 4 |" in printed and "| `rewind` | time |" in printed
 
 
-@pytest.mark.parametrize("weighting", ["mwnet", "deep"])
+@pytest.mark.parametrize("weighting", [pytest.param("mwnet", marks=pytest.mark.slow), "deep"])
 def test_a_look_is_one_pass_over_trusted_pairs(data, tmp_path, weighting):
     """The training batch is not passed again, nor are trusted pairs that are learnt from."""
     setting = Setting(data, tmp_path, width=12, layers=1, max_tokens=200)

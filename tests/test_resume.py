@@ -255,6 +255,17 @@ def test_a_checkpoint_that_was_picked_by_bleu_resumes_and_translates(data, tmp_p
     assert done.stdout.count("\nH-") == 20
 
 
+def test_half_precision_with_float32_copies_resumes_and_translates(data, tmp_path):
+    """Not to the bit: fairseq keeps no copies in a checkpoint, and makes them of the half ones."""
+    flags = [*DEEP, "--fp16", "--fp16-no-flatten-grads", "--fp16-init-scale", 4]
+    for updates in (6, 9):
+        done = train(data, *flags, "--max-update", updates, *folders(tmp_path))
+        assert "not finite" not in done.stdout
+    assert "weights and teacher of the checkpoint go on" in done.stdout
+    assert set(rows(tmp_path)["update"].to_pylist()) == set(range(9))
+    assert translate(data, tmp_path / "checkpoint_last.pt").stdout.count("\nH-") == 20
+
+
 def test_python_translates_with_a_checkpoint_once_the_package_is_imported(data, finished):
     model = TransformerModel.from_pretrained(
         str(finished), checkpoint_file="checkpoint_last.pt", data_name_or_path=str(data)

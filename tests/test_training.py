@@ -203,7 +203,6 @@ KINDS = {
         *("--weighting", "l2rw", "--weight-unit", "token", "--memory-efficient-fp16"),
     ],
     "mixed precision": ["--weighting", "deep", "--amp"],
-    "half precision with copies": ["--weighting", "deep", "--fp16", "--fp16-no-flatten-grads"],
 }
 
 
