@@ -9,7 +9,7 @@ import pytest
 from commands import OURS, binarize, load, same, train
 from sklearn.metrics import roc_auc_score
 
-UPDATES = 400
+UPDATES = 350
 PAIRS, TRUSTED, HELD_OUT = 1000, 200, 100
 # Of spoilt targets, in turn. Half of them have the right words, as many of them and in an order
 # that the language has, only of the source: nothing tells them before the student has learnt.
@@ -47,7 +47,7 @@ def corpus(folder, seed, spoilt):
     return folder / "bin", np.array(kinds)
 
 
-def learn(data, out, *flags, updates=UPDATES, warmup=100):
+def learn(data, out, *flags, updates=UPDATES, warmup=90):
     """Train a student; returns its loss on held-out pairs, in bits a token."""
     ours = [*OURS, *STUDENT, "--weighting-warmup", warmup, "--max-update", updates, *flags]
     log = train(data, *ours, "--save-dir", out, "--weights-dir", out / "weights").stdout
@@ -111,7 +111,7 @@ def test_a_teacher_that_begins_with_no_weights_learns_to_tell_them_all_the_same(
 def test_with_nothing_spoilt_all_weights_stay_1_and_the_student_is_that_of_plain_training(tmp_path):
     data, _ = corpus(tmp_path, seed=7, spoilt=0)
     for kind in ("uniform", "deep"):
-        learn(data, tmp_path / kind, "--weighting", kind, updates=120, warmup=60)
+        learn(data, tmp_path / kind, "--weighting", kind, updates=60, warmup=30)
     students = [load(tmp_path / n / "checkpoint_last.pt")["model"] for n in ("uniform", "deep")]
     assert same(*students)
     assert set(last_weights(tmp_path / "deep")) == {1.0}
