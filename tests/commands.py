@@ -157,6 +157,7 @@ def _main(module, command, out, err):
     os.dup2(err.fileno(), 2)
     sys.stdout = open(1, "w", buffering=1, closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    logging.disable(logging.NOTSET)  # a benchmark in this process may have silenced it
     logging.basicConfig(
         format="%(message)s", level="INFO", stream=sys.stdout, force=True
     )  # as fairseq's command does on import, on its own standard output
