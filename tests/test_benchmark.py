@@ -62,9 +62,8 @@ def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
     assert "ren differs from the exact derivative by" in printed
 
 
-@pytest.mark.parametrize(
-    ("workers", "how"), [(1, ["--together"]), pytest.param(2, [], marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("workers", "how"), [(1, ["--together"]), (2, [])])
+@pytest.mark.slow
 def test_whole_runs_are_compared(data, tmp_path, workers, how):
     flags = ("--recipe", "quickstart", "--updates", "12", "--workers", workers, *how)
     found, printed = results_of("benchmark_runs.py", data, tmp_path, *flags)
@@ -140,6 +139,7 @@ def test_an_unknown_side_is_named(data, tmp_path, monkeypatch):
         benchmark.main()
 
 
+@pytest.mark.slow
 def test_cheaper_meta_gradients_are_held_to_the_exact_one(data, tmp_path):
     flags = ("--width", 12, "--layers", 1, "--max-tokens", 200, "--updates", 12, "--interval", 3)
     told, printed = results_of(

@@ -219,6 +219,7 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> matrix.Matrix:
     )
 
 
+@pytest.mark.slow
 def test_a_matrix_runs_ends_in_tables_and_goes_on_where_it_was(
     quick: matrix.Matrix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
