@@ -104,7 +104,7 @@ def test_a_teacher_that_begins_with_no_weights_learns_to_tell_them_all_the_same(
     loss = learn(data, tmp_path, "--weighting", "deep", "--teacher-reads", reads)
     weights = last_weights(tmp_path)
     for kind in set(SPOILT):
-        assert tells(weights, kinds, kind) > 0.8, kind
+        assert tells(weights, kinds, kind) > 0.7, kind
     assert loss < plain_loss - 0.3
 
 
