@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import Run, fairseq_preprocess
 
 import binarize
 import lines
@@ -144,6 +145,17 @@ def test_binary_line_i_is_raw_line_i_and_no_line_is_dropped(corpus: Path) -> Non
     assert not list(out.glob("valid1*"))
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """fairseq-preprocess as in the test above, without seconds of imports each time."""
+
+    def run(command: Sequence[str], log: Path) -> None:
+        Run(fairseq_preprocess, command[1:]).finish()
+
+    monkeypatch.setattr(binarize, "run", run)
+
+
+@pytest.mark.usefixtures("forked")
 def test_a_binarized_folder_is_reused_and_never_silently_replaced(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +170,7 @@ def test_a_binarized_folder_is_reused_and_never_silently_replaced(
         binarize.binarize(binarize.Settings(corpus / "raw", corpus / "again", vocab=90))
 
 
+@pytest.mark.usefixtures("forked")
 def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None:
     raw, out = corpus / "raw", corpus / "clean"
     binarize.binarize(binarize.Settings(raw, out, vocab=80, keep=("clean",)))
@@ -179,6 +192,7 @@ def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None
 # --- prior weights ---
 
 
+@pytest.mark.usefixtures("forked")
 def test_prior_weights_are_told_by_kind_and_written_line_by_line(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
