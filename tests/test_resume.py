@@ -92,9 +92,12 @@ def test_killed_while_fairseq_copies_a_checkpoint_it_goes_on_from_a_whole_one(
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "copyfile", dies_halfway)
         assert train(data, *flags, *folders(again), check=False).returncode != 0
-    assert load(again / "checkpoint_last.pt")  # of update 3, and whole
+    assert load(again / "checkpoint_last.pt")  # of an earlier update, and whole
     resumed = train(data, *flags, *folders(again))
-    assert re.search(r"Loaded checkpoint .*checkpoint_last.pt \(epoch \d+ @ 3 upd", resumed.stdout)
+    loaded = re.search(
+        r"Loaded checkpoint .*checkpoint_last.pt \(epoch \d+ @ (\d+) upd", resumed.stdout
+    )
+    assert loaded and 0 < int(loaded[1]) < 6
     assert_same_run(whole, again)
 
 
