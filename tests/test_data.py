@@ -1,7 +1,6 @@
 """Promises of data: read back whole, ids are lines, weights belong to their text, pairs counted."""
 
 import re
-import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,8 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from benchmarking import workers
-from commands import ENVIRONMENT, OURS, load, train, train_flags
+from commands import OURS, load, train
 from corpora import pairs, translated, write
 
 from fairseq_l2rw.config import L2RWTranslationConfig
@@ -317,10 +315,7 @@ def test_the_recipe_of_the_docs_knows_nothing_of_pairs_that_are_too_long(tmp_pat
 
 def test_with_fewer_pairs_than_workers_two_workers_train(tmp_path):
     single = with_splits(tmp_path / "data", train=TRAIN[50:51])
-    flags = train_flags(single, *OURS, "--max-update", 6, "--save-dir", tmp_path)
-    quiet = {"env": ENVIRONMENT, "stdout": subprocess.DEVNULL}
-    running = [subprocess.Popen(command, **quiet) for command in workers.commands(flags, 2)]
-    assert [process.wait(timeout=300) for process in running] == [0, 0]
+    train(single, *OURS, "--max-update", 6, "--save-dir", tmp_path, workers=2)
     assert drawing(tmp_path)["fingerprints"] == training(task(single)).drawing.fingerprints
 
 
