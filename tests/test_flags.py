@@ -96,6 +96,9 @@ REFUSED = {
     "--adaptive-softmax-cutoff 5": "cannot read the decoder states",
     "--optimizer adagrad": "no adjoint of --optimizer adagrad is known",
     "--optimizer adadelta": "no adjoint of --optimizer adadelta is known",
+    # Which need packages that are not installed, and would say so first.
+    "--optimizer lamb": "no adjoint of --optimizer lamb is known",
+    "--optimizer cpu_adam": "no adjoint of --optimizer cpu_adam is known",
 }
 #: The same, of back ends that need machines or packages which a test has not: by the option.
 REFUSED_BACK_ENDS = {

@@ -61,6 +61,8 @@ class L2RWTranslationTask(TranslationTask):
         model = super().build_model(cfg, from_checkpoint)
         if not from_checkpoint:
             check_quantization(cfg, self.cfg.quantization_config_path, self._rule)
+            if self._rule.learns or self._rule.reads_alignment:
+                check_optimizer(self.cfg, self._rule.learns)  # before it is built
         return model
 
     def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:
@@ -84,14 +86,11 @@ class L2RWTranslationTask(TranslationTask):
         give_back()  # what prior weights, validation and a checkpoint took
 
     def _build_reweighting(self, model: Any) -> Reweighting:
-        rule = self._rule
-        if rule.learns or rule.reads_alignment:
-            check_optimizer(self.cfg, rule.learns)
         dev = self._dev_stream(model) if self._wants_dev else None
         return Reweighting(
             self.cfg,
             model,
-            rule,
+            self._rule,
             self._criterion,
             dev,
             len(self.tgt_dict),
