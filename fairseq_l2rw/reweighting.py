@@ -147,6 +147,7 @@ class Reweighting:
         self._next: tuple[RandomState, bool] | None = None
         self._scale = 1.0  # of the next pass's loss
         self._lost = False  # whether the update goes on after it ran out of memory
+        self._told_of_zero = False
         self._watched = False  # whether ghost products of the next pass may be wanted
         self._record: Record | None = None  # of the pass before the weights
         # How much of a full step the update takes.
@@ -457,7 +458,15 @@ class Reweighting:
             logger.warning(f"update {update.number}: meta-gradient not finite, nothing learnt")
             return {"meta_skipped": 1.0}
         squares = torch.stack([s.gradient @ s.gradient for s in signals]).sum()
-        log = {"meta_gnorm": float(total(squares).sqrt())}
+        norm = float(total(squares).sqrt())
+        if norm == 0 and optimizer.get_lr() > 0 and not self._told_of_zero:
+            self._told_of_zero = True
+            logger.warning(
+                f"update {update.number}: the meta-gradient is exactly 0, nothing to learn: where "
+                "an update is one sentence, its weight is divided away; use a larger --max-tokens, "
+                "--batch-size or --update-freq (said once)"
+            )
+        log = {"meta_gnorm": norm}
         if self.meta.method.name == "difference":
             log["meta_error"] = self.meta.method.error
         if self.cfg.meta_window > 1:

@@ -85,11 +85,6 @@ class Reader:
                     f"cannot read the states of {self.name}: it has no `{part}`; "
                     "use an encoder-decoder model or a --weighting that reads no states"
                 )
-        if getattr(model.decoder, "adaptive_softmax", None) is not None:
-            raise InputError(
-                f"cannot read the decoder states of {self.name} with adaptive softmax: it has no "
-                "projection onto the whole vocabulary; leave out --adaptive-softmax-cutoff"
-            )
         self.encoder: Any = model.encoder
         self.decoder: Any = model.decoder
         self.vocabulary = vocabulary

@@ -93,7 +93,7 @@ REFUSED = {
     "--use-bmuf": "workers do not share the gradient of an update",
     "--quant-noise-pq 0.1": "changes the student's parameters in every pass",
     "--quant-noise-scalar 0.1": "changes the student's parameters in every pass",
-    "--adaptive-softmax-cutoff 5": "cannot read the decoder states",
+    "--adaptive-softmax-cutoff 5": "without a projection onto the whole vocabulary",
     "--optimizer adagrad": "no adjoint of --optimizer adagrad is known",
     "--optimizer adadelta": "no adjoint of --optimizer adadelta is known",
     # Which need packages that are not installed, and would say so first.

@@ -53,7 +53,7 @@ def test_what_reads_the_source_comes_first_then_the_decoders_layers(
 
 
 def test_embeddings_and_output_projections_are_never_among_the_decoders_layers():
-    options = {"share_all_embeddings": False, "adaptive_softmax_cutoff": "5,8", **NO_CROSS}
+    options = {"share_all_embeddings": False, **NO_CROSS}
     for arch, more in (("transformer", options), ("lstm", {"decoder_attention": "0"})):
         found = selected(student(arch, **more), "auto").parameters
         assert not [n for n in found if re.search("embed|softmax|fc_out|output_proj", n)]

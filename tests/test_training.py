@@ -385,7 +385,7 @@ def test_fairseq_generate_translates_with_the_task(data, deep):
         ([*OURS, *REWIND], "cannot run --optimizer adam backwards"),
         ([*OURS, "--weighting", "trim", "--weighting-options", "drop=2"], "drop must be in [0, 1)"),
         ([*OURS, "--weighting", "uniform", "--weight-unit", "token"], "does not weigh a token"),
-        ([*OURS, "--adaptive-softmax-cutoff", "5"], "cannot read the decoder states"),
+        ([*OURS, "--weighting", "uniform", "--adaptive-softmax-cutoff", "5"], "whole vocabulary"),
     ],
 )
 def test_bad_input_gets_one_line_and_no_traceback(data, tmp_path, flags, says):
@@ -397,6 +397,14 @@ def test_bad_input_gets_one_line_and_no_traceback(data, tmp_path, flags, says):
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("fairseq-l2rw: ")
     assert says in done.stderr.splitlines()[-1]
+
+
+def test_updates_of_one_sentence_which_teach_nothing_are_warned_of_once(data, tmp_path):
+    flags = [*OURS, "--max-update", 12, "--meta-interval", 2]
+    log = train(data, *flags, "--batch-size", 1, "--save-dir", tmp_path / "one").stdout
+    assert log.count("the meta-gradient is exactly 0, nothing to learn") == 1
+    log = train(data, *flags, "--save-dir", tmp_path / "many").stdout
+    assert "the meta-gradient is exactly 0" not in log
 
 
 def test_training_text_without_target_gets_one_line(data, tmp_path):

@@ -78,6 +78,4 @@ def _of_words(model: nn.Module) -> set[str]:
         for p in m.parameters()
         if p.shape[:1].numel() in sizes
     }
-    adaptive = getattr(decoder, "adaptive_softmax", None) or nn.Module()
-    tables |= {id(p) for p in adaptive.parameters()}
     return {n for n, p in model.named_parameters() if id(p) in tables}
