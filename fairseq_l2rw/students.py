@@ -14,7 +14,7 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 
 
 def check_architecture(cfg: Any) -> None:
-    """Refuse, before it is built, a model that gives no probability to every word, one by one.
+    """Refuse, before it is built, a model that does not translate word by word.
 
     Args:
         cfg: the model's options.
@@ -30,11 +30,22 @@ def check_architecture(cfg: Any) -> None:
             f"--arch {name} cannot be trained by this task: {against}; use an autoregressive "
             "encoder-decoder, such as transformer, lightconv, fconv or lstm"
         )
-    if getattr(cfg, "adaptive_softmax_cutoff", None):
+
+
+def check_output(model: Any) -> None:
+    """Refuse a model whose decoder gives no probability to every word.
+
+    Args:
+        model: the student.
+
+    Raises:
+        InputError: naming the flag to leave out.
+    """
+    if getattr(getattr(model, "decoder", None), "adaptive_softmax", None) is not None:
         raise InputError(
-            f"--adaptive-softmax-cutoff {cfg.adaptive_softmax_cutoff} leaves the decoder without a "
-            "projection onto the whole vocabulary, from which losses of words are taken; leave it "
-            "out (fairseq's own label_smoothed_cross_entropy does not go with it either)"
+            "--adaptive-softmax-cutoff leaves the decoder without a projection onto the whole "
+            "vocabulary, from which losses of words are taken; leave it out (fairseq's own "
+            "label_smoothed_cross_entropy does not go with it either)"
         )
 
 

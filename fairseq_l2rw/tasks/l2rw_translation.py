@@ -29,7 +29,7 @@ from fairseq_l2rw.out_of_memory import leave_out
 from fairseq_l2rw.pairs import Language
 from fairseq_l2rw.prior import prior_weights
 from fairseq_l2rw.reweighting import Reweighting
-from fairseq_l2rw.students import check_architecture, check_quantization
+from fairseq_l2rw.students import check_architecture, check_output, check_quantization
 from fairseq_l2rw.training_text import TrainingText, check_fits, check_splits
 from fairseq_l2rw.workers import alone
 
@@ -60,6 +60,7 @@ class L2RWTranslationTask(TranslationTask):
             check_architecture(cfg)
         model = super().build_model(cfg, from_checkpoint)
         if not from_checkpoint:
+            check_output(model)
             check_quantization(cfg, self.cfg.quantization_config_path, self._rule)
             if self._rule.learns or self._rule.reads_alignment:
                 check_optimizer(self.cfg, self._rule.learns)  # before it is built
