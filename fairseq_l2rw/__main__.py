@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fairseq.dataclass.utils import gen_parser_from_dataclass
 
-from fairseq_l2rw.config import MetaConfig, TeacherConfig, WeightingConfig
+from fairseq_l2rw.config import MetaConfig, WeightingConfig
 from fairseq_l2rw.weighting import find, names
 
 
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         description="Without arguments, prints the FOLDER to give to --user-dir.",
         epilog=weighting_options(),
     )
-    for concern in (WeightingConfig, MetaConfig, TeacherConfig):
+    for concern in (WeightingConfig, MetaConfig):
         group = result.add_argument_group((concern.__doc__ or "").rstrip("."))
         gen_parser_from_dataclass(group, concern())
     return result

@@ -1,4 +1,7 @@
-"""Every option of the task, one dataclass a concern; flags and hydra keys both come from here."""
+"""Options of ``--task l2rw_translation``, one dataclass a concern, and what of them cannot work.
+
+Flags and hydra keys both come from here.
+"""
 
 # ruff: noqa: RUF009, UP045
 # (fairseq's parser of flags knows Optional[X], not X | None, and its II() is a string)
@@ -12,24 +15,24 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.tasks.translation import TranslationConfig
 from omegaconf import II
 
-from fairseq_l2rw.back_ends import check_back_end
-from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.compatibility.back_ends import check_back_end
 from fairseq_l2rw.metagradient import METHODS, TRAJECTORIES
-from fairseq_l2rw.weighting import find, listed, names, option, parsed
-from fairseq_l2rw.weighting.heads import HEADS
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.weighting import find, names, option
+from fairseq_l2rw.weighting.options import parsed
 
 
 @dataclass
 class WeightingConfig(FairseqDataclass):
-    """Which rule turns a batch into weights."""
+    """Which weighting turns a batch into weights."""
 
     weighting: str = option(
         "deep",
         "how sentences are weighted: 'uniform' (plain training), 'random' (control), 'trim' (drop "
-        "the largest losses), 'prior' (what pairs look like beside the trusted ones before "
+        "the largest losses), 'initial' (what pairs look like beside the trusted ones before "
         "training), 'l2rw' and 'mask' (alignment of a sentence's gradient with the dev "
         "gradient), 'mwnet' (network of the loss), 'lilaw' (three scalars), 'surface' (teacher on "
-        "costs, copying, lengths), 'deep' (teacher on internal states too), or a name registered "
+        "losses, copying, lengths), 'deep' (teacher on internal states too), or a name registered "
         "by your own --user-dir",
     )
     weighting_options: str = option(
@@ -38,26 +41,27 @@ class WeightingConfig(FairseqDataclass):
         "'drop=0.2' for trim; `python -m fairseq_l2rw --help` lists those of every weighting",
     )
     weight_unit: str = option(
-        "sentence", "what gets a weight of its own: 'sentence' or 'token' (of the target)"
+        "sentence",
+        "what gets a weight of its own: 'sentence', or 'token' (of the target) where single words "
+        "are wrong in good sentences",
     )
     weighting_warmup: int = option(
         600,
-        "updates during which weights are not yet learnt ones (but prior ones, where "
-        "--teacher-reads has them, else 1) while the teacher already learns; before the student "
-        "attends to the source, nothing tells a wrong translation, and even noise teaches",
+        "updates with initial weights, or 1 without, while the teacher already learns; raise it if "
+        "the student is slow to attend to the source, before which nothing tells a wrong "
+        "translation; lower it for a student that is trained already",
     )
-    draw_at_least: float = option(
+    min_sampling_probability: float = option(
         0.05,
-        "with 'deep', 'surface' and 'prior': an epoch holds a sentence with the probability of its "
-        "last weight, but at least this one, and there it counts for as many as it stands "
-        "for, so that hardly any time goes into sentences that do not count; 1: every epoch holds "
-        "every sentence",
+        "with 'deep', 'surface' and 'initial': an epoch holds a sentence with the probability of "
+        "its last weight, at least this one; raise it to weigh rejected sentences again sooner, "
+        "lower it to save time; 1: every epoch holds every sentence",
     )
     weights_dir: Optional[str] = option(
         None,
         "folder for the record of weights: Parquet files with a row a sentence and update "
-        "(update, epoch, id, weight, stands_for, loss, signal, length, token_weights); a run "
-        "started from scratch replaces it",
+        "(update, epoch, id, weight, importance_weight, loss, usefulness, length, token_weights); "
+        "a run started from scratch replaces it",
     )
 
 
@@ -68,13 +72,10 @@ class MetaConfig(FairseqDataclass):
     meta_subset: str = option(
         "valid", "split of DATA that holds the trusted pairs which drive the teacher"
     )
-    meta_interval: int = option(8, "student updates from one meta-gradient to the next")
-    meta_spacing: str = option(
-        "auto",
-        "what --meta-interval counts: 'even' (updates) or 'rate' (updates of the highest learning "
-        "rate so far; another counts by the square of its rate, so that meta-gradients become "
-        "rare as the rate falls), or 'auto': rate with --teacher-head least-squares, which counts "
-        "them so, else even",
+    meta_interval: int = option(
+        8,
+        "student updates from one meta step to the next, while the learning rate is high: 'deep' "
+        "and 'surface' take fewer as it falls; lower it for short runs, raise it to save time",
     )
     meta_window: int = option(
         1,
@@ -84,14 +85,9 @@ class MetaConfig(FairseqDataclass):
     meta_trajectory: str = option(
         "stored",
         "how the updates of a window above 1 are got back: 'stored' (a copy of parameters and "
-        "optimizer state for each, any optimizer), 'offloaded' (the same, but in the CPU's memory "
-        "where a GPU trains) or 'rewind' (run backwards, one copy however "
-        "long the window; --optimizer sgd with --momentum only)",
-    )
-    meta_rewind_tolerance: float = option(
-        0.01,
-        "with --meta-trajectory rewind: largest rounding error to accept, as a fraction of the "
-        "distance that the parameters covered; beyond it the window ends early, with a warning",
+        "optimizer state for each, any optimizer); if memory runs out, 'offloaded' (the same, in "
+        "the CPU's memory) or 'rewind' (run backwards, one copy however long the window; "
+        "--optimizer sgd with --momentum only)",
     )
     meta_method: str = option(
         "auto",
@@ -104,86 +100,36 @@ class MetaConfig(FairseqDataclass):
     meta_dropout: str = option(
         "replay",
         "dropout in the meta-gradient's view of the training batch: 'replay' the student's own "
-        "masks (the exact derivative of the update that was made) or 'off' (a pass of its own)",
+        "masks (the exact derivative of the update that was made) or 'off' (a pass of its own, "
+        "less noise)",
     )
     meta_params: str = option(
         "auto",
         "regular expression searched in parameter names: the parameters looked back through "
-        "('.' for all); or 'auto': the attention to the source, which carries the clearest signal, "
-        "and in a model without one the decoder's layers",
+        "('.' for all, which costs more); or 'auto': the attention to the source, which carries "
+        "the clearest signal, and in a model without one the decoder's layers",
     )
     meta_max_tokens: Optional[int] = option(
         None,
-        "tokens of a side in a dev batch at most (default: half of --max-tokens, or as many as the "
-        "longest trusted pair has, up to --max-tokens); longer pairs are left out, with a warning",
+        "tokens of a side in a batch of trusted pairs at most (default: half of --max-tokens, or "
+        "as many as the longest trusted pair has, up to --max-tokens); longer pairs are left out, "
+        "with a warning; lower it if memory runs out",
     )
     meta_batches: Optional[int] = option(
         None,
         "with --update-freq: how many of an update's batches the teacher learns from, on every "
-        "worker (default: all); every other one costs neither a pass nor what 'ghost' keeps of it "
-        "until the step",
+        "worker (default: all); lower it to save time and memory",
     )
     meta_average: float = option(
         0.9,
-        "decay of the running mean of dev gradients over meta-gradients; it lowers their noise "
-        "(0: this dev batch only, the exact meta-gradient of one dev batch)",
+        "decay of the running mean of dev gradients over meta steps; raise it if trusted batches "
+        "are small, for less noise; 0: this batch only, the exact meta-gradient of one batch",
     )
 
 
 @dataclass
-class TeacherConfig(FairseqDataclass):
-    """What the teacher reads, its size and how it learns."""
-
-    teacher_head: str = option(
-        "least-squares",
-        "how the teacher maps features to a score: 'least-squares' (linear, solved against the "
-        "meta-gradient in closed form) or 'mlp' (one hidden layer, Adam on the meta-gradient)",
-    )
-    teacher_hidden_size: int = option(64, "hidden units of --teacher-head mlp")
-    teacher_lr: float = option(1e-3, "Adam's learning rate for --teacher-head mlp")
-    teacher_memory: int = option(
-        1000,
-        "meta-gradients that the teacher's moments of features remember: from then on it forgets "
-        "exponentially; late in training they say little",
-    )
-    teacher_ridge: float = option(
-        0.001,
-        "ridge penalty of --teacher-head least-squares, in units of a feature's variance and times "
-        "the square of the number of features in its part (surface information, internal states), "
-        "so that a large part does not drown a small one",
-    )
-    teacher_sharpness: float = option(
-        3.0,
-        "with --teacher-head least-squares and for prior weights: how steeply a weight falls with "
-        "a pair's distance from the trusted pairs, per standard deviation of theirs; 0 gives every "
-        "pair the same",
-    )
-    teacher_tolerance: float = option(
-        1.5,
-        "with --teacher-head least-squares and for prior weights: how far below the mean of the "
-        "trusted pairs, in their standard deviations, a pair has about half the weight of an "
-        "average trusted pair, or more where training pairs are hardly worse than trusted ones; "
-        "for the teacher up to twice as far, the fewer of the pairs that prior weights let through "
-        "are bad",
-    )
-    teacher_reads: str = option(
-        "surface,encoder,decoder,likeness,prior",
-        "what the deep teacher reads, separated by commas: 'surface' (costs, copying, lengths), "
-        "'encoder' and 'decoder' (the student's internal states), and with --teacher-head "
-        "least-squares 'likeness' (the density ratio of trusted to training pairs, in surface "
-        "information and in states apart: what looks to the student like a trusted pair) and "
-        "'prior' (the same in tokens, copying and lengths, before any training)",
-    )
-    teacher_depth: int = option(
-        1,
-        "layers read from the top of encoder and decoder: 1 is the encoder output and the states "
-        "before the output projection, 2 adds the layer below on each side, ...",
-    )
-
-
-@dataclass
-class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, TeacherConfig):
-    """Options of ``--task l2rw_translation``: fairseq's translation task and the four above."""
+class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig):
+    """Options of ``--task l2rw_translation``: fairseq's translation task and the two above."""
 
     # Read, never set here: what the trainer runs with. Where another command of fairseq lacks
     # such an option, a bool would be true: it has the name of the option for its value.
@@ -216,13 +162,14 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig, Teac
     validate_interval: int = II("dataset.validate_interval")
 
 
-# Parts of what a teacher reads of a pair.
-_READ = ("surface", "encoder", "decoder")
-
-
 def check(cfg: L2RWTranslationConfig) -> None:
-    """Raise :class:`InputError` at the first option that cannot work, naming its flag."""
+    """Raise ``InputError`` at the first option that cannot work, naming its flag."""
     check_back_end(cfg)
+    _check_weighting(cfg)
+    _check_meta(cfg)
+
+
+def _check_weighting(cfg: L2RWTranslationConfig) -> None:
     _one_of("--weighting", cfg.weighting, names())
     rule = find(cfg.weighting)
     parsed(rule, cfg.weighting_options)
@@ -232,14 +179,22 @@ def check(cfg: L2RWTranslationConfig) -> None:
             f"--weighting {cfg.weighting} does not weigh a {cfg.weight_unit}; use --weight-unit "
             f"{' or '.join(rule.units)}"
         )
-    if os.pathsep in (cfg.data or "") and (rule.draws or rule.reads_prior or cfg.weights_dir):
+    by_sentence = rule.samples_by_weight or rule.reads_initial_weights or cfg.weights_dir
+    if os.pathsep in (cfg.data or "") and by_sentence:
         raise InputError(
             f"DATA {cfg.data} has several folders, and each counts its sentences from 0: weights "
             "kept by sentence would be mixed up; binarize all into one folder, which fairseq need "
             "not hold in memory (--dataset-impl mmap)"
         )
+    _at_least(0, "weighting_warmup", cfg.weighting_warmup)
+    if not 0 < cfg.min_sampling_probability <= 1:
+        raise InputError(
+            f"--min-sampling-probability must be in (0, 1], got {cfg.min_sampling_probability}"
+        )
+
+
+def _check_meta(cfg: L2RWTranslationConfig) -> None:
     _one_of("--meta-trajectory", cfg.meta_trajectory, list(TRAJECTORIES))
-    _one_of("--meta-spacing", cfg.meta_spacing, ["even", "rate", "auto"])
     _one_of("--meta-dropout", cfg.meta_dropout, ["replay", "off"])
     if cfg.meta_trajectory == "rewind" and cfg.meta_dropout != "replay":
         raise InputError(
@@ -249,20 +204,8 @@ def check(cfg: L2RWTranslationConfig) -> None:
     _one_of("--meta-method", cfg.meta_method, ["auto", "ghost", *METHODS])
     if cfg.meta_method == "ghost" and no_ghost(cfg):
         raise InputError(no_ghost(cfg))
-    _one_of("--teacher-head", cfg.teacher_head, list(HEADS))
-    _some_of(
-        "--teacher-reads", cfg.teacher_reads, ["surface", "encoder", "decoder", "likeness", "prior"]
-    )
-    if not {*_READ} & set(listed(cfg.teacher_reads)):
-        raise InputError("--teacher-reads likeness: of what? add surface, encoder or decoder")
-    for flag in ("meta_interval", "meta_window", "teacher_hidden_size", "teacher_depth"):
+    for flag in ("meta_interval", "meta_window"):
         _at_least(1, flag, getattr(cfg, flag))
-    for flag in ("weighting_warmup", "teacher_lr"):
-        _at_least(0, flag, getattr(cfg, flag))
-    for flag in ("teacher_sharpness", "teacher_tolerance"):
-        _at_least(0, flag, getattr(cfg, flag))
-    _at_least(1e-6, "teacher_ridge", cfg.teacher_ridge)  # some features follow from others
-    _at_least(2, "teacher_memory", cfg.teacher_memory)
     for flag in ("meta_max_tokens", "meta_batches"):
         if getattr(cfg, flag) is not None:
             _at_least(1, flag, getattr(cfg, flag))
@@ -271,11 +214,8 @@ def check(cfg: L2RWTranslationConfig) -> None:
             "--meta-batches leaves out what leads from one update to the one before: use "
             "--meta-window 1 and --meta-trajectory stored, or let the teacher learn from all"
         )
-    if not 0 < cfg.draw_at_least <= 1:
-        raise InputError(f"--draw-at-least must be in (0, 1], got {cfg.draw_at_least}")
     if not 0 <= cfg.meta_average < 1:
         raise InputError(f"--meta-average must be in [0, 1), got {cfg.meta_average}")
-    _at_least(0, "meta_rewind_tolerance", cfg.meta_rewind_tolerance)
     try:
         re.compile(cfg.meta_params)
     except re.error as error:
@@ -302,11 +242,6 @@ def no_ghost(cfg: L2RWTranslationConfig) -> str:
 def _one_of(flag: str, value: str, known: list[str]) -> None:
     if value not in known:
         raise InputError(f"unknown {flag} {value!r}; known: {', '.join(known)}")
-
-
-def _some_of(flag: str, value: str, known: list[str]) -> None:
-    for name in listed(value) or [""]:
-        _one_of(flag, name, known)
 
 
 def _at_least(bound: float, name: str, value: float) -> None:

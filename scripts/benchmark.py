@@ -48,7 +48,7 @@ WEIGHING = "mwnet"  # the cheapest of those that learn from the exact meta-gradi
 
 
 def _meta(method: str, interval: int, *flags: str) -> Callable[[Setting], Any]:
-    often = ("--meta-interval", str(interval), "--meta-spacing", "even")
+    often = ("--meta-interval", str(interval))
     every = ("--meta-method", method, *often, *flags)
     return lambda setting: Student(train_command(setting, WEIGHING, every))
 
@@ -59,9 +59,9 @@ def _deep(*flags: str) -> Callable[[Setting], Any]:
 
 def _peer(name: str) -> Callable[[Setting], Any]:
     def build(setting: Setting) -> Peer:
-        flags = ("--meta-spacing", "even", "--meta-interval", "1")
+        flags = ("--meta-interval", "1")
         student = Student(train_command(setting, WEIGHING, flags))
-        dev = student.task.reweighting.dev
+        dev = student.task.reweighting.parts.meta_step.trusted
         return Peer(student, name, [student.moved(dev.next()) for _ in range(TURN)])
 
     return build
@@ -73,7 +73,7 @@ def sides() -> dict[str, Callable[[Setting], Any]]:
         "plain": lambda setting: Student(train_command(setting, "stock")),
         "uniform": lambda setting: Student(train_command(setting, "uniform")),
         "deep": _deep(),
-        "deep, every 1": _deep("--meta-interval", "1", "--meta-spacing", "even"),
+        "deep, every 1": _deep("--meta-interval", "1", "--weighting-options", "spacing=even"),
     }
     for method in ("forward", "reverse", "difference", "ghost"):
         for interval in (1, 5, 10):
@@ -151,7 +151,7 @@ def memory(setting: Setting, name: str) -> float:
 
 
 def memory_apart(setting: Setting, name: str) -> float:
-    """:func:`memory` in a process of its own."""
+    """``memory`` in a process of its own."""
     command = [sys.executable, __file__, "--memory-of", name, "--setting", _packed(setting)]
     return figure_apart(command, name)
 

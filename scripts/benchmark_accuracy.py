@@ -52,15 +52,15 @@ class Asked(Student):
     """A student whose every meta-gradient is kept."""
 
     def __init__(self, setting: Setting, flags: tuple[str, ...], interval: int) -> None:
-        often = ("--meta-spacing", "even", "--meta-interval", str(interval))
+        often = ("--meta-interval", str(interval))
         plain = ("--weighting-warmup", HUGE)  # weights of 1 until the end
         super().__init__(train_command(setting, "mwnet", (*plain, *often, *flags)))
         self.told: list[Tensor] = []
-        weighting = self.task.reweighting.weighting
+        weighting = self.task.reweighting.parts.weighting
         learn = weighting.learn
 
         def listen(signals: Any, total: Any) -> Any:
-            self.told += [s.gradient / s.seen.sizes for s in signals]
+            self.told += [-s.usefulness / s.features.sizes for s in signals]
             return learn(signals, total)
 
         weighting.learn = listen

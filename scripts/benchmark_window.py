@@ -24,8 +24,8 @@ from benchmarking.comparison import figure_apart, peak_megabytes
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import TRAJECTORIES, Batch, Parameters, functional
+from fairseq_l2rw.metagradient.engine import MetaGradient
 from score import versions
 
 WIDTH, DEPTH, SENTENCES = 1024, 10, 4
@@ -86,7 +86,7 @@ def rise(window: int, trajectory: str, method: str) -> float:
 
 
 def rise_apart(window: int, trajectory: str, method: str) -> float:
-    """:func:`rise` in a process of its own."""
+    """``rise`` in a process of its own."""
     command = [sys.executable, __file__, "--rise-of", str(window), trajectory, method]
     return figure_apart(command, f"window {window}, {trajectory}")
 

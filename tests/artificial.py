@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from fairseq_l2rw.pairs import Language
+from fairseq_l2rw.data.pairs import Language
 
 PAD, EOS, WORDS = 1, 2, 40
 # The first WORDS types are the source language's, the next the target's, the last a third one's.

@@ -46,6 +46,7 @@ def results_of(script, data, folder, *flags, name="benchmark.json"):
     return json.loads((out / name).read_text()), done.stdout
 
 
+@pytest.mark.slow
 def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
     size = ("--width", "12", "--layers", "1", "--max-tokens", "200", "--turns", "2")
     sides = ("--sides", "forward, every 5", "ren")
@@ -106,7 +107,7 @@ def test_windows_are_told_by_length_and_trajectory(tmp_path):
 def test_a_look_is_one_pass_over_trusted_pairs(data, tmp_path, weighting):
     """The training batch is not passed again, nor are trusted pairs that are learnt from."""
     setting = Setting(data, tmp_path, width=12, layers=1, max_tokens=200)
-    flags = ("--meta-interval", "1", "--meta-spacing", "even")
+    flags = ("--meta-interval", "1", "--weighting-options", "spacing=even")
     student = Student(train_command(setting, weighting, flags))
     seen = []
     student.model.encoder.register_forward_pre_hook(

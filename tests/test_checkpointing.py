@@ -7,10 +7,10 @@ import torch
 from students import batch, criterion, pairs, sentence_losses, student
 from test_metagradient import by_name, random_direction
 
-from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import METHODS, functional
-from fairseq_l2rw.passes import Passes
-from fairseq_l2rw.randomness import RandomState
+from fairseq_l2rw.metagradient.engine import MetaGradient
+from fairseq_l2rw.training.replay import Replay
+from fairseq_l2rw.utils.rng import RandomState
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -26,7 +26,7 @@ def test_products_and_curvature_are_those_without_it(method, dropout):
     sample, weights, found = batch(pairs(5)), torch.rand(5).double(), []
     for model in both(dropout=dropout):
         torch.manual_seed(7)
-        passes = Passes(model, criterion(), replay=True)
+        passes = Replay(model, criterion(), replay=True)
         losses = passes.training(sample, RandomState.now(torch.device("cpu")))
         given = losses, by_name(model), random_direction(model)
         found.append((METHODS[method].products(*given), METHODS[method].curvature(*given, weights)))
@@ -49,7 +49,7 @@ def test_dropout_replayed_is_that_of_the_students_own_pass():
     model, sample, rule = both(dropout=0.3)[0], batch(pairs(5)), criterion()
     random = RandomState.now(torch.device("cpu"))
     own = rule.row_losses(model, model(**sample["net_input"]), sample)
-    replayed = Passes(model, rule, replay=True).training(sample, random)
+    replayed = Replay(model, rule, replay=True).training(sample, random)
     torch.testing.assert_close(replayed(by_name(model)), own)
 
 

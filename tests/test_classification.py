@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples" / "class
 import contest
 import digits
 import table
-from classifier import Student, losses_of, observe
+from classifier import Student, extract, losses_of
 from contest import ENTRANTS, Job
-from fairseq_l2rw.history import History
-from fairseq_l2rw.observation import Moment
+from fairseq_l2rw.features.columns import TrainingState
+from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.weighting import find, names
 from figures import interval
 from figures import table as markdown
@@ -126,7 +126,7 @@ def test_every_weighting_trains_and_its_weights_are_used(entrant, setting):
 
 def test_every_weighting_of_the_package_takes_part():
     own = {name for name in names() if find(name).__module__.startswith("fairseq_l2rw.")}
-    own -= {"prior"}  # of words
+    own -= {"initial"}  # of words
     assert own == {entrant.weighting for entrant in ENTRANTS.values()}
 
 
@@ -151,7 +151,7 @@ def test_what_wants_to_learn_learns_and_nothing_else_changes(entrant):
     training.update(torch.arange(50, 100))
     after = weighting.state_dict()
     changed = any(not torch.equal(value, after[name]) for name, value in before.items())
-    assert changed == (weighting.learns or weighting.learns_from_dev)
+    assert changed == (weighting.learns or weighting.learns_from_trusted)
 
 
 def test_uniform_is_a_plain_training_loop_bit_for_bit():
@@ -190,11 +190,13 @@ def test_the_meta_gradient_is_the_derivative_of_the_trusted_loss_by_a_weight():
         rule = Rule(weighting="surface", seed=1)
         training = Training(_double(digits.SETTINGS["noise 40%"](1)), rule, RECIPE)
         training.student.double()
-        training.weighting.learn = lambda signals, total: caught.append(signals[0].gradient) or {}
+        training.weighting.learn = lambda signals, total: (
+            caught.append(-signals[0].usefulness) or {}
+        )
         training.update(torch.arange(20))
         weights = torch.ones(20, dtype=torch.float64)
         weights[3] += nudge
-        training.weighting.forward = lambda seen: weights
+        training.weighting.forward = lambda features: weights
         training.recipe = replace(RECIPE, warmup=0)
         training.update(torch.arange(20, 40))
         return training.dev_loss
@@ -218,12 +220,13 @@ def test_what_is_seen_of_an_image():
     logits = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 3.0]])
     states = torch.tensor([[5.0], [6.0]])
     labels = torch.tensor([0, 1])
-    seen = observe(logits, states, labels, torch.tensor([8, 9]), Moment(3, 0.5, 0.7), History())
-    torch.testing.assert_close(seen.loss, F.cross_entropy(logits, labels, reduction="none"))
-    torch.testing.assert_close(seen.p_best, logits.softmax(1).max(1).values)
-    assert seen.correct.tolist() == [1, 0]
-    torch.testing.assert_close(seen.column("margin"), torch.tensor([0.0, -2.0]))
-    assert seen.column("progress").tolist() == [0.5, 0.5]
+    seen = extract(
+        logits, states, labels, torch.tensor([8, 9]), TrainingState(3, 0.5, 0.7), LossHistory()
+    )
+    torch.testing.assert_close(seen["loss"], F.cross_entropy(logits, labels, reduction="none"))
+    torch.testing.assert_close(seen["best_probability"], logits.softmax(1).max(1).values)
+    torch.testing.assert_close(seen["margin"], torch.tensor([0.0, -2.0]))
+    assert seen["progress"].tolist() == [0.5, 0.5]
     assert seen.states is not None
     assert seen.states.tolist() == [[5, 1, 0, 0], [6, 0, 1, 0]]
 

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
+from fairseq_l2rw import weighting
 from fairseq_l2rw.config import L2RWTranslationConfig, check
-from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.utils.errors import InputError
 
 
 def test_defaults_are_accepted():
@@ -15,8 +16,12 @@ def test_defaults_are_accepted():
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("weighting", "depe", "unknown --weighting 'depe'; known: deep, l2rw, lilaw"),
-        ("weighting_options", "size=3", "the options of deep and their defaults: none"),
+        ("weighting", "depe", "unknown --weighting 'depe'; known: deep, initial, l2rw"),
+        (
+            "weighting_options",
+            "size=3",
+            "Key 'size' not in.*the options of deep and their defaults: head",
+        ),
         ("weight_unit", "page", "unknown --weight-unit"),
         ("meta_interval", 0, "--meta-interval must be at least 1, got 0"),
         ("meta_window", 0, "--meta-window must be at least 1, got 0"),
@@ -26,7 +31,6 @@ def test_defaults_are_accepted():
             "unknown --meta-trajectory 'kept'; known: stored, offloaded, rewind",
         ),
         ("meta_dropout", "on", "unknown --meta-dropout 'on'; known: replay, off"),
-        ("meta_rewind_tolerance", -1.0, "--meta-rewind-tolerance must be at least 0"),
         ("meta_method", "magic", "unknown --meta-method"),
         ("meta_params", "(", "--meta-params '\\(' is not a regular expression"),
         ("meta_max_tokens", 0, "--meta-max-tokens must be at least 1"),
@@ -34,19 +38,7 @@ def test_defaults_are_accepted():
         ("meta_average", 1.0, "--meta-average must be in"),
         ("meta_average", float("nan"), "--meta-average must be in"),
         ("weighting_warmup", -1, "--weighting-warmup must be at least 0"),
-        ("teacher_head", "guess", "unknown --teacher-head"),
-        ("teacher_hidden_size", 0, "--teacher-hidden-size must be at least 1"),
-        ("teacher_depth", 0, "--teacher-depth must be at least 1"),
-        (
-            "teacher_reads",
-            "",
-            "unknown --teacher-reads ''; known: surface, encoder, decoder, likeness",
-        ),
-        ("teacher_reads", "likeness", "of what"),
-        ("teacher_reads", "decoder,layers", "unknown --teacher-reads 'layers'"),
-        ("teacher_memory", 1, "--teacher-memory must be at least 2"),
-        ("teacher_lr", float("nan"), "--teacher-lr must be at least 0"),
-        ("teacher_ridge", 0.0, "--teacher-ridge must be at least 1e-06, got 0.0"),
+        ("min_sampling_probability", 0.0, "--min-sampling-probability must be in"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):
@@ -54,6 +46,27 @@ def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):
     setattr(cfg, option, value)
     with pytest.raises(InputError, match=says) as caught:
         check(cfg)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("head=guess", "head: unknown 'guess'; known: least-squares, mlp"),
+        ("hidden=0", "hidden must be at least 1"),
+        ("depth=0", "depth must be at least 1"),
+        ("reads=+", "reads: unknown ''; known: surface, encoder, decoder, likeness, initial"),
+        ("reads=likeness", "of what"),
+        ("reads=decoder+layers", "reads: unknown 'layers'"),
+        ("memory=1", "memory must be at least 2"),
+        ("rate=nan", "rate must be at least 0"),
+        ("ridge=0", "ridge must be at least 1e-06, got 0.0"),
+        ("spacing=odd", "spacing: unknown 'odd'; known: rate, even"),
+    ],
+)
+def test_an_option_of_a_teacher_that_cannot_work_is_refused_by_name(text, says):
+    with pytest.raises(InputError, match=says) as caught:
+        weighting.build(L2RWTranslationConfig(weighting_options=text))
     assert "\n" not in str(caught.value)
 
 
@@ -91,5 +104,5 @@ def test_token_weights_are_there_for_the_others(name):
 
 def test_every_option_of_ours_has_a_help_text():
     for name, field in L2RWTranslationConfig.__dataclass_fields__.items():
-        if name.split("_")[0] in ("weight", "weighting", "weights", "meta", "teacher"):
+        if name.split("_")[0] in ("weight", "weighting", "weights", "meta", "min"):
             assert len(field.metadata["help"]) > 20, name

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from students import batch, criterion, pairs, plain_criterion, student
 
-from fairseq_l2rw.drawing import STANDS_FOR
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.reweighting import Weights
+from fairseq_l2rw.sampling.importance_sampler import IMPORTANCE_WEIGHT
+from fairseq_l2rw.training.weigher import Weights
+from fairseq_l2rw.utils.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -36,7 +36,7 @@ class Given:
             w = torch.cat([torch.tensor(self.weights[i], dtype=torch.float64) for i in ids])
             return Weights(w, w.sum())
         w = torch.as_tensor(self.weights, dtype=torch.float64)[ids]
-        sizes = sample["target"].ne(1).sum(1) * sample.get(STANDS_FOR, 1.0)
+        sizes = sample["target"].ne(1).sum(1) * sample.get(IMPORTANCE_WEIGHT, 1.0)
         return Weights(w, w @ sizes.double())
 
 
@@ -74,7 +74,7 @@ def test_a_drawn_sentence_counts_for_as_many_as_it_stands_for(copies):
     repeated = [s for s, k in zip(samples, copies, strict=True) for _ in range(k)]
     every = normalised_gradient(model, batch(repeated), criterion(Given(weights)))
     drawn = batch(samples)
-    drawn[STANDS_FOR] = torch.tensor(copies)[drawn["id"]].double()
+    drawn[IMPORTANCE_WEIGHT] = torch.tensor(copies)[drawn["id"]].double()
     found = normalised_gradient(model, drawn, criterion(Given(weights)))
     torch.testing.assert_close(found, every, rtol=1e-9, atol=1e-12)
 

@@ -12,9 +12,9 @@ from commands import OURS, load, train
 from corpora import pairs, translated, write
 
 from fairseq_l2rw.config import L2RWTranslationConfig
-from fairseq_l2rw.dev import batch_tokens
-from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.data.trusted_pairs import batch_tokens
 from fairseq_l2rw.tasks.l2rw_translation import L2RWTranslationTask
+from fairseq_l2rw.utils.errors import InputError
 
 TRAIN, TRUSTED, VALID = pairs(120, 1, misaligned=40), pairs(60, 2), pairs(10, 3)
 
@@ -37,8 +37,8 @@ def record(folder):
     return pq.read_table(folder / "weights").to_pylist()
 
 
-def drawing(folder):
-    return load(folder / "checkpoint_last.pt")["extra_state"]["train_iterator"]["drawing"]
+def sampler(folder):
+    return load(folder / "checkpoint_last.pt")["extra_state"]["train_iterator"]["sampler"]
 
 
 # -- without training: the task, as fairseq's commands and trainer drive it -----------------------
@@ -81,7 +81,7 @@ def ids(iterator):
     return [i for b in iterator.next_epoch_itr(shuffle=False) for i in b["id"].tolist()]
 
 
-@pytest.mark.parametrize("weighting", ["deep", "prior", "uniform"])
+@pytest.mark.parametrize("weighting", ["deep", "initial", "uniform"])
 def test_whatever_reads_the_training_split_back_gets_the_whole_of_it(data, weighting):
     found = task(data, weighting=weighting)
     assert sorted(ids(batches(found))) == list(range(120))  # fairseq-generate, fairseq-validate
@@ -104,7 +104,7 @@ OTHER = {
 def test_on_other_data_weights_by_sentence_start_afresh(data, tmp_path, kind, caplog):
     saved = training(task(data))
     next(saved.next_epoch_itr())
-    saved.drawing.note(torch.arange(120), torch.rand(120))
+    saved.sampler.update(torch.arange(120), torch.rand(120))
     splits, what = OTHER[kind]
     other = with_splits(tmp_path, **splits)
     resumed, fresh = (training(task(other)) for _ in range(2))
@@ -113,8 +113,8 @@ def test_on_other_data_weights_by_sentence_start_afresh(data, tmp_path, kind, ca
         r.message for r in caplog.records if f"{what} differ from the checkpoint's" in r.message
     ]
     resumed.next_epoch_itr(), fresh.next_epoch_itr()
-    for part in ("prior", "chance", "weights"):
-        both = (getattr(x.drawing, part).nan_to_num(-1.0) for x in (resumed, fresh))
+    for part in ("initial_weights", "probabilities", "weights"):
+        both = (getattr(x.sampler, part).nan_to_num(-1.0) for x in (resumed, fresh))
         assert torch.equal(*both)
 
 
@@ -137,8 +137,8 @@ def two_splits(tmp_path_factory):
 
 def test_a_pair_that_is_upsampled_is_judged_as_one(data, two_splits):
     once, thrice = training(task(data)), training(task(two_splits, upsample_primary=3))
-    assert torch.equal(once.drawing.prior, thrice.drawing.prior)
-    assert once.drawing.fingerprints == thrice.drawing.fingerprints
+    assert torch.equal(once.sampler.initial_weights, thrice.sampler.initial_weights)
+    assert once.sampler.fingerprints == thrice.sampler.fingerprints
 
 
 def test_several_splits_without_a_word_how_often_they_count_are_refused(two_splits):
@@ -149,7 +149,7 @@ def test_several_splits_without_a_word_how_often_they_count_are_refused(two_spli
 def test_what_fairseq_leaves_out_for_its_length_is_not_judged(data, tmp_path, caplog):
     caplog.set_level("INFO")
     other = with_splits(tmp_path, train=[long_pair(2000), *TRAIN])
-    found, expected = (training(task(x)).drawing.prior for x in (other, data))
+    found, expected = (training(task(x)).sampler.initial_weights for x in (other, data))
     assert found[0].isnan() and torch.equal(found[1:], expected)
     assert caplog.text.count("1 of 121 lines are left out of training: too long") == 1
 
@@ -157,7 +157,7 @@ def test_what_fairseq_leaves_out_for_its_length_is_not_judged(data, tmp_path, ca
 def test_what_fills_no_batch_is_told_apart_from_what_is_too_long(data, caplog):
     caplog.set_level("INFO")
     iterator = training(task(data), multiple=16)
-    left = int(iterator.drawing.prior.isnan().sum())
+    left = int(iterator.sampler.initial_weights.isnan().sum())
     assert 0 < left < 16
     assert f"{left} of 120 lines are left out of training: in no full batch" in caplog.text
     assert "too long" not in caplog.text
@@ -175,7 +175,7 @@ def test_where_there_is_nothing_to_train_on_one_line_says_why(tmp_path, text, sa
         training(task(with_splits(tmp_path, train=text)), multiple=8)
 
 
-@pytest.mark.parametrize("weighting", ["prior", "l2rw", "deep", "uniform"])
+@pytest.mark.parametrize("weighting", ["initial", "l2rw", "deep", "uniform"])
 def test_trusted_pairs_that_are_trained_on_are_counted(tmp_path, weighting, caplog):
     other = with_splits(tmp_path, meta=TRUSTED + TRAIN[100:107])
     training(task(other, weighting=weighting))
@@ -193,9 +193,9 @@ def test_trusted_pairs_too_long_for_a_batch_are_counted(tmp_path, given, longest
     """Half a training batch holds 100 tokens, a whole one 200."""
     caplog.set_level("INFO")
     other = with_splits(tmp_path, meta=[*TRUSTED, long_pair(longest)])
-    stream = task(other, meta_max_tokens=given)._dev_stream(MODEL)
-    assert f"dev set: {61 - left} of 61 pairs of 'meta'" in caplog.text
-    said = f"{left} of 61 trusted pairs are left out of dev batches because they are longer"
+    stream = task(other, meta_max_tokens=given)._trusted_batches(MODEL)
+    assert f"trusted pairs: {61 - left} of 61 of 'meta'" in caplog.text
+    said = f"{left} of 61 trusted pairs are left out of trusted batches because they are longer"
     assert caplog.text.count(said) == left
     read = [stream.next() for _ in range(len(stream._epochs))]
     assert sum(len(batch["id"]) for batch in read) == 61 - left
@@ -218,18 +218,18 @@ def test_a_dev_batch_is_half_a_training_batch_or_holds_the_longest_trusted_pair(
 def begun(data, tmp_path_factory):
     """A run that stopped in the middle of an epoch."""
     out = tmp_path_factory.mktemp("begun")
-    done = train(data, *OURS, "--weighting", "prior", "--max-update", 2, "--save-dir", out)
+    done = train(data, *OURS, "--weighting", "initial", "--max-update", 2, "--save-dir", out)
     return done.stdout, out / "checkpoint_last.pt"
 
 
 def test_a_checkpoint_of_another_corpus_is_trained_on_with_a_warning(begun, tmp_path):
     other = with_splits(tmp_path / "data", train=pairs(120, 6))
-    flags = [*OURS, "--weighting", "prior", "--max-update", 4, "--restore-file", begun[1]]
+    flags = [*OURS, "--weighting", "initial", "--max-update", 4, "--restore-file", begun[1]]
     done = train(other, *flags, "--save-dir", tmp_path)
     assert re.search(
         r"^training data differ from the checkpoint's: .* start afresh$", done.stdout, re.M
     )
-    assert drawing(tmp_path)["prior"].min() > 0.9  # nothing is wrong there
+    assert sampler(tmp_path)["initial_weights"].min() > 0.9  # nothing is wrong there
 
 
 def test_validating_on_the_training_split_changes_nothing_of_training(data, tmp_path):
@@ -247,8 +247,8 @@ def test_validating_on_the_training_split_changes_nothing_of_training(data, tmp_
 
 @pytest.mark.parametrize(
     ("weighting", "also"),
-    [("random", ["--num-workers", 1]), ("deep", []), ("prior", [])],
-    ids=["random", "deep", "prior"],
+    [("random", ["--num-workers", 1]), ("deep", []), ("initial", [])],
+    ids=["random", "deep", "initial"],
 )
 def test_ids_are_lines_where_a_split_is_upsampled(two_splits, tmp_path, weighting, also):
     flags = [*OURS, "--weighting", weighting, "--upsample-primary", 2, "--max-epoch", 1, *also]
@@ -273,10 +273,10 @@ def test_trusted_pairs_among_combined_valid_subsets_are_warned_about(tmp_path):
 
 
 def test_max_epoch_is_told_in_updates_that_really_happen(data, tmp_path):
-    flags = [*OURS, "--weighting", "prior", "--update-freq", 2, "--max-epoch", 3]
+    flags = [*OURS, "--weighting", "initial", "--update-freq", 2, "--max-epoch", 3]
     done = train(data, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
     (found,) = re.findall(
-        r"^epoch 1 holds (\d+) of 120 pairs, drawn .*: (\d+) updates, where plain training takes "
+        r"^epoch 1 holds (\d+) of 120 pairs, sampled .*: (\d+) updates, where plain training takes "
         r"(\d+); --max-epoch 3 will be about (\d+) updates, where it takes (\d+)\.",
         done.stdout,
         re.M,
@@ -301,7 +301,7 @@ def test_nothing_is_said_of_epochs_where_updates_are_counted(begun):
 
 def test_the_recipe_of_the_docs_knows_nothing_of_pairs_that_are_too_long(tmp_path, monkeypatch):
     other = with_splits(tmp_path / "data", train=[*TRAIN, long_pair(2000), long_pair(1500)])
-    flags = [*OURS, "--weighting", "prior", "--max-update", 20]
+    flags = [*OURS, "--weighting", "initial", "--max-update", 20]
     train(other, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
     docs = Path(__file__).resolve().parents[1] / "docs" / "practice.md"
     code = docs.read_text().split("## The weights afterwards")[1].split("```python\n")[1]
@@ -316,7 +316,7 @@ def test_the_recipe_of_the_docs_knows_nothing_of_pairs_that_are_too_long(tmp_pat
 def test_with_fewer_pairs_than_workers_two_workers_train(tmp_path):
     single = with_splits(tmp_path / "data", train=TRAIN[50:51])
     train(single, *OURS, "--max-update", 6, "--save-dir", tmp_path, workers=2)
-    assert drawing(tmp_path)["fingerprints"] == training(task(single)).drawing.fingerprints
+    assert sampler(tmp_path)["fingerprints"] == training(task(single)).sampler.fingerprints
 
 
 def test_a_single_pair_trains(tmp_path):

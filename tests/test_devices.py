@@ -4,20 +4,20 @@ import warnings
 
 import pytest
 import torch
+from rows import options
 from students import batch, pairs, sentence_losses, student
 from test_rules import teach
-from test_weighting import options
 
 from fairseq_l2rw import weighting
-from fairseq_l2rw.costs import TokenCosts
-from fairseq_l2rw.history import History
-from fairseq_l2rw.meta import MetaGradient
+from fairseq_l2rw.features.loss_history import LossHistory
+from fairseq_l2rw.features.token_losses import TokenLossTable
+from fairseq_l2rw.metagradient.engine import MetaGradient
 
 RULES = [
     *((name, {}) for name in weighting.names()),
-    *((name, {"teacher_head": "mlp"}) for name in ("deep", "surface")),
-    ("deep", {"teacher_reads": "surface"}),
-    ("lilaw", {"weighting_options": "meta_gradient=true"}),
+    *((name, {"head": "mlp"}) for name in ("deep", "surface")),
+    ("deep", {"reads": "surface"}),
+    ("lilaw", {"text": "meta_gradient=true"}),
 ]
 
 
@@ -44,7 +44,7 @@ def restored(fresh, state):
 @pytest.mark.parametrize(("name", "changes"), RULES)
 @pytest.mark.parametrize("looks", [0, 3])
 def test_a_weighting_restored_from_a_cpus_state_is_on_its_own_device(name, changes, looks):
-    cfg = options(weighting=name, **changes)
+    cfg = options(name, **changes)
     taught = weighting.build(cfg)
     for seed in range(looks):
         teach(taught, seed)
@@ -56,7 +56,7 @@ def test_a_weighting_restored_from_a_cpus_state_is_on_its_own_device(name, chang
     assert [n for n, v in tensors(fresh).items() if v.device.type != "meta"] == []
 
 
-@pytest.mark.parametrize("kind", [History, TokenCosts])
+@pytest.mark.parametrize("kind", [LossHistory, TokenLossTable])
 def test_so_is_what_recent_updates_were_like(kind):
     fresh = restored(kind(), kind().state_dict())
     assert {v.device.type for v in tensors(fresh).values()} == {"meta"}

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from fairseq_l2rw.drawing import Epoch
-from fairseq_l2rw.epochs import EpochLog, counting_epochs
-from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog, counting_epochs
+from fairseq_l2rw.sampling.sampled_batches import EpochSize
+from fairseq_l2rw.utils.errors import InputError
 
 
 def options(**given):
@@ -21,7 +21,7 @@ def options(**given):
         lr=[0.1],
         update_freq=[1],
         skip_remainder_batch=False,
-        draw_at_least=0.05,
+        min_sampling_probability=0.05,
     )
     vars(found).update(given)
     return found
@@ -55,13 +55,13 @@ def test_every_flag_that_counts_epochs_is_known(given, flags):
 def said(caplog, cfg, *epochs):
     """What is logged of epochs as (level, text)."""
     with caplog.at_level(logging.INFO):
-        log = EpochLog(cfg)
+        log = EpochLengthLog(cfg)
         for epoch in epochs:
             log.begin(epoch)
     return [(r.levelname, r.getMessage()) for r in caplog.records]
 
 
-FIRST, SECOND = Epoch(1, 152, 300, 10, 19), Epoch(2, 140, 300, 9, 19)
+FIRST, SECOND = EpochSize(1, 152, 300, 10, 19), EpochSize(2, 140, 300, 9, 19)
 
 
 def test_every_epoch_says_how_many_pairs_it_holds_and_no_more_where_updates_are_counted(caplog):
@@ -79,7 +79,7 @@ def test_max_epoch_is_told_in_updates_once(caplog):
     assert "152 of 300 pairs" in warnings[0]
     assert "5 updates, where plain training takes 10;" in warnings[0]
     assert "--max-epoch 6 will be about 30 updates, where it takes 60." in warnings[0]
-    assert "--max-update 60" in warnings[0] and "--draw-at-least 1" in warnings[0]
+    assert "--max-update 60" in warnings[0] and "--min-sampling-probability 1" in warnings[0]
 
 
 def test_updates_of_several_batches_are_counted_by_epoch(caplog):
@@ -96,4 +96,4 @@ def test_other_flags_are_named(caplog):
 
 def test_an_epoch_without_an_update_is_refused(caplog):
     with pytest.raises(InputError, match="--skip-remainder-batch"):
-        said(caplog, options(skip_remainder_batch=True), Epoch(3, 4, 300, 1, 19))
+        said(caplog, options(skip_remainder_batch=True), EpochSize(3, 4, 300, 1, 19))

@@ -14,10 +14,10 @@ from fairseq.optim.nag import NAG
 from students import student
 from trajectories import DECAY, OPTIMIZERS, DoubleNAG, Trajectory
 
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import moved
 from fairseq_l2rw.metagradient.attention import differentiable_attention
+from fairseq_l2rw.metagradient.engine import MetaGradient
+from fairseq_l2rw.utils.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -31,11 +31,12 @@ def along(directions, gradient):
 
 
 def runs():
-    """Every optimizer with 1, 3 and 10 updates; of 10 most with --all only, as they take long."""
+    """Every optimizer with 1, 3 and 10 updates; some of 3 and most of 10 with --all only."""
     for optimizer, steps, clip_norm, dropout in product(
         OPTIMIZERS, [1, 3, 10], [0.0, 0.05], [0.0, 0.2]
     ):
-        slow = steps == 10 and not (clip_norm and dropout)
+        apart = bool(clip_norm) != bool(dropout)
+        slow = (steps == 10 and not (clip_norm and dropout)) or (steps == 3 and apart)
         marks = [pytest.mark.slow] if slow else []
         yield pytest.param(optimizer, steps, clip_norm, dropout, marks=marks)
 
@@ -192,7 +193,7 @@ def test_nag_of_these_tests_is_fairseqs():
         torch.testing.assert_close(a, b)
 
 
-@pytest.mark.parametrize("method", ["auto", "reverse"])
+@pytest.mark.parametrize("method", ["auto", pytest.param("reverse", marks=pytest.mark.slow)])
 def test_rewinding_needs_no_more_for_a_longer_window(method):
     """Beside a window of one a copy of parameters and momentum, and the way back through them."""
     one = rise_apart(1, "stored", method)

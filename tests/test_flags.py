@@ -11,9 +11,9 @@ import pytest
 import torch
 from commands import OURS, load, make_corpus, same, train
 
-from fairseq_l2rw.back_ends import check_back_end
+from fairseq_l2rw.compatibility.back_ends import check_back_end
 from fairseq_l2rw.config import L2RWTranslationConfig
-from fairseq_l2rw.errors import InputError
+from fairseq_l2rw.utils.errors import InputError
 
 STATE = "L2RWTranslationTask"
 DEEP = [*OURS, "--weighting", "deep", "--weighting-warmup", "2", "--meta-interval", "2"]

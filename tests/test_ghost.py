@@ -14,11 +14,11 @@ from torch.overrides import TorchFunctionMode
 from trajectories import ADJOINTS, Trajectory
 
 from fairseq_l2rw.config import L2RWTranslationConfig, check
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, Chosen, Recorder
-from fairseq_l2rw.passes import Passes
-from fairseq_l2rw.randomness import RandomState
+from fairseq_l2rw.metagradient.engine import MetaGradient
+from fairseq_l2rw.training.replay import Replay
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.rng import RandomState
 
 pytestmark = pytest.mark.usefixtures("float64")
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ def trained_on(model, sample, weights, recorder=None):
     with recorder.recording(len(weights)) as record:
         output = model(**sample["net_input"])
     (weights @ rule.row_losses(model, output, sample)).backward()
-    replayed = Passes(model, rule, replay=True).training(sample, random)
+    replayed = Replay(model, rule, replay=True).training(sample, random)
     return Batch(replayed, weights, torch.ones_like(weights), record=record)
 
 

@@ -11,8 +11,6 @@ from omegaconf import OmegaConf
 from students import batch, criterion, pairs, sentence_losses, student
 from test_metagradient import by_name, options, products_one_by_one, random_direction
 
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import (
     LEAST_WEIGHT_HALF,
     Batch,
@@ -21,7 +19,9 @@ from fairseq_l2rw.metagradient import (
     Recorder,
     weight_gradient,
 )
-from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, check_optimizer, loss_scale, masters
+from fairseq_l2rw.metagradient.engine import MetaGradient
+from fairseq_l2rw.training.optimizers import FAIRSEQ_ADJOINTS, check_optimizer, loss_scale, masters
+from fairseq_l2rw.utils.errors import InputError
 
 WEIGHTS = torch.tensor([0.3, 1.0, 0.7, 0.1, 0.9])
 

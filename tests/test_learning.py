@@ -93,15 +93,15 @@ def test_with_two_fifths_of_the_targets_spoilt_the_weights_find_them_and_the_los
 @pytest.mark.parametrize(
     "reads",
     [
-        "surface,encoder,decoder",  # nothing but the meta-gradient tells
-        pytest.param("surface,encoder,decoder,likeness", marks=pytest.mark.slow),
+        "surface+encoder+decoder",  # nothing but the meta-gradient tells
+        pytest.param("surface+encoder+decoder+likeness", marks=pytest.mark.slow),
     ],
 )
 def test_a_teacher_that_begins_with_no_weights_learns_to_tell_them_all_the_same(
     spoilt, plain_loss, tmp_path, reads
 ):
     data, kinds = spoilt
-    loss = learn(data, tmp_path, "--weighting", "deep", "--teacher-reads", reads)
+    loss = learn(data, tmp_path, "--weighting", "deep", "--weighting-options", f"reads={reads}")
     weights = last_weights(tmp_path)
     for kind in set(SPOILT):
         assert tells(weights, kinds, kind) > 0.7, kind

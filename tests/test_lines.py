@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from students import DICTIONARY
 
-from fairseq_l2rw.fingerprint import fingerprint
-from fairseq_l2rw.lines import Lines
-from fairseq_l2rw.pairs import Chosen, lengths, shared
-from fairseq_l2rw.training_text import TrainingText
+from fairseq_l2rw.data.fingerprint import fingerprint
+from fairseq_l2rw.data.lines import Lines
+from fairseq_l2rw.data.pairs import PairSubset, lengths, shared
+from fairseq_l2rw.data.training_text import TrainingText
 
 
 class Sentences(torch.utils.data.Dataset):
@@ -83,13 +83,13 @@ def test_a_fingerprint_is_of_the_pairs_and_their_order():
     other[7][1] += 1  # one word of one sentence
     copies = Split([s.clone() for s in pairs.src], [t.clone() for t in pairs.tgt])
     assert fingerprint(copies) == fingerprint(pairs)
-    assert fingerprint(Chosen(pairs, np.arange(30))) == fingerprint(pairs)
+    assert fingerprint(PairSubset(pairs, np.arange(30))) == fingerprint(pairs)
     others = [
         changed(pairs, tgt=other),
         changed(pairs, src=pairs.tgt, tgt=pairs.src),
         changed(pairs, tgt=pairs.tgt[1:] + pairs.tgt[:1]),
-        Chosen(pairs, np.arange(30)[::-1]),
-        Chosen(pairs, np.arange(29)),
+        PairSubset(pairs, np.arange(30)[::-1]),
+        PairSubset(pairs, np.arange(29)),
         Split([], []),
     ]
     found = [fingerprint(x) for x in (pairs, *others)]
@@ -97,7 +97,7 @@ def test_a_fingerprint_is_of_the_pairs_and_their_order():
 
 
 def test_of_a_large_text_a_fingerprint_reads_all_lengths_and_some_pairs(monkeypatch):
-    monkeypatch.setattr("fairseq_l2rw.fingerprint._READ", 5)
+    monkeypatch.setattr("fairseq_l2rw.data.fingerprint._READ", 5)
     read = []
 
     class Side(list):

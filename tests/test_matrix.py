@@ -304,12 +304,19 @@ def test_how_far_deep_is_ahead_is_told_seed_by_seed() -> None:
     assert comparison.ahead(runs, "mask") is None and comparison.ahead(runs, "deep") is None
 
 
-def test_the_course_of_loss_and_signal_is_shown_in_stages() -> None:
+def test_the_course_of_loss_and_usefulness_is_shown_in_stages() -> None:
     course = [0.5, *[0.6] * 3, *[0.7] * 3, 0.8, None, 0.9]
     results = [
-        line("uniform", 1, 10.0, course={"loss": {"short": course}, "signal": {"short": [None]}}),
+        line(
+            "uniform", 1, 10.0, course={"loss": {"short": course}, "usefulness": {"short": [None]}}
+        ),
         line("uniform", 2, 10.0, course={"loss": {"short": [0.7]}}),
-        line("deep", 1, 20.0, course={"loss": {"short": course}, "signal": {"short": [None, 0.9]}}),
+        line(
+            "deep",
+            1,
+            20.0,
+            course={"loss": {"short": course}, "usefulness": {"short": [None, 0.9]}},
+        ),
         line("oracle", 1, 30.0, course={}),
     ]
     for result in results:
@@ -317,7 +324,7 @@ def test_the_course_of_loss_and_signal_is_shown_in_stages() -> None:
     assert comparison.course_table(comparison.by_run(results, "mixed50")) == [
         ["by", "short"],
         ["`uniform`: loss", "0.60 0.60 0.70 0.85"],
-        ["`deep`: signal", "- - - 0.90"],
+        ["`deep`: usefulness", "- - - 0.90"],
     ]
     assert "in each third of the others" in comparison.section(results, "mixed50")
 

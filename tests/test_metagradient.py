@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from students import ARCHITECTURES, DICTIONARY, batch, criterion, pairs, sentence_losses, student
 from trajectories import Trajectory
 
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import METHODS, Chosen, Clipping, Update, difference, updates
+from fairseq_l2rw.metagradient.engine import MetaGradient
 from fairseq_l2rw.metagradient.weights import weight_gradient
-from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS, check_adjoint, check_optimizer
-from fairseq_l2rw.passes import Passes, evaluating
-from fairseq_l2rw.randomness import RandomState
+from fairseq_l2rw.training.optimizers import FAIRSEQ_ADJOINTS, check_adjoint, check_optimizer
+from fairseq_l2rw.training.replay import Replay, evaluating
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.rng import RandomState
 
 pytestmark = pytest.mark.usefixtures("float64")
 NO_FORWARD_MODE = ["lstm", "fconv"]
@@ -147,11 +147,11 @@ def test_the_students_dropout_is_replayed_as_often_as_one_asks():
     output = model(**sample["net_input"])
     expected = rule.row_losses(model, output, sample)
     after = torch.get_rng_state()
-    replayed = Passes(model, rule, replay=True).training(sample, random)
+    replayed = Replay(model, rule, replay=True).training(sample, random)
     for _ in range(2):
         assert torch.equal(replayed(dict(model.named_parameters())), expected)
     assert torch.equal(torch.get_rng_state(), after)
-    off = Passes(model, rule, replay=False)
+    off = Replay(model, rule, replay=False)
     found = off.training(sample, random)(dict(model.named_parameters()))
     assert not torch.allclose(found, expected)
     with evaluating(model):
@@ -161,7 +161,7 @@ def test_the_students_dropout_is_replayed_as_often_as_one_asks():
 
 def test_trusted_pairs_judge_by_the_likelihood_without_dropout_or_label_smoothing():
     model, sample = student(dropout=0.3), batch(pairs(4))
-    passes = Passes(model, criterion(smoothing=0.3), replay=True)
+    passes = Replay(model, criterion(smoothing=0.3), replay=True)
     found = passes.evaluation(sample)(dict(model.named_parameters()))
     with evaluating(model):
         log_p = model.get_normalized_probs(model(**sample["net_input"]), log_probs=True)

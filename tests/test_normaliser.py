@@ -7,12 +7,11 @@ import torch
 from commands import OURS, make_corpus, train
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_outcome import outcome
+from test_update_summary import summary
 
-from fairseq_l2rw.metagradient import Batch, normaliser, weight_gradient
-from fairseq_l2rw.metagradient.trajectory import update_normaliser
-from fairseq_l2rw.normaliser import UsualWeight
-from fairseq_l2rw.reweighting import Reweighting
+from fairseq_l2rw.metagradient import Batch, normaliser, update_sums, weight_gradient
+from fairseq_l2rw.training.reweighting import Reweighting
+from fairseq_l2rw.training.usual_weight import UsualWeight
 
 WEIGHT = st.floats(0, 2) | st.floats(0, 1e-6)
 
@@ -28,7 +27,7 @@ def test_it_is_the_weighted_size_but_never_below_the_bound(pairs, least):
     batches = [Batch(None, w.view(1), n.view(1), least=least / len(pairs))
                for w, n in zip(weights, sizes, strict=True)]  # fmt: skip
     weighted = float(weights @ sizes)
-    found = float(update_normaliser(batches, lambda local: local))
+    found = float(normaliser(*update_sums(batches, lambda local: local)))
     assert found == pytest.approx(max(weighted, least) or 1.0)
 
 
@@ -59,10 +58,13 @@ def test_the_derivative_by_a_weight_is_that_of_the_step_either_side_of_the_bound
         assert float(found[i]) == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
-def given_weights(weights, tokens=4):
+def applied_weights(weights, tokens=4):
     """An update of sentences of one length."""
-    found = outcome([tokens] * len(weights), len(weights))
-    values = {"given": torch.tensor(weights), "sizes": torch.full((len(weights),), float(tokens))}
+    found = summary([tokens] * len(weights), len(weights))
+    values = {
+        "applied_weights": torch.tensor(weights),
+        "sizes": torch.full((len(weights),), float(tokens)),
+    }
     return [type(found)(**vars(found) | values)]
 
 
@@ -70,17 +72,17 @@ def test_weights_of_which_only_ratios_count_are_large_or_small_beside_recent_one
     usual = UsualWeight(absolute=False)
     assert float(usual.value(warming=True)) == 1.0  # those of warm-up are as in plain training
     assert float(usual.value(warming=False)) == 0.0  # nothing known
-    usual.add(given_weights([1e-4, 3e-4]))
-    usual.add(given_weights([0.0, 0.0]))  # says nothing of what is usual
+    usual.add(applied_weights([1e-4, 3e-4]))
+    usual.add(applied_weights([0.0, 0.0]))  # says nothing of what is usual
     assert float(usual.value(warming=False)) == pytest.approx(2e-4)
     for _ in range(300):
-        usual.add(given_weights([0.5, 0.5]))
+        usual.add(applied_weights([0.5, 0.5]))
     assert float(usual.value(warming=False)) == pytest.approx(0.5, rel=0.01)
 
 
 def test_weights_that_mean_what_they_say_are_beside_plain_training():
     usual = UsualWeight(absolute=True)
-    usual.add(given_weights([1e-4, 3e-4]))
+    usual.add(applied_weights([1e-4, 3e-4]))
     assert float(usual.value(warming=False)) == 1.0
 
 
@@ -97,24 +99,36 @@ from fairseq_l2rw.weighting import Weighting, register
 
 @register("by_id_for_this_test")
 class ById(Weighting):
-    def forward(self, seen):
-        return torch.ones_like(seen.loss) if seen.update % 2 == 0 else {odd}
+    reads = ("loss",)
+
+    def forward(self, features):
+        return torch.ones_like(features.sizes) if features.update % 2 == 0 else {odd}
 
 
 @register("absolute_for_this_test")
 class Absolute(ById):
-    draws = True
+    samples_by_weight = True
 """
 
 
-@pytest.mark.parametrize("odd", ["1e-4 * seen.loss", "0 * seen.loss", "1e-42 + 0 * seen.loss"])
+@pytest.mark.parametrize(
+    "odd", ["1e-4 * features['loss']", "0 * features.sizes", "1e-42 + 0 * features.sizes"]
+)
 @pytest.mark.parametrize("kind", ["by_id", "absolute"])
 def test_an_update_of_pairs_with_next_to_no_weight_is_a_small_one(data, tmp_path, kind, odd):
     plugin = tmp_path / "odd_updates"
     plugin.mkdir()
     (plugin / "__init__.py").write_text(PLUGIN.format(odd=odd))
     flags = [*OURS, "--user-dir", plugin, "--weighting", f"{kind}_for_this_test"]
-    flags += ["--draw-at-least", 1, "--max-update", 20, "--save-dir", tmp_path, "--no-save"]
+    flags += [
+        "--min-sampling-probability",
+        1,
+        "--max-update",
+        20,
+        "--save-dir",
+        tmp_path,
+        "--no-save",
+    ]
     log = train(data, *flags, "--clip-norm", 0).stdout
     found = {name: numbers(log, name) for name in ("gnorm", "step_share")}
     odd_ones, even_ones = found["gnorm"][5::2], found["gnorm"][4::2]
@@ -138,8 +152,8 @@ def test_a_sub_batch_without_weight_leaves_the_update_to_the_others(data, tmp_pa
     def watched(self, optimizer, step):
         weighted = [float(b.weights @ b.sizes) for b in self._update.batches]
         shares.append([w / max(sum(weighted), 1e-30) for w in weighted])
-        aligned = [bool((b.seen.alignment > 0).any()) for b in self._update.batches
-                   if b.seen.alignment is not None]  # fmt: skip
+        aligned = [bool((b.features.alignment > 0).any()) for b in self._update.batches
+                   if b.features.alignment is not None]  # fmt: skip
         for share, any_aligned in zip(shares[-1], aligned, strict=False):
             print(f"carries {share:.6f} {any_aligned}", flush=True)
         return around_step(self, optimizer, step)

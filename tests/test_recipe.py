@@ -17,10 +17,10 @@ import pytest
 from commands import Run, fairseq_preprocess
 
 import binarize
+import initial_weights
 import lines
 import multi30k
 import picture
-import prior
 import progress
 import recipe
 import report
@@ -31,11 +31,13 @@ import weights
 
 
 def write_weights(
-    folder: Path, rows: list[tuple[int, int, float]], stands_for: dict[int, float] | None = None
+    folder: Path,
+    rows: list[tuple[int, int, float]],
+    importance_weight: dict[int, float] | None = None,
 ) -> None:
     """Write (epoch, id, weight) rows as the plugin does, an update an epoch, in two files."""
     folder.mkdir(parents=True)
-    times = stands_for or {}
+    times = importance_weight or {}
     for part, half in enumerate((rows[::2], rows[1::2])):
         epoch, number, weight = zip(*half, strict=True)
         table = pa.table(
@@ -44,9 +46,9 @@ def write_weights(
                 "epoch": pa.array(epoch, pa.int32()),
                 "id": pa.array(number, pa.int64()),
                 "weight": pa.array(weight, pa.float32()),
-                "stands_for": pa.array([times.get(n, 1.0) for n in number], pa.float32()),
+                "importance_weight": pa.array([times.get(n, 1.0) for n in number], pa.float32()),
                 "loss": pa.array([2.0] * len(half), pa.float32()),
-                "signal": pa.array([w if e == 2 else None for e, _, w in half], pa.float32()),
+                "usefulness": pa.array([w if e == 2 else None for e, _, w in half], pa.float32()),
                 "length": pa.array([5] * len(half), pa.int32()),
             }
         )
@@ -189,19 +191,19 @@ def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None
         binarize.kept_lines(["clean", "short"], ["dirty"])
 
 
-# --- prior weights ---
+# --- initial weights ---
 
 
 @pytest.mark.usefixtures("forked")
-def test_prior_weights_are_told_by_kind_and_written_line_by_line(
+def test_initial_weights_are_told_by_kind_and_written_line_by_line(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, out = corpus / "bin", corpus / "prior.txt"
+    folder, out = corpus / "bin", corpus / "initial.txt"
     binarize.binarize(binarize.Settings(corpus / "raw", folder, vocab=80))
     capsys.readouterr()
     flags = ["--bin", str(folder), "--trusted", "5", "9", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["prior.py", *flags])
-    prior.main()
+    monkeypatch.setattr(sys, "argv", ["initial_weights.py", *flags])
+    initial_weights.main()
     head, five, nine = (line.split() for line in capsys.readouterr().out.splitlines())
     assert head[-2:] == ["clean", "short"] and five[0] == "5" and nine[0] == "9"
     found = np.array([float(line) for line in lines.read_lines(out)])
@@ -210,9 +212,9 @@ def test_prior_weights_are_told_by_kind_and_written_line_by_line(
     told = [float(cell) for cell in (nine[1], nine[2], nine[-1])]
     expected = [found.mean(), found[clean].mean(), found[~clean].mean()]
     assert told == pytest.approx(expected, abs=0.001)
-    monkeypatch.setattr(sys, "argv", ["prior.py", "--bin", str(corpus)])
+    monkeypatch.setattr(sys, "argv", ["initial_weights.py", "--bin", str(corpus)])
     with pytest.raises(SystemExit, match=r"missing file: .*dict\.de\.txt"):
-        prior.main()
+        initial_weights.main()
 
 
 # --- train ---
@@ -355,12 +357,12 @@ def test_auc_and_means_come_from_the_last_epoch(tmp_path: Path) -> None:
     # an early mistake must not count, nor an epoch that had hardly begun
     first = [(1, n, 9.0) for n in range(5)]
     last = [(2, 0, 1.0), (2, 1, 0.5), (2, 2, 0.75), (2, 3, 0.25), (2, 4, 0.0)]
-    write_weights(tmp_path / "weights", [*first, *last, (3, 0, 0.0)], stands_for={3: 3.0})
+    write_weights(tmp_path / "weights", [*first, *last, (3, 0, 0.0)], importance_weight={3: 3.0})
     rows = weights.read_weights(tmp_path / "weights").last_epoch()
     kind = rows.kinds(labels)
-    auc = score.auc_per_kind(rows.weight, kind, rows.stands_for)
+    auc = score.auc_per_kind(rows.weight, kind, rows.importance_weight)
     assert auc == {"short": 0.875, "untranslated": 1.0}  # the short one that is told counts thrice
-    assert score.mean_per_kind(rows.weight, kind, rows.stands_for) == {
+    assert score.mean_per_kind(rows.weight, kind, rows.importance_weight) == {
         "clean": 0.75,
         "short": 0.375,
         "untranslated": 0.0,
@@ -371,8 +373,8 @@ def test_equal_weights_are_chance_and_a_clean_corpus_has_no_auc(tmp_path: Path) 
     write_weights(tmp_path / "w", [(1, 0, 1.0), (1, 1, 1.0), (1, 2, 1.0)])
     rows = weights.read_weights(tmp_path / "w")
     kind = np.array(["clean", "short", "short"])
-    assert score.auc_per_kind(rows.weight, kind, rows.stands_for) == {"short": 0.5}
-    assert score.auc_per_kind(rows.weight, np.array(["clean"] * 3), rows.stands_for) == {}
+    assert score.auc_per_kind(rows.weight, kind, rows.importance_weight) == {"short": 0.5}
+    assert score.auc_per_kind(rows.weight, np.array(["clean"] * 3), rows.importance_weight) == {}
     with pytest.raises(SystemExit, match="only 2 labels"):
         rows.kinds(["clean"] * 2)
 
@@ -384,7 +386,7 @@ def test_the_course_of_weight_signal_and_loss_is_told_epoch_by_epoch(tmp_path: P
     found = score.auc_per_epoch(rows, rows.kinds(["clean", "clean", "short"]))
     assert found["weight"] == {"short": [0.0, 0.5]}
     assert found["loss"] == {"short": [0.5, 0.5]}
-    assert found["signal"] == {"short": [None, 0.5]}
+    assert found["usefulness"] == {"short": [None, 0.5]}
 
 
 def test_where_an_epoch_holds_none_of_a_kind_its_course_has_a_gap(tmp_path: Path) -> None:
@@ -396,7 +398,7 @@ def test_where_an_epoch_holds_none_of_a_kind_its_course_has_a_gap(tmp_path: Path
 
 def test_in_the_course_a_sentence_counts_as_often_as_it_stands_for_others(tmp_path: Path) -> None:
     given = [(1, 0, 1.0), (1, 1, 0.5), (1, 2, 2.0)]
-    write_weights(tmp_path / "w", given, stands_for={1: 10.0})
+    write_weights(tmp_path / "w", given, importance_weight={1: 10.0})
     rows = weights.read_weights(tmp_path / "w")
     found = score.auc_per_epoch(rows, rows.kinds(["clean", "short", "short"]))
     assert found["weight"] == {"short": [round(10 / 11, 4)]}

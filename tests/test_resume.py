@@ -14,12 +14,12 @@ import torch
 from commands import OURS, PLAIN, load, make_corpus, same, start, train, translate
 from fairseq.models.transformer import TransformerModel
 
+from fairseq_l2rw.compatibility.out_of_memory import leave_out
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.out_of_memory import leave_out
+from fairseq_l2rw.utils.errors import InputError
 
 STATE = "L2RWTranslationTask"
-DEEP = [*OURS, "--weighting", "deep", "--draw-at-least", 0.2]
+DEEP = [*OURS, "--weighting", "deep", "--min-sampling-probability", 0.2]
 SLOW = pytest.mark.slow
 RESET = ["--reset-optimizer", "--reset-lr-scheduler", "--reset-meters", "--reset-dataloader"]
 
@@ -57,7 +57,7 @@ def assert_same_run(one, two):
 
 @pytest.mark.parametrize(
     ("window", "update_freq"),
-    [(1, 2), (3, 1), pytest.param(1, 1, marks=SLOW), pytest.param(3, 2, marks=SLOW)],
+    [(3, 1), *(pytest.param(*kind, marks=SLOW) for kind in ((1, 1), (1, 2), (3, 2)))],
 )
 def test_two_workers_killed_three_times_end_with_the_same_bits(data, tmp_path, window, update_freq):
     flags = [*DEEP, "--meta-window", window, "--update-freq", update_freq, "--max-update", 20]
@@ -106,7 +106,7 @@ def test_another_number_of_workers_goes_on_and_drops_an_open_window(data, tmp_pa
     flags = [*OURS, "--weighting", "mwnet", "--meta-window", 3, *folders(tmp_path)]
     before, after = workers
     train(data, *flags, "--max-update", 7, workers=before)
-    assert load(tmp_path / "checkpoint_last.pt")["extra_state"][STATE]["window"]
+    assert load(tmp_path / "checkpoint_last.pt")["extra_state"][STATE]["window"]["updates"]
     done = train(data, *flags, "--max-update", 10, workers=after)
     assert "another number of workers" in done.stdout
     assert set(rows(tmp_path)["update"].to_pylist()) == set(range(10))
@@ -127,9 +127,12 @@ TWO_LAYERS = ["--encoder-layers", 2, "--decoder-layers", 2]
     ("flags", "says"),
     [
         (["--weighting", "uniform"], "was trained with --weighting deep, not uniform"),
-        (["--teacher-reads", "surface,decoder"], "was trained with --teacher-reads surface,enc"),
-        (["--teacher-depth", 2], "was trained with --teacher-depth 1, not 2"),
-        (["--teacher-head", "mlp"], "was trained with --teacher-head least-squares, not mlp"),
+        (
+            ["--weighting-options", "reads=surface+decoder"],
+            "--weighting-options reads surface+enc",
+        ),
+        (["--weighting-options", "depth=2"], "trained with --weighting-options depth 1, not 2"),
+        (["--weighting-options", "head=mlp"], "head least-squares, not mlp"),
         (["--weight-unit", "token"], "was trained with --weight-unit sentence, not token"),
         (["--meta-params", "."], "looked back through other parameters"),
     ],
@@ -209,12 +212,12 @@ def test_a_new_warm_up_begins_with_a_new_teacher(data, finished, tmp_path):
     more = ["--restore-file", finished / "checkpoint_last.pt", "--reset-dataloader"]
     train(data, *flags, *more)
     given = rows(tmp_path)
-    early = {
+    warmup_weights = {
         w
         for u, w in zip(given["update"].to_pylist(), given["weight"].to_pylist(), strict=True)
         if u < 12 + 4
     }
-    assert min(given["update"].to_pylist()) == 12 and early == {1.0}
+    assert min(given["update"].to_pylist()) == 12 and warmup_weights == {1.0}
     assert len(set(given["weight"].to_pylist())) > 1
 
 
@@ -227,7 +230,12 @@ def test_a_new_warm_up_begins_with_a_new_teacher(data, finished, tmp_path):
     ],
 )
 def test_the_record_has_every_row_once_whatever_is_reset(data, tmp_path, flags, epochs):
-    common = [*DEEP, "--draw-at-least", 1, *folders(tmp_path)]  # so epochs are of one length
+    common = [
+        *DEEP,
+        "--min-sampling-probability",
+        1,
+        *folders(tmp_path),
+    ]  # so epochs are of one length
     train(data, *common, "--max-epoch", 2)
     before = rows(tmp_path)
     train(data, *common, "--max-epoch", 4, *flags)

@@ -4,61 +4,56 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_weighting import local, observation, options
+from rows import FIRST_TWO, changed, local, take, teacher, two_parts
 
-from fairseq_l2rw import weighting
-from fairseq_l2rw.costs import TokenCosts
+from fairseq_l2rw.features.features import ScoredTokens
+from fairseq_l2rw.features.token_losses import TokenLossTable
 from fairseq_l2rw.weighting import Signal
 from fairseq_l2rw.weighting.rows import Rows
 
 NAN, INF = float("nan"), float("inf")
-RULES = {
-    "deep": {},
-    "deep mlp": {"teacher_head": "mlp"},
-    "surface": {},
-    "mwnet": {},
-    "lilaw": {"weighting_options": "meta_gradient=true"},
-    "lilaw dev": {},
-}
-# What can be wrong with a row: a number in what is seen of it, or in its signal.
+TEACHERS = {"deep": {}, "deep mlp": {"head": "mlp"}, "surface": {}}
+RULES = [*TEACHERS, "mwnet", "lilaw", "lilaw dev"]
+OTHERS = ("loss", "reference_probability", "best_probability")
+# What can be wrong with a row: a number in what is read of it, or in its signal.
 WRONG = {
-    "states": lambda seen, rows: replace(seen, states=spoilt(seen.states, rows, NAN)),
-    "surface": lambda seen, rows: replace(seen, surface=spoilt(seen.surface, rows, -INF)),
-    "loss": lambda seen, rows: replace(
-        seen, loss=spoilt(seen.loss, rows, INF), surface=spoilt(seen.surface, rows, INF)
-    ),
+    "states": lambda features, bad: changed(features, spoilt(bad, NAN), "states"),
+    "surface": lambda features, bad: changed(features, spoilt(bad, -INF), *FIRST_TWO),
+    "loss": lambda features, bad: changed(features, spoilt(bad, INF), "loss", *FIRST_TWO),
 }
 
 
 def built(name):
-    return weighting.build(options(weighting=name.split()[0], **RULES[name]))
+    if name in TEACHERS:
+        return teacher(name.split()[0], **TEACHERS[name])
+    text = "meta_gradient=true" if name == "lilaw" else ""
+    return teacher(name.split()[0], text=text)
 
 
-def spoilt(values, rows, value):
-    values = values.clone()
-    values[rows] = value
-    return values
+def spoilt(bad, value):
+    """A function that gives some numbers another value."""
+
+    def change(numbers):
+        numbers = numbers.clone()
+        numbers[bad] = value
+        return numbers
+
+    return change
 
 
 def some(seed, n=12):
-    """What is seen of some pairs, and their signals."""
+    """Features of some pairs, and their usefulness."""
     torch.manual_seed(seed)
-    seen = observation(torch.randn(n, 6), torch.arange(1.0, n + 1), prior=torch.rand(n))
-    seen = replace(seen, loss=torch.rand(n) * 5, p_reference=torch.rand(n), p_best=torch.rand(n))
-    return seen, torch.randn(n)
+    more = dict(zip(OTHERS, torch.rand(3, n) * 5, strict=True))
+    found = two_parts(torch.randn(n, 6), torch.arange(1.0, n + 1), **more)
+    return replace(found, initial_weight=torch.rand(n)), torch.randn(n)
 
 
-def take(seen, rows):
-    n = len(seen.loss)
-    changes = {k: v[rows] for k, v in vars(seen).items() if torch.is_tensor(v) and len(v) == n}
-    return replace(seen, **changes)
-
-
-def look(rule, seen, gradient, trusted, total=local):
-    """What a look at the dev set does, on one worker."""
-    log = rule.learn_from_dev(trusted) if rule.learns_from_dev else {}
+def look(rule, seen, usefulness, trusted, total=local):
+    """What a meta step does, on one worker."""
+    log = rule.learn_from_trusted(trusted) if rule.learns_from_trusted else {}
     if rule.learns:
-        signals = [] if seen is None else [Signal(seen, gradient)]
+        signals = [] if seen is None else [Signal(seen, usefulness)]
         log |= rule.learn(signals, total)
     return log
 
@@ -86,9 +81,9 @@ def test_a_row_that_is_not_finite_teaches_as_much_as_none(name, wrong):
     bad, good = torch.tensor([2, 7]), [i for i in range(12) if i not in (2, 7)]
     with_bad, without = built(name), built(name)
     for step in range(4):
-        (seen, gradient), (trusted, _) = some(step), some(step + 10)
-        log = look(with_bad, WRONG[wrong](seen, bad), gradient, WRONG[wrong](trusted, bad))
-        look(without, take(seen, good), gradient[good], take(trusted, good))
+        (seen, usefulness), (trusted, _) = some(step), some(step + 10)
+        log = look(with_bad, WRONG[wrong](seen, bad), usefulness, WRONG[wrong](trusted, bad))
+        look(without, take(seen, good), usefulness[good], take(trusted, good))
     assert_same(with_bad, without)
     if wrong != "states" or name.startswith("deep"):
         told = {n: v for n, v in log.items() if "skipped" in n}
@@ -100,9 +95,9 @@ def test_a_row_that_is_not_finite_teaches_as_much_as_none(name, wrong):
 def test_a_signal_that_is_not_finite_teaches_nothing(name, value):
     with_bad, without = built(name), built(name)
     for step in range(3):
-        (seen, gradient), (trusted, _) = some(step), some(step + 10)
-        look(with_bad, seen, spoilt(gradient, 0, value), trusted)
-        look(without, take(seen, slice(1, None)), gradient[1:], trusted)
+        (seen, usefulness), (trusted, _) = some(step), some(step + 10)
+        look(with_bad, seen, spoilt(0, value)(usefulness), trusted)
+        look(without, take(seen, slice(1, None)), usefulness[1:], trusted)
     assert_same(with_bad, without)
 
 
@@ -110,12 +105,11 @@ def test_a_signal_that_is_not_finite_teaches_nothing(name, value):
 def test_its_weight_is_not_finite_and_no_other_weight_changes(name):
     rule = built(name)
     for step in range(6):  # trusted pairs are unlike others, so that these are turned away
-        (seen, gradient), (trusted, _) = some(step, 60), some(step + 10, 60)
-        alike = {"surface": trusted.surface / 9, "states": trusted.states / 9}
-        look(rule, seen, gradient, replace(trusted, **alike))
+        (seen, usefulness), (trusted, _) = some(step, 60), some(step + 10, 60)
+        look(rule, seen, usefulness, changed(trusted, lambda x: x / 9, "states", *FIRST_TWO))
     before, bad = rule(seen), torch.arange(60) == 5
-    names = ("loss", "surface", "states", "p_reference")
-    after = rule(replace(seen, **{n: spoilt(getattr(seen, n), 5, NAN) for n in names}))
+    names = ("loss", "states", "reference_probability", *FIRST_TWO)
+    after = rule(changed(seen, spoilt(5, NAN), *names))
     torch.testing.assert_close(after[~bad], before[~bad])
     assert after[bad].isnan().all()
 
@@ -124,14 +118,14 @@ def test_its_weight_is_not_finite_and_no_other_weight_changes(name):
 def test_where_nothing_is_finite_nothing_is_learnt(name, caplog):
     rule = built(name)
     for step in range(3):
-        (seen, gradient), (trusted, _) = some(step), some(step + 10)
-        look(rule, seen, gradient, trusted)
+        (seen, usefulness), (trusted, _) = some(step), some(step + 10)
+        look(rule, seen, usefulness, trusted)
     before = {n: v.clone() for n, v in state(rule).items()}
-    everything = replace(seen, surface=seen.surface * NAN)
-    log = look(rule, everything, gradient, trusted)
+    everything = changed(seen, lambda x: x * NAN, *FIRST_TWO)
+    log = look(rule, everything, usefulness, trusted)
     assert log["teacher_skipped_rows"] == 12 and "nothing learnt" in caplog.text
     if name != "deep mlp":
-        look(rule, seen, gradient, replace(trusted, surface=trusted.surface * NAN))
+        look(rule, seen, usefulness, changed(trusted, lambda x: x * NAN, *FIRST_TWO))
         assert "no trusted pair has finite" in caplog.text
     assert all(torch.equal(v, before[n]) for n, v in state(rule).items())
 
@@ -139,8 +133,8 @@ def test_where_nothing_is_finite_nothing_is_learnt(name, caplog):
 def test_a_regression_without_a_solution_keeps_the_last_one(monkeypatch, caplog):
     rule = built("deep")
     for step in range(3):
-        (seen, gradient), (trusted, _) = some(step), some(step + 10)
-        look(rule, seen, gradient, trusted)
+        (seen, usefulness), (trusted, _) = some(step), some(step + 10)
+        look(rule, seen, usefulness, trusted)
     slope = rule.head.slope.clone()
 
     def fails(matrix):
@@ -148,10 +142,10 @@ def test_a_regression_without_a_solution_keeps_the_last_one(monkeypatch, caplog)
 
     with monkeypatch.context() as patched:
         patched.setattr(torch.linalg, "cholesky", fails)
-        look(rule, seen, gradient, trusted)
+        look(rule, seen, usefulness, trusted)
     assert torch.equal(rule.head.slope, slope) and "keeps its last solution" in caplog.text
     assert rule(seen).isfinite().all()
-    look(rule, seen, gradient, trusted)
+    look(rule, seen, usefulness, trusted)
     assert not torch.equal(rule.head.slope, slope)
 
 
@@ -161,16 +155,16 @@ def test_a_worker_without_signals_learns_what_the_others_do(name, from_the_start
     """It sums with zeros, so the sums of the other worker are those of both."""
     full, empty = built(name), built(name)
     for step in range(4):
-        (seen, gradient), (trusted, _) = some(step), some(step + 10)
+        (seen, usefulness), (trusted, _) = some(step), some(step + 10)
         sums = []
 
         def total(tensor, sums=sums):
             sums.append(tensor.clone())
             return tensor
 
-        look(full, seen, gradient, trusted, total)
+        look(full, seen, usefulness, trusted, total)
         if not from_the_start and step < 2:
-            look(empty, seen, gradient, trusted)
+            look(empty, seen, usefulness, trusted)
             continue
         told = iter(sums)
 
@@ -197,16 +191,14 @@ def test_rows_of_no_signal_are_as_wide_as_those_of_other_workers():
     def total(tensor):
         return tensor + torch.tensor([3.0, 8.0, 14.0, 2.0]).double()  # two workers with 3 features
 
-    rows = Rows.of([], lambda seen: seen.surface, total, torch.device("cpu"))
-    assert rows.features.shape == (0, 3) and rows.skipped == 3 and rows.count
+    found = Rows.of([], lambda seen: seen.states, total, torch.device("cpu"))
+    assert found.inputs.shape == (0, 3) and found.skipped == 3 and found.count
 
 
-def test_a_cost_that_is_not_finite_does_not_become_usual():
-    costs = TokenCosts()
-    seen, _ = some(0, 3)
+def test_a_loss_that_is_not_finite_does_not_become_usual():
+    table = TokenLossTable()
     tokens = torch.tensor([[2, 5], [5, 6], [6, 7]])
     for nll in ([1.0, 2.0, 3.0], [1.0, NAN, INF]):
-        known = {"bigrams": tokens, "nll": torch.tensor(nll), "real": torch.ones(3).bool()}
-        costs.add([replace(seen, **known)])
-    assert costs.sums.isfinite().all()
-    assert costs.usual(tokens[:, 0], tokens[:, 1]).isfinite().all()
+        table.add([ScoredTokens(tokens, torch.tensor(nll), torch.ones(3).bool())])
+    assert table.sums.isfinite().all()
+    assert table.usual(tokens[:, 0], tokens[:, 1]).isfinite().all()

@@ -8,9 +8,9 @@ import torch
 from students import ARCHITECTURES, batch, pairs, sentence_losses, student
 from torch import nn
 
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.meta import MetaGradient
+from fairseq_l2rw.metagradient.engine import MetaGradient
 from fairseq_l2rw.metagradient.selection import selected
+from fairseq_l2rw.utils.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("float64")
 NO_CROSS = {"no_cross_attention": True}

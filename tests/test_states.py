@@ -5,8 +5,8 @@ import torch
 from students import ARCHITECTURES, VOCABULARY, batch, pairs, student
 from torch import nn
 
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.states import Reader, pooled
+from fairseq_l2rw.features.student_states import Reader, pooled
+from fairseq_l2rw.utils.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("float64")
 

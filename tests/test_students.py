@@ -8,12 +8,10 @@ import pytest
 import torch
 from commands import OURS, load, make_corpus, train
 from fairseq.models import ARCH_MODEL_REGISTRY
-from test_weighting import options
 
-from fairseq_l2rw import weighting
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.observation import Observer
-from fairseq_l2rw.students import check_architecture, check_quantization
+from fairseq_l2rw.compatibility.models import check_architecture, check_quantization
+from fairseq_l2rw.features.extractor import FeatureExtractor
+from fairseq_l2rw.utils.errors import InputError
 
 TRAINABLE = {
     *("bart_base", "fconv", "fconv_self_att", "lightconv", "lstm"),
@@ -63,7 +61,7 @@ def test_a_run_with_checkpoint_activations_is_the_run_without_it(data, tmp_path)
     for name, flags in (("with", ["--checkpoint-activations"]), ("without", [])):
         logs[name] = run(data, tmp_path / name, "deep", *flags).stdout
     assert "auto instead of ghost" in logs["with"] and "ghost (compared" in logs["without"]
-    for what, near in (("signal", 1e-3), ("weight", 1e-2)):
+    for what, near in (("usefulness", 1e-3), ("weight", 1e-2)):
         with_it, without = (column(tmp_path / name, what) for name in logs)
         assert with_it.nan_to_num(0).abs().max() > 0
         torch.testing.assert_close(with_it, without, rtol=near, atol=near / 1000, equal_nan=True)
@@ -72,7 +70,7 @@ def test_a_run_with_checkpoint_activations_is_the_run_without_it(data, tmp_path)
 @pytest.mark.parametrize("rule", ["mask", "l2rw"])
 def test_so_is_one_that_reads_alignments(data, tmp_path, rule):
     assert "auto instead of ghost" in run(data, tmp_path, rule, "--checkpoint-activations").stdout
-    assert column(tmp_path, "signal").nan_to_num(0).abs().max() > 0
+    assert column(tmp_path, "usefulness").nan_to_num(0).abs().max() > 0
     assert len(column(tmp_path, "weight").unique()) > 1
 
 
@@ -81,23 +79,24 @@ def test_a_student_without_cross_attention_finds_what_to_look_back_through(data,
     log = run(data, tmp_path, "deep", *flags).stdout
     assert "the self-attention that reads the source, too (--meta-params auto)" in log
     assert min(map(float, re.findall(r"meta_gnorm=([\d.e-]+)", log))) > 0
-    assert column(tmp_path, "signal").nan_to_num(0).abs().max() > 0
+    assert column(tmp_path, "usefulness").nan_to_num(0).abs().max() > 0
 
 
 @pytest.mark.parametrize("head", ["least-squares", "mlp"])
 def test_a_sentence_whose_states_are_not_finite_costs_no_more_than_what_it_would_teach(
     data, tmp_path, monkeypatch, head
 ):
-    observe = Observer.observe
+    extract = FeatureExtractor.extract
 
     def spoilt(self, *args):
-        seen = observe(self, *args)
+        seen = extract(self, *args)
         if seen.states is not None:
             seen.states[seen.ids % 10 == 3] = float("nan")
         return seen
 
-    monkeypatch.setattr(Observer, "observe", spoilt)  # the run is a fork of this process
-    flags = ("--teacher-head", head, "--meta-interval", 2, "--draw-at-least", 1)
+    monkeypatch.setattr(FeatureExtractor, "extract", spoilt)  # the run is a fork of this process
+    flags = ("--weighting-options", f"head={head}", "--meta-interval", 2)
+    flags += ("--min-sampling-probability", 1)
     log = run(data, tmp_path, "deep", *flags).stdout
     assert max(map(float, re.findall(r"teacher_skipped_rows=([\d.]+)", log))) > 0
     assert column(tmp_path, "weight").isfinite().all()
@@ -133,12 +132,10 @@ def test_quantization_noise_is_refused_where_more_than_the_student_reads_its_wei
     cfg = SimpleNamespace(**{f"quant_noise_{kind}": 0.1})
     if nested:
         cfg = SimpleNamespace(quant_noise=SimpleNamespace(**{kind: 0.1}))
-    for name in ("deep", "l2rw", "mask", "mwnet", "surface", "lilaw"):
-        with pytest.raises(InputError, match=f"{flag} 0.1 .* leave {flag} out"):
-            check_quantization(cfg, None, weighting.build(options(weighting=name)))
-    for name in ("prior", "random", "trim", "uniform"):
-        check_quantization(cfg, None, weighting.build(options(weighting=name)))
-    check_quantization(SimpleNamespace(), None, weighting.build(options(weighting="deep")))
+    with pytest.raises(InputError, match=f"{flag} 0.1 .*--weighting deep .* leave {flag} out"):
+        check_quantization(cfg, None, "deep")
+    check_quantization(cfg, None, None)  # which makes no passes of its own
+    check_quantization(SimpleNamespace(), None, "deep")
 
 
 def test_quantization_is_refused_in_a_run_and_harmless_where_the_student_alone_has_it(

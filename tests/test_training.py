@@ -26,8 +26,8 @@ from commands import (
 )
 
 from fairseq_l2rw.__main__ import parser as main_parser
-from fairseq_l2rw.config import MetaConfig, TeacherConfig, WeightingConfig
-from fairseq_l2rw.reweighting import Reweighting
+from fairseq_l2rw.config import MetaConfig, WeightingConfig
+from fairseq_l2rw.training.reweighting import Reweighting
 from fairseq_l2rw.weighting import find
 from fairseq_l2rw.weighting import names as weightings
 
@@ -64,7 +64,7 @@ def test_a_dev_batch_is_half_a_training_batch_unless_told(data, tmp_path):
     unsaid = [*OURS[:told], *OURS[told + 2 :], *run]
     ways = (), ("--meta-max-tokens", 100), ("--meta-max-tokens", 200)  # with --max-tokens 200
     logs = [train(data, *unsaid, *flags).stdout for flags in ways]
-    default, half, whole = (re.search(r"dev set: .*", log)[0] for log in logs)
+    default, half, whole = (re.search(r"trusted pairs: .*", log)[0] for log in logs)
     assert default == half != whole
 
 
@@ -80,7 +80,7 @@ def deep_flags(out, *flags):
     return [
         *(*OURS, "--weighting", "deep", "--weights-dir", out / "weights", "--save-dir", out),
         *(
-            "--draw-at-least",
+            "--min-sampling-probability",
             0.2,
             "--max-update",
             40,
@@ -136,14 +136,15 @@ def test_killed_in_mid_epoch_and_resumed_it_ends_with_the_same_bits(data, deep, 
     assert same(whole["last_optimizer_state"], again["last_optimizer_state"])
     state = whole["extra_state"]["L2RWTranslationTask"]
     assert same(state, again["extra_state"]["L2RWTranslationTask"])
-    assert state["weighting"] and state["meta"]["mean"] and state["dev"]["iterations_in_epoch"] >= 0
+    assert state["weighting"] and state["window"]["meta"]["mean"]
+    assert state["trusted"]["iterations_in_epoch"] >= 0
     assert same(*(c["extra_state"]["train_iterator"] for c in (whole, again)))
     assert rows(deep[0]).equals(rows(tmp_path))
 
 
 def test_an_epoch_holds_a_sentence_as_often_as_its_weights_say(data, tmp_path):
     """And in a fifth of the cases at least, as the flag asks, and then counts for two at most."""
-    reads = ["--teacher-reads", "surface,encoder,decoder,likeness"]  # no prior weights
+    reads = ["--weighting-options", "reads=surface+encoder+decoder+likeness"]  # no initial ones
     train(data, *deep_flags(tmp_path, *reads))
     last: dict[int, float] = {}
     drawn: dict[int, int] = {}
@@ -155,10 +156,10 @@ def test_an_epoch_holds_a_sentence_as_often_as_its_weights_say(data, tmp_path):
             unknown.add(number)
         if number not in unknown:
             chance = min(max(last.get(number, 1.0), 0.2), 1.0)
-            assert row["stands_for"] == pytest.approx(1 / chance, rel=1e-5)
+            assert row["importance_weight"] == pytest.approx(1 / chance, rel=1e-5)
             rarely += chance < 1
-        assert weight * row["stands_for"] <= 2.001
-        if weight * row["stands_for"] > 1.999:  # it would have weighed more
+        assert weight * row["importance_weight"] <= 2.001
+        if weight * row["importance_weight"] > 1.999:  # it would have weighed more
             unknown.add(number)
         elif row["update"] >= 4:
             last[number] = weight
@@ -173,7 +174,7 @@ SGD = ["--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.1"]
 KINDS = {
     "random": ["--weighting", "random"],
     "trim": ["--weighting", "trim"],
-    "prior": ["--weighting", "prior"],
+    "initial": ["--weighting", "initial"],
     "l2rw": ["--weighting", "l2rw", "--weight-unit", "token"],
     "mask": ["--weighting", "mask", "--update-freq", "2"],
     "mwnet": ["--weighting", "mwnet"],
@@ -181,13 +182,13 @@ KINDS = {
     "lilaw, true gradient": ["--weighting", "lilaw", "--weighting-options", "meta_gradient=true"],
     "surface": ["--weighting", "surface"],
     "tokens": ["--weighting", "deep", "--weight-unit", "token"],
-    "mlp": ["--weighting", "deep", "--teacher-head", "mlp"],
+    "mlp": ["--weighting", "deep", "--weighting-options", "head=mlp"],
     "window": ["--weighting", "deep", "--meta-window", "3", "--meta-interval", "2"],
     "offloaded": [
         *("--weighting", "mwnet", "--meta-window", "3", "--meta-interval", "2"),
         *("--meta-trajectory", "offloaded"),
     ],
-    "rare looks": ["--weighting", "deep", "--meta-window", "3", *FALLING],
+    "rare meta steps": ["--weighting", "deep", "--meta-window", "3", *FALLING],
     "rewound": [
         *("--weighting", "mwnet", "--meta-window", "5", "--meta-interval", "3"),
         *REWIND,
@@ -213,12 +214,14 @@ def test_every_weighting_trains_and_resumes_with_the_same_bits(data, tmp_path, k
     done = train(data, *flags, *weights, "--save-interval-updates", 3, "--save-dir", tmp_path)
     assert "not finite" not in done.stdout + done.stderr
     given = [(u, w) for u, w in zip(*columns(tmp_path, "update", "weight"), strict=True)]
-    starts_at_one = not {"deep", "surface", "prior"} & {*KINDS[kind]} or "mlp" in KINDS[kind]
+    starts_at_one = not {"deep", "surface", "initial"} & {*KINDS[kind]} or "head=mlp" in KINDS[kind]
     assert ({w for u, w in given if u < 4} == {1.0}) == starts_at_one
     assert len({w for u, w in given if u >= 4}) > 1
     # After 9 updates, or after 6 where an epoch ends then: its checkpoint has another name.
     middle = max(tmp_path.glob("checkpoint_*_[69].pt"), key=lambda path: path.stem[-1])
-    train(data, *flags, "--restore-file", middle, "--save-dir", tmp_path / "again")
+    out = tmp_path / "again"
+    weights = ["--weights-dir", out / "weights"]
+    train(data, *flags, *weights, "--restore-file", middle, "--save-dir", out)
     whole, again = (load(d / "checkpoint_last.pt") for d in (tmp_path, tmp_path / "again"))
     assert same(whole["model"], again["model"])
     assert same(whole["last_optimizer_state"], again["last_optimizer_state"])
@@ -250,19 +253,19 @@ def test_an_open_window_is_in_the_checkpoint_and_a_closed_one_is_not(data, tmp_p
     for updates, open_steps in ((5, 0), (7, 1)):  # looks back after update 4, then 8
         train(data, *flags, "--max-update", updates)
         state = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]
-        assert len(state["window"]) == open_steps
+        assert len(state["window"]["updates"]) == open_steps
 
 
-@pytest.mark.parametrize("also", [[], ["--draw-at-least", 1], ["--grouped-shuffling"]])
-def test_prior_weights_are_found_once_a_run(data, tmp_path, also):
+@pytest.mark.parametrize("also", [[], ["--min-sampling-probability", 1], ["--grouped-shuffling"]])
+def test_initial_weights_are_found_once_a_run(data, tmp_path, also):
     flags = [*OURS, "--weighting", "deep", *also, "--save-dir", tmp_path]
     said = [train(data, *flags, "--max-update", n).stdout for n in (4, 12)]  # mid-epoch, then on
-    assert ["prior weights: mean" in text for text in said] == [True, False]
+    assert ["initial weights: mean" in text for text in said] == [True, False]
     assert "num_updates=12" in said[1]
 
 
-def test_prior_weights_alone_need_no_meta_gradient(data, tmp_path):
-    flags = [*OURS, "--weighting", "prior", "--weights-dir", tmp_path / "weights"]
+def test_initial_weights_alone_need_no_meta_gradient(data, tmp_path):
+    flags = [*OURS, "--weighting", "initial", "--weights-dir", tmp_path / "weights"]
     flags += ["--optimizer", "adagrad"]  # whose adjoint is not known
     train(data, *flags, "--max-update", 12, "--save-dir", tmp_path)
     weights = dict(zip(*columns(tmp_path, "id", "weight"), strict=True))
@@ -271,20 +274,20 @@ def test_prior_weights_alone_need_no_meta_gradient(data, tmp_path):
     assert min(weights.values()) < 0.5 < max(weights.values())
 
 
-def test_before_the_teacher_weighs_a_sentence_has_its_prior_weight(data, tmp_path):
+def test_before_the_teacher_weighs_a_sentence_has_its_initial_weight(data, tmp_path):
     flags = [*OURS, "--weighting", "deep", "--weights-dir", tmp_path / "weights"]
     flags += ["--weighting-warmup", 9, "--max-update", 12, "--save-dir", tmp_path]
     assert re.search(
-        r"prior weights: mean 0\.\d\d, \d+% of pairs below 0\.3", train(data, *flags).stdout
+        r"initial weights: mean 0\.\d\d, \d+% of pairs below 0\.3", train(data, *flags).stdout
     )
-    rows = list(zip(*columns(tmp_path, "update", "id", "weight", "stands_for"), strict=True))
-    early = [(number, weight, 1 / s) for u, number, weight, s in rows if u < 9]
-    assert len({weight for _, weight, _ in early}) > 50
-    for _, weight, chance in early:
+    rows = list(zip(*columns(tmp_path, "update", "id", "weight", "importance_weight"), strict=True))
+    warmup_weights = [(number, weight, 1 / s) for u, number, weight, s in rows if u < 9]
+    assert len({weight for _, weight, _ in warmup_weights}) > 50
+    for _, weight, chance in warmup_weights:
         assert chance == pytest.approx(max(weight, 0.05), abs=1e-6)
     # Where the meta-gradient is taken, none is below 1e-6.
-    once = {(number, round(weight, 5)) for number, weight, _ in early}
-    assert len(once) == len({n for n, *_ in early})
+    once = {(number, round(weight, 5)) for number, weight, _ in warmup_weights}
+    assert len(once) == len({n for n, *_ in warmup_weights})
 
 
 def test_token_weights_are_recorded_under_their_sentence(data, tmp_path):
@@ -300,7 +303,7 @@ def test_token_weights_are_recorded_under_their_sentence(data, tmp_path):
 def test_the_record_has_what_the_trusted_pairs_said_where_they_were_asked(data, tmp_path):
     flags = [*OURS, "--weighting", "mwnet", "--max-update", 9]
     train(data, *flags, "--weights-dir", tmp_path / "weights", "--save-dir", tmp_path)
-    rows = list(zip(*columns(tmp_path, "update", "weight", "length", "signal"), strict=True))
+    rows = list(zip(*columns(tmp_path, "update", "weight", "length", "usefulness"), strict=True))
     assert {u for u, *_, signal in rows if signal is not None} == {0, 4, 8}
     said = [(w * n * signal, abs(w * n * signal)) for u, w, n, signal in rows if u == 8]
     total, size = map(sum, zip(*said, strict=True))
@@ -316,7 +319,7 @@ def test_the_teacher_can_learn_from_some_batches_of_an_update_and_hears_the_same
     for name, part in (("all", []), ("some", ["--meta-batches", "2"])):
         out = tmp_path / name
         train(data, *flags, *part, "--save-dir", out, "--weights-dir", out / "weights")
-        said[name] = dict(zip(*columns(out, "id", "signal"), strict=True))
+        said[name] = dict(zip(*columns(out, "id", "usefulness"), strict=True))
         length = dict(zip(*columns(out, "id", "length"), strict=True))
     asked = [i for i, signal in said["some"].items() if signal is not None]
     assert None not in said["all"].values()
@@ -331,11 +334,11 @@ def test_the_teacher_can_learn_from_some_batches_of_an_update_and_hears_the_same
 def test_the_trusted_pairs_are_asked_less_often_as_the_learning_rate_falls(data, tmp_path):
     flags = [*OURS, "--meta-interval", "2", *FALLING, "--max-update", 16]
     asked = {}
-    for kind in (["deep"], ["deep", "--meta-spacing", "even"], ["mwnet"]):
+    for kind in (["deep"], ["deep", "--weighting-options", "spacing=even"], ["mwnet"]):
         out = tmp_path / "-".join(kind)
         ours = [*flags, "--weighting", *kind, "--save-dir", out, "--weights-dir", out / "weights"]
         train(data, *ours)
-        rows = zip(*columns(out, "update", "signal"), strict=True)
+        rows = zip(*columns(out, "update", "usefulness"), strict=True)
         asked[kind[0], len(kind)] = sorted({u for u, signal in rows if signal is not None})
     # By hand, of rates 1, 15/16, 14/16, ...: their squares since the last look add up to 2.
     assert asked["deep", 1] == [0, 3, 9]
@@ -457,7 +460,7 @@ def assert_same_up_to_rounding(one, two):
     for name, value in a["model"].items():
         torch.testing.assert_close(b["model"][name], value, rtol=1e-4, atol=2e-5)
     first, second = (c["extra_state"]["L2RWTranslationTask"] for c in (a, b))
-    for part in ("history", "costs", "usual", "weighting"):
+    for part in ("extractor", "usual", "weighting"):
         assert second[part].keys() == first[part].keys()
         for name, value in first[part].items():
             if not name.endswith("_extra_state"):
@@ -515,7 +518,7 @@ def test_python_m_prints_the_folder_for_user_dir():
 
 def test_python_m_help_lists_every_option_of_the_task():
     text = main_parser().format_help()
-    for concern in (WeightingConfig, MetaConfig, TeacherConfig):
+    for concern in (WeightingConfig, MetaConfig):
         for name in concern.__annotations__:
             assert f"--{name.replace('_', '-')} " in text
     for weighting in weightings():
@@ -545,4 +548,4 @@ checkpoint: {{save_dir: {tmp_path}, no_epoch_checkpoints: true}}
     )
     run("fairseq-hydra-train", "--config-dir", tmp_path, "--config-name", "run", cwd=tmp_path)
     state = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]
-    assert state["updates"] == 3 and state["meta"]["count"] == 2
+    assert state["progress"]["updates"] == 3 and state["window"]["meta"]["count"] == 2

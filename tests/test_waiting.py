@@ -5,7 +5,7 @@ import torch
 from commands import OURS, make_corpus, train
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fairseq_l2rw.reweighting import Reweighting
+from fairseq_l2rw.training.weigher import Weigher
 
 aten = torch.ops.aten
 # What tells the host a value, has an output whose shape depends on values, or is told values.
@@ -44,12 +44,12 @@ def test_waiting_would_be_noticed(wait):
 
 @pytest.mark.parametrize("kind", ["deep", "mwnet", "lilaw", "trim"])
 def test_weighing_sentences_never_waits(tmp_path, monkeypatch, kind):
-    weigh = Reweighting.weigh
+    weigh = Weigher.weigh
 
     def watched(self, *args):
         with NoWaiting():
             return weigh(self, *args)
 
-    monkeypatch.setattr(Reweighting, "weigh", watched)
+    monkeypatch.setattr(Weigher, "weigh", watched)
     flags = [*OURS, "--weighting", kind, "--max-update", 14, "--save-dir", tmp_path]
     train(make_corpus(tmp_path), *flags, "--weights-dir", tmp_path / "weights")

@@ -11,11 +11,11 @@ from fairseq.optim.nag import NAG
 from fairseq.optim.sgd import SGD
 from students import batch, pairs, sentence_losses, student
 
-from fairseq_l2rw.meta import MetaGradient
 from fairseq_l2rw.metagradient import Batch, Clipping, updates, weight_gradient
-from fairseq_l2rw.optimizers import FAIRSEQ_ADJOINTS
-from fairseq_l2rw.passes import evaluating
-from fairseq_l2rw.randomness import RandomState
+from fairseq_l2rw.metagradient.engine import MetaGradient
+from fairseq_l2rw.training.optimizers import FAIRSEQ_ADJOINTS
+from fairseq_l2rw.training.replay import evaluating
+from fairseq_l2rw.utils.rng import RandomState
 
 DECAY = 0.01
 

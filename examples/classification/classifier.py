@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fairseq_l2rw.history import History
+from fairseq_l2rw.features.columns import SURFACE, TrainingState
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.metagradient import Losses, Parameters, functional
-from fairseq_l2rw.observation import SURFACE, Moment, Observation
 
 
 class Student(nn.Module):
@@ -47,22 +48,22 @@ def accuracy(student: Student, images: Tensor, labels: Tensor) -> float:
 
 
 @torch.no_grad()
-def observe(
+def extract(
     logits: Tensor,
     states: Tensor | None,
     labels: Tensor,
     ids: Tensor,
-    moment: Moment,
-    history: History,
-) -> Observation:
-    """What a weighting sees of a batch; an image is a sentence of one token.
+    state: TrainingState,
+    history: LossHistory,
+) -> Features:
+    """What a weighting reads of a batch; an image is a sentence of one token.
 
     Args:
         logits: shape (N, classes).
         states: shape (N, D), if the weighting asks for them.
         labels: shape (N,).
         ids: numbers of the images in their split, shape (N,).
-        moment: when.
+        state: how training goes.
         history: of the training losses so far.
     """
     log_p = logits.log_softmax(1)
@@ -74,20 +75,20 @@ def observe(
         "loss": -reference,
         "log_probability": reference,
         "margin": reference - best,
+        "reference_probability": reference.exp(),
+        "best_probability": best.exp(),
         "loss_rank": history.rank(-reference),
-        "progress": one * moment.progress,
+        "progress": one * state.progress,
         "train_accuracy": one * history.accuracy(),
-        "dev_loss": one * moment.dev_loss,
+        "dev_loss": one * state.dev_loss,
     }
-    return Observation(
-        loss=-reference,
+    return Features(
+        # Others are of words, or say the same once more.
+        columns={**{name: torch.zeros_like(one) for name in SURFACE}, **known},
         sizes=one,
-        p_reference=reference.exp(),
-        p_best=best.exp(),
-        correct=(reference >= best).to(one),
-        surface=torch.stack([known.get(n, torch.zeros_like(one)) for n in SURFACE], 1),
         ids=ids,
         positions=torch.zeros_like(ids),
-        update=moment.update,
+        lengths=torch.ones_like(ids),
+        update=state.update,
         states=None if states is None else torch.cat([states, label], 1),
     )

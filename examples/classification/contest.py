@@ -32,7 +32,7 @@ class Entrant:
     trusted_only: bool = False
 
 
-PUBLISHED = {"teacher_head": "mlp"}
+PUBLISHED = {"weighting_options": "head=mlp"}
 
 ENTRANTS: dict[str, Entrant] = {
     "uniform": Entrant("uniform"),
@@ -53,8 +53,8 @@ class Job:
     """A run to be done.
 
     Attributes:
-        setting: a name in :data:`digits.SETTINGS`.
-        entrant: a name in :data:`ENTRANTS`.
+        setting: a name in ``digits.SETTINGS``.
+        entrant: a name in ``ENTRANTS``.
         seed: of split, noise, initialisation and order.
         recipe: what all entrants share.
     """

@@ -1,6 +1,6 @@
 """Handwritten digits with spoilt labels or a rare class: pure functions of a seed.
 
-Every setting is a name and a function from a seed to a :class:`Split`. The settings are those of
+Every setting is a name and a function from a seed to a ``Split``. The settings are those of
 Ren et al. (arXiv 1803.09050) in small: their Table 1 (uniform label noise), Table 2 (background
 flips) and Figure 3 (class imbalance).
 """

@@ -1,7 +1,7 @@
 """One training loop for all weightings: it looks at what a weighting asks for, never at its name.
 
-The order of things in an update is that of ``fairseq_l2rw.reweighting``: weigh, step, look at the
-trusted set, learn.
+The order of things in an update is that of ``fairseq_l2rw.training.reweighting``: weigh,
+step, take a meta step.
 """
 
 from dataclasses import dataclass, replace
@@ -10,19 +10,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from classifier import Student, accuracy, losses_of, observe
+from classifier import Student, accuracy, extract, losses_of
 from digits import Data, Split
-from fairseq_l2rw.config import TeacherConfig, WeightingConfig
-from fairseq_l2rw.history import History
-from fairseq_l2rw.meta import MetaGradient
-from fairseq_l2rw.metagradient import Batch, weight_gradient
-from fairseq_l2rw.observation import Moment, Observation
+from fairseq_l2rw.config import WeightingConfig
+from fairseq_l2rw.features.columns import TrainingState
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.features.loss_history import LossHistory
+from fairseq_l2rw.metagradient import Batch, MetaGradient, weight_gradient
+from fairseq_l2rw.utils.rng import seeded
 from fairseq_l2rw.weighting import Signal, Weighting, build, safe
-from fairseq_l2rw.weighting.seeded import seeded
 
 
 @dataclass
-class Rule(WeightingConfig, TeacherConfig):
+class Rule(WeightingConfig):
     """A weighting and its options: the package's own names and defaults."""
 
     seed: int = 1
@@ -59,7 +59,7 @@ class Training:
     """A student, its weighting, and what lasts from one update to the next.
 
     Args:
-        split: the images; the whole trusted set is every dev batch.
+        split: the images; every trusted batch is the whole trusted set.
         rule: how images are weighted; its seed is also that of initialisation and order.
         recipe: what all weightings share.
     """
@@ -76,7 +76,7 @@ class Training:
         self.meta = (
             MetaGradient(self.student, recipe.through, average=recipe.average) if wants else None
         )
-        self.history = History()
+        self.history = LossHistory()
         self.updates = 0
         self.dev_loss = 0.0
         self.per_epoch = -(-len(split.train) // recipe.batch)
@@ -98,27 +98,28 @@ class Training:
         loss = F.cross_entropy(logits, data.labels, reduction="none")
         seen = self._aligned(self._observe(logits, states, data, ids), data)
         with torch.no_grad():
-            proposed, _ = safe(self.weighting(seen))
-        given = torch.ones_like(proposed) if self._plain else proposed
+            rule_weights, _ = safe(self.weighting(seen))
+        weights = torch.ones_like(rule_weights) if self._plain else rule_weights
         self.optimizer.zero_grad()
-        ((given * loss).sum() / (given @ seen.sizes)).backward()
-        self._step(Batch(losses_of(self.student, data.images, data.labels), given, seen.sizes))
-        self._look_at_trusted(seen, proposed)
-        self.history.add([seen])
+        ((weights * loss).sum() / (weights @ seen.sizes)).backward()
+        self._step(Batch(losses_of(self.student, data.images, data.labels), weights, seen.sizes))
+        self._meta_step(seen, rule_weights)
+        correct = (seen["margin"] >= 0).to(seen.sizes)
+        self.history.add([(seen["loss"], correct, seen.sizes)])
         self.updates += 1
-        return given
+        return weights
 
     @property
     def _plain(self) -> bool:
         return self.weighting.plain or self.updates < self.recipe.warmup * self.per_epoch
 
-    def _observe(self, logits: Tensor, states: Tensor, data: Data, ids: Tensor) -> Observation:
+    def _observe(self, logits: Tensor, states: Tensor, data: Data, ids: Tensor) -> Features:
         progress = self.updates / (self.per_epoch * self.recipe.epochs)
-        moment = Moment(self.updates, progress, self.dev_loss)
+        state = TrainingState(self.updates, progress, self.dev_loss)
         read = states.detach() if self.weighting.reads_states else None
-        return observe(logits, read, data.labels, ids, moment, self.history)
+        return extract(logits, read, data.labels, ids, state, self.history)
 
-    def _aligned(self, seen: Observation, data: Data) -> Observation:
+    def _aligned(self, seen: Features, data: Data) -> Features:
         """With the alignment to the dev gradient, for a weighting that reads it."""
         if self.meta is None or not self.weighting.reads_alignment or not self.meta.count:
             return seen
@@ -134,20 +135,20 @@ class Training:
         self.optimizer.step()
         self.meta.after_step(self.optimizer, [batch])
 
-    def _look_at_trusted(self, seen: Observation, proposed: Tensor) -> None:
+    def _meta_step(self, seen: Features, rule_weights: Tensor) -> None:
         """Let the weighting learn from the trusted set, in the ways that it asks for."""
         trusted = self.split.trusted
-        if self.weighting.learns_from_dev:
+        if self.weighting.learns_from_trusted:
             with torch.no_grad():
                 logits, states = self.student(trusted.images)
             dev = self._observe(logits, states, trusted, torch.arange(len(trusted)))
-            self.dev_loss = float(dev.loss.mean())
-            self.weighting.learn_from_dev(dev)
+            self.dev_loss = float(dev["loss"].mean())
+            self.weighting.learn_from_trusted(dev)
         if self.meta is None:
             return
         losses = losses_of(self.student, trusted.images, trusted.labels)
         self.dev_loss = float(self.meta.dev_gradient(lambda values: losses(values).mean()))
         if self.weighting.learns:
             [(_, [products])] = self.meta.look_back(self.optimizer)
-            gradient = weight_gradient(products, seen.sizes, proposed)
-            self.weighting.learn([Signal(seen, gradient)], lambda local: local)
+            gradient = weight_gradient(products, seen.sizes, rule_weights)
+            self.weighting.learn([Signal(seen, -gradient)], lambda local: local)

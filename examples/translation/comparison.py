@@ -152,11 +152,11 @@ def _digits(weights: Sequence[Estimate]) -> int:
 
 
 def course_table(runs: Mapping[str, Results]) -> Table:
-    """Return how far the signal and the loss alone tell each kind, at stages of training.
+    """Return how far the usefulness and the loss alone tell each kind, at stages of training.
 
-    A row for the loss in plain training, and one for the signal of every run that has one.
+    A row for the loss in plain training, and one for the usefulness of every run that has one.
     """
-    rows = [(run, "loss" if run == BASELINE else "signal") for run in runs]
+    rows = [(run, "loss" if run == BASELINE else "usefulness") for run in runs]
     kinds = kinds_of([r for group in runs.values() for r in group])
     table = [
         [
@@ -207,8 +207,8 @@ def section(results: Results, recipe: str) -> str:
     course = course_table(runs)
     if course:
         parts += [
-            "AUC of minus the loss of plain training, and of the signal that runs learn from, in "
-            "the first epoch and in each third of the others:",
+            "AUC of minus the loss of plain training, and of the usefulness that runs learn from, "
+            "in the first epoch and in each third of the others:",
             as_markdown(course),
         ]
     return "\n\n".join(parts)

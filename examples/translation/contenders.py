@@ -36,11 +36,12 @@ class Contender:
 # Algorithms from papers, which learn at every update: as often as one can wait for.
 _OFTEN = ("--meta-interval", "4")
 # What a teacher reads once the student trains.
-_ALL_BUT_PRIOR = ("surface", "encoder", "decoder", "likeness")
+_ALL_BUT_INITIAL = ("surface", "encoder", "decoder", "likeness")
 
 
-def _reading(what: str, *parts: str, extra: tuple[str, ...] = ()) -> Contender:
-    return Contender(f"deep; {what}", "deep", extra=("--teacher-reads", ",".join(parts), *extra))
+def _reading(what: str, *parts: str, also: str = "") -> Contender:
+    options = f"reads={'+'.join(parts)}{also}"
+    return Contender(f"deep; {what}", "deep", extra=("--weighting-options", options))
 
 
 # What every run is compared with, and what none can be expected to beat.
@@ -60,35 +61,35 @@ CONTENDERS = {
         selection="rules-loss",
     ),
     "random": Contender("random weights", "random"),
-    "prior": Contender(
-        "the prior weights alone: what pairs look like before any training", "prior"
+    "initial": Contender(
+        "the initial weights alone: what pairs look like before any training", "initial"
     ),
     "trim": Contender("the largest losses of the moment dropped", "trim"),
     "l2rw": Contender("positive part of the alignment with the dev gradient", "l2rw", extra=_OFTEN),
     "mask": Contender("sign of the alignment with the dev gradient", "mask", extra=_OFTEN),
     "mwnet": Contender("network of the loss", "mwnet", extra=_OFTEN),
     "lilaw": Contender("three scalars", "lilaw", extra=_OFTEN),
-    "surface": Contender("teacher on surface information, beside prior weights", "surface"),
+    "surface": Contender("teacher on surface information, beside initial weights", "surface"),
     "deep": Contender(
-        "teacher on surface information and internal states, beside prior weights", "deep"
+        "teacher on surface information and internal states, beside initial weights", "deep"
     ),
     "rules_deep": Contender(
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),
-    # What of it matters; what it reads without prior weights, which tell most by themselves.
-    "deep_no_prior": _reading("without prior weights", *_ALL_BUT_PRIOR),
+    # What of it matters; what it reads without initial weights, which tell most by themselves.
+    "deep_no_initial": _reading("without initial weights", *_ALL_BUT_INITIAL),
     "deep_surface": _reading("surface information only", "surface", "likeness"),
     "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
     "deep_encoder": _reading("encoder only", "encoder", "likeness"),
     "deep_decoder": _reading("decoder only", "decoder", "likeness"),
     "deep_below": _reading(
-        "without prior weights; also the layers below the last",
-        *_ALL_BUT_PRIOR,
-        extra=("--teacher-depth", "2"),
+        "without initial weights; also the layers below the last",
+        *_ALL_BUT_INITIAL,
+        also=",depth=2",
     ),
-    "deep_linear": _reading("without likeness", "surface", "encoder", "decoder", "prior"),
+    "deep_linear": _reading("without likeness", "surface", "encoder", "decoder", "initial"),
     "deep_all": Contender(
-        "deep; every epoch holds every sentence", "deep", extra=("--draw-at-least", "1")
+        "deep; every epoch holds every sentence", "deep", extra=("--min-sampling-probability", "1")
     ),
     "deep_off": Contender(
         "deep; the derivative without the student's dropout",
@@ -96,6 +97,6 @@ CONTENDERS = {
         extra=("--meta-dropout", "off"),
     ),
     "deep_mlp": Contender(
-        "deep; the published form", "deep", extra=("--teacher-head", "mlp", *_OFTEN)
+        "deep; the published form", "deep", extra=("--weighting-options", "head=mlp", *_OFTEN)
     ),
 }

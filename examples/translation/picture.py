@@ -38,7 +38,9 @@ def kind_order(panels: Sequence[Panel]) -> list[str]:
 
 def quantiles(rows: Weights, steps: Sequence[float]) -> Array:
     """Return quantiles of weights, each counted as often as its sentence stands for others."""
-    found: Array = np.quantile(rows.weight, steps, weights=rows.stands_for, method="inverted_cdf")
+    found: Array = np.quantile(
+        rows.weight, steps, weights=rows.importance_weight, method="inverted_cdf"
+    )
     return found
 
 

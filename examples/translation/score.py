@@ -78,17 +78,17 @@ def auc_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]:
 def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[float | None]]]:
     """Return what tells clean from noisy sentences, epoch by epoch.
 
-    AUC of the weight, of the signal that it learnt from, and of minus the loss, per kind of noise.
+    AUC of weight, of the usefulness that it learnt from, and of minus the loss, by kind of noise.
     A sentence counts as often as it stands for others, so that an epoch that holds only some is
-    still about all of them; None where it holds none of a kind, or there was no signal.
+    still about all of them; None where it holds none of a kind, or there was no meta step.
     """
-    told = {"weight": weights.weight, "signal": weights.signal, "loss": -weights.loss}
+    told = {"weight": weights.weight, "usefulness": weights.usefulness, "loss": -weights.loss}
     kinds = sorted(set(kind.tolist()) - {CLEAN})
     result: dict[str, dict[str, list[float | None]]] = {n: {k: [] for k in kinds} for n in told}
     for epoch in np.unique(weights.epoch):
         rows = weights.epoch == epoch
         for name, values in told.items():
-            found = auc_per_kind(values[rows], kind[rows], weights.stands_for[rows])
+            found = auc_per_kind(values[rows], kind[rows], weights.importance_weight[rows])
             for noise in kinds:
                 result[name][noise].append(round(found[noise], 4) if noise in found else None)
     return result
@@ -206,8 +206,8 @@ def weight_scores(job: Run) -> dict[str, Any]:
     last = weights.last_epoch()
     kind = last.kinds(names)
     return {
-        "auc": auc_per_kind(last.weight, kind, last.stands_for),
-        "mean_weight": mean_per_kind(last.weight, kind, last.stands_for),
+        "auc": auc_per_kind(last.weight, kind, last.importance_weight),
+        "mean_weight": mean_per_kind(last.weight, kind, last.importance_weight),
         "course": auc_per_epoch(weights, weights.kinds(names)),
     }
 

@@ -219,7 +219,7 @@ def settings(run: Run) -> dict[str, Any]:
 
 
 def training(run: Run) -> Iterator[Job]:
-    """The one job of a run, for :func:`follow`; none if it is there, the rest if it was cut off."""
+    """The one job of a run, for ``follow``; none if it is there, the rest if it was cut off."""
     stamp = Stamp(run.out / "train.json", settings(run))
     if stamp.done:
         say(f"train: {short(run.out)} is already there")

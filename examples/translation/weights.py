@@ -22,9 +22,9 @@ class Weights:
     epoch: Array
     id: Array
     weight: Array
-    stands_for: Array  # sentences of the training set, if an epoch holds only some
+    importance_weight: Array  # sentences of the training set, if an epoch holds only some
     loss: Array
-    signal: Array  # NaN where the trusted pairs were not asked
+    usefulness: Array  # NaN where there was no meta step
 
     def take(self, rows: Array) -> Weights:
         """Return some of the rows."""

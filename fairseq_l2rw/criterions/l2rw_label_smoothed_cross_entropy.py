@@ -13,9 +13,9 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
 from torch import Tensor
 from torch.nn.functional import nll_loss, pad
 
-from fairseq_l2rw.drawing import STANDS_FOR
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.observation import rows
+from fairseq_l2rw.features.features import rows
+from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT
+from fairseq_l2rw.utils.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             )
         if not model.training:
             return super().forward(model, sample, reduce=reduce)
-        with self.task.reweighting.watching(sample) as states:
+        with self.task.reweighting.watching(sample) as context:
             net_output = model(**sample["net_input"])
         tokens = self.token_losses(model, net_output, sample)
         losses = self._rows(tokens.loss, tokens.real, sample)
-        weights = self.task.reweighting.weigh(sample, states, tokens, losses)
+        weights = self.task.reweighting.weigh(sample, context, tokens, losses)
         loss = (weights.values * losses).sum()
         logging_output = {
             "loss": loss.detach(),
@@ -90,12 +90,12 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         return loss, weights.sample_size, logging_output
 
     def nothing(self, sample: dict[str, Any]) -> Any:
-        """What :meth:`forward` would give in training for a batch that counts for nothing.
+        """What ``forward`` would give in training for a batch that counts for nothing.
 
         Workers add up what it gives: names and types have to be the same.
         """
         zero = sample["target"].new_zeros((), dtype=torch.float32)
-        size = 0 if self.task.reweighting.as_ever else zero
+        size = 0 if self.task.reweighting.plain else zero
         logging_output = {"loss": zero, "nll_loss": zero, "ntokens": 0, "nsentences": 0}
         logging_output["sample_size"] = size
         if self.report_accuracy:
@@ -132,8 +132,8 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
 
     def _rows(self, losses: Tensor, real: Tensor, sample: dict[str, Any]) -> Tensor:
         """Losses of what gets a weight, as often as each stands for others: (N, T) to (rows,)."""
-        if STANDS_FOR in sample:
-            losses = losses * sample[STANDS_FOR].to(losses).unsqueeze(1)
+        if IMPORTANCE_WEIGHT in sample:
+            losses = losses * sample[IMPORTANCE_WEIGHT].to(losses).unsqueeze(1)
         return rows(losses, real, self.unit)
 
     def _by_sentence(self, values: Tensor, sample: dict[str, Any]) -> Tensor:

@@ -4,19 +4,20 @@ Nothing in here knows fairseq, translation or teachers. How the dev loss depends
 the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathematics.md``):
 
 1. the gradient of the dev loss after the updates, by ordinary reverse mode;
-2. its pull-back through each update: :mod:`.updates` (optimizers), :mod:`.clipping`;
+2. its pull-back through each update: ``.updates`` (optimizers), ``.clipping``;
 3. the inner products of what arrives at g with the gradient of every loss, all at once:
-   :mod:`.forward`, :mod:`.reverse` or :mod:`.difference`, one signature (:mod:`.signature`), or
-   :mod:`.ghost`, which has them from the student's own pass;
-4. from one update to the one before it: :mod:`.window`, over a stored trajectory or over one that
-   is rewound (:mod:`.trajectory`);
-5. from inner products to the derivative by every weight: :mod:`.weights`.
+   ``.forward``, ``.reverse`` or ``.difference``, one signature (``.signature``), or
+   ``.ghost``, which has them from the student's own pass;
+4. from one update to the one before it: ``.window``, over a stored trajectory or over one that
+   is rewound (``.trajectory``);
+5. from inner products to the derivative by every weight: ``.weights``.
 
-In half precision the optimizer steps copies of the parameters: :mod:`.masters`.
+In half precision the optimizer steps copies of the parameters: ``.masters``.
 """
 
 from fairseq_l2rw.metagradient.chosen import METHODS, Chosen
 from fairseq_l2rw.metagradient.clipping import Clipping
+from fairseq_l2rw.metagradient.engine import MetaGradient
 from fairseq_l2rw.metagradient.ghost import LEAST_WEIGHT, LEAST_WEIGHT_HALF, Record, Recorder
 from fairseq_l2rw.metagradient.masters import Master, wide
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
@@ -28,6 +29,7 @@ from fairseq_l2rw.metagradient.trajectory import (
     Step,
     Trace,
     moved,
+    update_sums,
 )
 from fairseq_l2rw.metagradient.updates import ADJOINTS, BLIND, Adjoint, Update, adjoint_of
 from fairseq_l2rw.metagradient.weights import normaliser, weight_gradient
@@ -47,6 +49,7 @@ __all__ = [
     "Fetched",
     "Losses",
     "Master",
+    "MetaGradient",
     "Method",
     "Parameters",
     "Record",
@@ -58,6 +61,7 @@ __all__ = [
     "adjoint_of",
     "moved",
     "normaliser",
+    "update_sums",
     "weight_gradient",
     "wide",
 ]

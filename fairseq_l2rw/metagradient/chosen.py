@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.heap import give_back
 from fairseq_l2rw.metagradient import difference, forward, reverse
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch
+from fairseq_l2rw.utils.memory import release_free_memory
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Chosen:
             return found
         # A pass is made now: what it does not need goes first, with the batch's hold on it.
         batch.record = record = None
-        give_back()
+        release_free_memory()
         expected = self.products(batch.losses, parameters, direction)
         told = batch.weights > 0
         size = (expected * told).norm()
@@ -79,7 +79,7 @@ class Chosen:
         return found
 
     def products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
-        """See :class:`fairseq_l2rw.metagradient.Method`."""
+        """See ``fairseq_l2rw.metagradient.Method``."""
         if not self.half:
             return self._products(losses, parameters, direction)
         peak = torch.stack([d.abs().amax() for d in direction.values()]).amax().clamp(min=1e-30)
@@ -98,7 +98,7 @@ class Chosen:
     def curvature(
         self, losses: Losses, parameters: Parameters, direction: Parameters, weights: Tensor
     ) -> Curvature:
-        """See :class:`fairseq_l2rw.metagradient.Method`."""
+        """See ``fairseq_l2rw.metagradient.Method``."""
         return self._curvature.curvature(losses, parameters, direction, weights)
 
     def _first_products(

@@ -23,7 +23,7 @@ class Estimate(NamedTuple):
 def products(losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
     """Inner products of ``direction`` with the gradient of every loss, approximately.
 
-    Same arguments and result as :func:`fairseq_l2rw.metagradient.forward.products`.
+    Same arguments and result as ``fairseq_l2rw.metagradient.forward.products``.
     """
     return estimate(losses, parameters, direction).products
 

@@ -25,7 +25,7 @@ def products(losses: Losses, parameters: Parameters, direction: Parameters) -> T
         The products, of the losses' shape.
 
     Raises:
-        RuntimeError: when an operation of the model has no forward mode (see :mod:`.reverse`).
+        RuntimeError: when an operation of the model has no forward mode (see ``.reverse``).
     """
     with torch.no_grad(), forward_ad.dual_level(), differentiable_attention():
         values, tangents = forward_ad.unpack_dual(losses(_duals(_detached(parameters), direction)))
@@ -38,7 +38,7 @@ def curvature(
     """Products, and the Hessian of sum_i weights_i l_i times ``direction``.
 
     Forward over reverse: the gradient, computed by backpropagation from a dual loss, carries the
-    Hessian-vector product as its tangent. Arguments and errors as for :func:`products`.
+    Hessian-vector product as its tangent. Arguments and errors as for ``products``.
     """
     names = list(direction)
     with torch.enable_grad(), forward_ad.dual_level(), differentiable_attention():

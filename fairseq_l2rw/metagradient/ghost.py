@@ -11,7 +11,7 @@ arXiv 2406.11011). They are those of the student's own pass, dropout included. T
 with weights, so a sentence's derivatives are w_i times those of its loss, and w_i must not be 0.
 
 Known layers are linear projections, embeddings and the scales of layer normalisation, which is all
-that fairseq's transformers have. :class:`.chosen.Chosen` compares the first products with those of
+that fairseq's transformers have. ``.chosen.Chosen`` compares the first products with those of
 another method, so that a model with anything else is found out.
 """
 
@@ -23,9 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fairseq_l2rw.functions import heard
 from fairseq_l2rw.metagradient.masters import wide
 from fairseq_l2rw.metagradient.signature import Parameters
+from fairseq_l2rw.utils.function_hooks import listening
 
 #: What a weight of 0 is raised to, so that its sentence's products are defined; and where passes
 #: are in half precision, which does not reach as far down.
@@ -80,7 +80,7 @@ class _Use:
         self.pooled, self.derivative, self.given = (by_weight, by_bias), None, {}
 
     def inner(self, direction: Parameters, leading: Sequence[int], axis: int) -> Tensor | None:
-        """Products, shape (N,); None where they are 0. Arguments as in :meth:`pool`."""
+        """Products, shape (N,); None where they are 0. Arguments as in ``pool``."""
         weight, bias = direction.get(self.key[0]), direction.get(self.bias)
         if weight is None and bias is None:
             return None
@@ -213,7 +213,7 @@ class Recorder:
             if weight is not None and output.grad_fn is not None:
                 self._note(record, output, layer, function, weight, given)
 
-        with heard(_LINEAR, listen):
+        with listening(_LINEAR, listen):
             yield record
 
     def _note(

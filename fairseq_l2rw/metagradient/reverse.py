@@ -12,7 +12,7 @@ from fairseq_l2rw.metagradient.signature import Curvature, Losses, Parameters
 def products(losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
     """Inner products of ``direction`` with the gradient of every loss.
 
-    Same arguments and result as :func:`fairseq_l2rw.metagradient.forward.products`. With one
+    Same arguments and result as ``fairseq_l2rw.metagradient.forward.products``. With one
     dummy u_i a loss, G(u) = grad_theta sum_i u_i l_i is linear in u, so that the gradient of
     <G(u), p> by u is the vector of products <grad l_i, p>: two backward passes and their graph.
     """

@@ -20,7 +20,7 @@ class Selection(NamedTuple):
 
 
 def selected(model: nn.Module, pattern: str) -> Selection:
-    """The trained parameters whose name matches ``pattern``, or a good choice for :data:`AUTO`.
+    """The trained parameters whose name matches ``pattern``, or a good choice for ``AUTO``.
 
     The attention from decoder to encoder carries the clearest signal. Where there is none, the
     decoder's other layers come next. Embeddings and the projection onto the vocabulary are the last

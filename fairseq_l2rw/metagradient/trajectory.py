@@ -1,6 +1,6 @@
 """The student's last updates, as they happened: what a window looks back through."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,8 @@ from fairseq_l2rw.metagradient.gradients import gradients
 from fairseq_l2rw.metagradient.signature import Losses, Parameters
 from fairseq_l2rw.metagradient.updates import Update
 from fairseq_l2rw.metagradient.weights import normaliser
+from fairseq_l2rw.utils.reduction import Total
 
-Total = Callable[[Tensor], Tensor]
 #: How older updates are got back: copies of them, copies in the CPU's memory, or run backwards.
 TRAJECTORIES = ("stored", "offloaded", "rewind")
 
@@ -31,7 +31,7 @@ class Batch:
         sizes: n_i, what i adds to the normaliser, shape (N,).
         record: of the student's own pass, if that was watched.
         least: what this batch adds to the smallest normaliser of its update, a scalar; see
-            :func:`.weights.normaliser`.
+            ``.weights.normaliser``.
     """
 
     losses: Losses
@@ -64,10 +64,10 @@ class Trace:
     """All that is kept of an update that will be rewound.
 
     Attributes:
-        batches: as for :class:`Step`.
+        batches: as for ``Step``.
         groups: the optimizer's options of every parameter it updated, by name.
         clipping: how the gradient was clipped.
-        sample: some coordinates of the parameters before the update (:func:`sampled`).
+        sample: some coordinates of the parameters before the update (``sampled``).
     """
 
     batches: Sequence[Batch]
@@ -191,16 +191,27 @@ def update_gradient(
         with torch.enable_grad(), differentiable_attention():
             found = gradients([(batch.weights * batch.losses(leaves)).sum()], wanted)
         sums = [s if g is None else g if s is None else s.add_(g) for s, g in zip(sums, found)]  # noqa: B905
-    size = update_normaliser(batches, total)
+    size = normaliser(*update_sums(batches, total, wanted[0].device))
     given = (torch.zeros_like(p) if s is None else s for s, p in zip(sums, wanted, strict=True))
     return {n: total(g).div_(size) for n, g in zip(names, given, strict=True)}
 
 
-def update_normaliser(batches: Sequence[Batch], total: Total) -> Tensor:
-    """S over all sub-batches and workers of an update, see :func:`.weights.normaliser`."""
-    sums = [(b.weights @ b.sizes, torch.as_tensor(b.least).to(b.weights)) for b in batches]
-    weighted, least = total(torch.stack([torch.stack(pair) for pair in sums]).sum(0))
-    return normaliser(weighted, least)
+def update_sums(
+    batches: Sequence[Batch], total: Total, device: torch.device | str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """What ``.weights.normaliser`` takes, of all sub-batches and workers of an update; float64.
+
+    Args:
+        batches: of this worker, which may have none.
+        total: sums over workers; every worker must call.
+        device: where the batches are.
+    """
+    sums = torch.zeros(2, dtype=torch.double, device=device)
+    for batch in batches:
+        weighted = batch.weights.double() @ batch.sizes.double()
+        sums += torch.stack([weighted, torch.as_tensor(batch.least).to(weighted)])
+    weighted, least = total(sums)
+    return weighted, least
 
 
 def sampled(parameters: Parameters, each: int = 64) -> Tensor:

@@ -3,7 +3,7 @@
 Given the derivatives of the dev loss by the parameter and by the optimizer's state *after* an
 update, each function here returns the derivatives by the gradient, the parameter and the state
 *before* it. All are elementwise; gradient clipping, which couples all parameters, is
-:mod:`.clipping`. They read the state after the update, so that looking back through one update
+``.clipping``. They read the state after the update, so that looking back through one update
 needs nothing to be stored before it.
 """
 
@@ -24,7 +24,7 @@ class Update:
         group: the optimizer's options for the parameter at that time (rate, momentum, ...).
         state: the optimizer's state of the parameter after the update.
         gradient: g, as the optimizer was given it (normalised and clipped).
-        before: the parameter before the update; empty if it was not kept (:data:`BLIND`).
+        before: the parameter before the update; empty if it was not kept (``BLIND``).
     """
 
     group: Mapping[str, Any]

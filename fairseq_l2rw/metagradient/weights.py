@@ -36,7 +36,7 @@ def weight_gradient(
 
     with q = dL_dev/dg. The second term comes from normalising by S. It makes
     sum_i w_i dL_dev/dw_i = 0: only relative weights matter, so weights cannot drift to all-zero or
-    all-large. Where S is the bound of :func:`normaliser`, it does not depend on the weights, and
+    all-large. Where S is the bound of ``normaliser``, it does not depend on the weights, and
     the second term is 0.
 
     Args:

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from fairseq_l2rw.metagradient.chosen import Chosen
 from fairseq_l2rw.metagradient.signature import Parameters
-from fairseq_l2rw.metagradient.trajectory import Batch, Step, Total, update_normaliser
+from fairseq_l2rw.metagradient.trajectory import Batch, Step, update_sums
 from fairseq_l2rw.metagradient.updates import Adjoint
+from fairseq_l2rw.metagradient.weights import normaliser
+from fairseq_l2rw.utils.reduction import Total
 
 
 class Steps(Protocol):
-    """Steps, newest first: a list of them, or :class:`.trajectory.Rewound`."""
+    """Steps, newest first: a list of them, or ``.trajectory.Rewound``."""
 
     def __len__(self) -> int: ...
 
@@ -52,7 +54,7 @@ def products(
 
     Returns:
         For every step, newest first: its batches, and the products of each, shape (N,). What
-        :func:`.weights.weight_gradient` takes.
+        ``.weights.weight_gradient`` takes.
     """
     bars: dict[str, Tensor] = dict(gradient)
     del gradient  # and with it, step by step, what is no longer needed of it
@@ -70,7 +72,7 @@ def products(
             return [*result, (batches, last)]
         curvatures = [method.curvature(b.losses, parameters, g_bar, b.weights) for b in batches]
         result.append((batches, [c.products for c in curvatures]))
-        size = update_normaliser(batches, total)
+        size = normaliser(*update_sums(batches, total, next(iter(bars.values())).device))
         for name in list(g_bar):
             # A worker may have no batch, and adds nothing to the sum.
             found = [c.hessian.pop(name) for c in curvatures] or [torch.zeros_like(bars[name])]

@@ -2,11 +2,9 @@
 
 import logging
 import re
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-import numpy as np
 from fairseq import utils
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.tasks import register_task
@@ -14,24 +12,22 @@ from fairseq.tasks.translation import TranslationTask
 from torch import Tensor
 
 from fairseq_l2rw import weighting
-from fairseq_l2rw.checkpoints import keep_whole
+from fairseq_l2rw.compatibility.checkpoints import copy_atomically
+from fairseq_l2rw.compatibility.models import check_architecture, check_output, check_quantization
+from fairseq_l2rw.compatibility.out_of_memory import leave_out
 from fairseq_l2rw.config import L2RWTranslationConfig, check
-from fairseq_l2rw.copying import same_types
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
-from fairseq_l2rw.dev import DevStream, also_trained_on, batch_tokens, trusted_pairs
-from fairseq_l2rw.drawing import Drawing, DrawnBatches
-from fairseq_l2rw.epochs import EpochLog
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.fingerprint import fingerprint
-from fairseq_l2rw.heap import give_back
-from fairseq_l2rw.optimizers import check_optimizer
-from fairseq_l2rw.out_of_memory import leave_out
-from fairseq_l2rw.pairs import Language
-from fairseq_l2rw.prior import prior_weights
-from fairseq_l2rw.reweighting import Reweighting
-from fairseq_l2rw.students import check_architecture, check_output, check_quantization
-from fairseq_l2rw.training_text import TrainingText, check_fits, check_splits
-from fairseq_l2rw.workers import alone
+from fairseq_l2rw.data.pairs import Language
+from fairseq_l2rw.data.training_text import check_fits, check_splits
+from fairseq_l2rw.data.trusted_pairs import TrustedBatches, batch_tokens, trusted_pairs
+from fairseq_l2rw.features.copying import shared_types
+from fairseq_l2rw.training.assembly import Given
+from fairseq_l2rw.training.optimizers import check_optimizer
+from fairseq_l2rw.training.reweighting import Reweighting
+from fairseq_l2rw.training.training_data import TrainingData
+from fairseq_l2rw.training.workers import alone
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.memory import release_free_memory
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +42,14 @@ class L2RWTranslationTask(TranslationTask):
     def __init__(self, cfg: L2RWTranslationConfig, src_dict: Any, tgt_dict: Any) -> None:
         super().__init__(cfg, src_dict, tgt_dict)
         check(cfg)
+        rule = self._weighting = weighting.build(cfg)
+        self._looks_back = rule.learns or rule.reads_alignment
+        self._wants_trusted = self._looks_back or rule.learns_from_trusted
+        reads_trusted = self._wants_trusted or rule.reads_initial_weights
+        self._data = TrainingData(
+            cfg, rule, self._language, self._trusted_pairs if reads_trusted else None
+        )
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
-        # From the first training batches on.
-        self._text: TrainingText | None = None
-        self._shared: np.ndarray | None = None
-        self._drawing: Drawing | None = None
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
         self._restored: dict[str, Any] | None = None
 
@@ -61,9 +60,10 @@ class L2RWTranslationTask(TranslationTask):
         model = super().build_model(cfg, from_checkpoint)
         if not from_checkpoint:
             check_output(model)
-            check_quantization(cfg, self.cfg.quantization_config_path, self._rule)
-            if self._rule.learns or self._rule.reads_alignment:
-                check_optimizer(self.cfg, self._rule.learns)  # before it is built
+            makes_passes = self.cfg.weighting if self._wants_trusted else None
+            check_quantization(cfg, self.cfg.quantization_config_path, makes_passes)
+            if self._looks_back:
+                check_optimizer(self.cfg, self._weighting.learns)  # before it is built
         return model
 
     def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:
@@ -81,36 +81,47 @@ class L2RWTranslationTask(TranslationTask):
         """Set up before the first epoch of this process."""
         super().begin_epoch(epoch, model)
         if self.reweighting is None:
-            keep_whole()
+            copy_atomically()
             self.reweighting = self._build_reweighting(model)
         self.reweighting.begin_epoch(epoch)
-        give_back()  # what prior weights, validation and a checkpoint took
+        release_free_memory()  # what initial weights, validation and a checkpoint took
 
     def _build_reweighting(self, model: Any) -> Reweighting:
-        dev = self._dev_stream(model) if self._wants_dev else None
-        return Reweighting(
-            self.cfg,
-            model,
-            self._rule,
-            self._criterion,
-            dev,
-            len(self.tgt_dict),
-            self._same,
-            self._restored,
-            self._drawing,
+        given = Given(
+            model=model,
+            criterion=self._criterion,
+            weighting=self._weighting,
+            trusted=self._trusted_batches(model) if self._wants_trusted else None,
+            vocabulary=len(self.tgt_dict),
+            shared=self._shared_types,
+            sampler=self._data.sampler,
         )
+        return Reweighting(self.cfg, given, self._restored)
 
-    def _dev_stream(self, model: Any) -> DevStream:
+    # -- data ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _shared_types(self) -> Tensor:
+        return shared_types(self.src_dict, self.tgt_dict)
+
+    def _language(self) -> Language:
+        sizes = len(self.src_dict), len(self.tgt_dict)
+        return Language(sizes, self.tgt_dict.pad(), self._shared_types)
+
+    def _trusted_pairs(self) -> Any:
+        return trusted_pairs(self, self.cfg.meta_subset)
+
+    def _trusted_batches(self, model: Any) -> TrustedBatches:
         subset, cfg = self.cfg.meta_subset, self.cfg
         self._warn_of_validation()
-        given = self.max_positions(), model.max_positions()
+        limits = self.max_positions(), model.max_positions()
         max_tokens = cfg.meta_max_tokens or batch_tokens(
-            trusted_pairs(self, subset),
+            self._trusted_pairs(),
             cfg.max_tokens or _TOKENS,
-            utils.resolve_max_positions(*given, cfg.max_tokens),
+            utils.resolve_max_positions(*limits, cfg.max_tokens),
         )
-        positions = utils.resolve_max_positions(*given, max_tokens)
-        return DevStream(self, subset, max_tokens, positions, cfg.seed)
+        positions = utils.resolve_max_positions(*limits, max_tokens)
+        return TrustedBatches(self, subset, max_tokens, positions, cfg.seed)
 
     def _warn_of_validation(self) -> None:
         """Where the trusted pairs are also validated on."""
@@ -153,92 +164,26 @@ class L2RWTranslationTask(TranslationTask):
         sentences differently. Here they are always those of the first epoch, unless weights decide
         which sentences an epoch holds.
         """
-        rule, epoch, name = self._rule, kwargs.get("epoch", 1), self.cfg.train_subset
-        drawn = rule.draws or rule.reads_prior
-        if drawn:
+        epoch, sampled = kwargs.get("epoch", 1), self._data.sampled
+        if sampled:
             kwargs["update_epoch_batch_itr"] = False  # they are made anew for every epoch anyway
         kept = not (kwargs.get("disable_iterator_cache") or kwargs.get("update_epoch_batch_itr"))
         if kept and dataset in self.dataset_to_epoch_iter:
             return super().get_batch_iterator(dataset, *args, **kwargs)
-        check_fits(dataset, name, kwargs["max_positions"])
+        check_fits(dataset, self.cfg.train_subset, kwargs["max_positions"])
         if kept:
             kwargs["epoch"] = 1
             if self.cfg.update_ordered_indices_seed:
                 kwargs["seed"] = self.cfg.seed + 1
-        batches = super().get_batch_iterator(dataset, *args, **kwargs)
-        if not batches.frozen_batches:
-            raise InputError(
-                f"the {len(dataset)} pairs of {name} fill no batch of "
-                f"{kwargs['required_batch_size_multiple']}: use --required-batch-size-multiple 1"
-            )
+        whole = super().get_batch_iterator(dataset, *args, **kwargs)
         dataset.set_epoch(epoch)
-        batches.epoch = epoch
-        text = TrainingText(dataset, batches)
-        if self._text is None:
-            text.log_left_out(kwargs["max_positions"])
-            if self._reads_trusted:
-                self._shared = also_trained_on(self, self.cfg.meta_subset, text.pairs)
-        self._text = text
-        if drawn:
-            names = ("max_tokens", "max_sentences", "required_batch_size_multiple")
-            bounds = {name: kwargs[name] for name in names if name in kwargs}
-            batches = self._drawn(batches, partial(dataset.batch_by_size, **bounds))
+        whole.epoch = epoch
+        batches = self._data.batches(dataset, whole, kwargs)
+        if sampled:
             self.dataset_to_epoch_iter[dataset] = batches
         return batches
 
-    def _drawn(
-        self, whole: EpochBatchIterator, make_batches: Callable[..., Sequence[Any]]
-    ) -> DrawnBatches:
-        """Batches of the pairs that each epoch holds."""
-        assert self._text is not None
-        rule, fingerprints = self._rule, {"training data": self._text.fingerprint()}
-        if self._reads_trusted:
-            trusted = trusted_pairs(self, self.cfg.meta_subset)
-            fingerprints["trusted pairs"] = fingerprint(trusted)
-        self._drawing = Drawing(
-            self._text.lines,
-            self.cfg.draw_at_least if rule.draws else 1.0,
-            self.cfg.seed,
-            self._find_prior if rule.reads_prior else None,
-            fingerprints,
-        )
-        if self._drawing.least == 1:
-            return DrawnBatches(whole, self._drawing, make_batches)
-        return DrawnBatches(whole, self._drawing, make_batches, EpochLog(self.cfg).begin)
-
-    @cached_property
-    def _rule(self) -> weighting.Weighting:
-        return weighting.build(self.cfg)
-
-    @property
-    def _wants_dev(self) -> bool:
-        rule = self._rule
-        return rule.learns or rule.reads_alignment or rule.learns_from_dev
-
-    @property
-    def _reads_trusted(self) -> bool:
-        return self._wants_dev or self._rule.reads_prior
-
-    def _find_prior(self) -> Tensor:
-        """Prior weights by line."""
-        assert self._text is not None
-        weights = prior_weights(
-            self._text.pairs,
-            trusted_pairs(self, self.cfg.meta_subset),
-            Language(
-                (len(self.src_dict), len(self.tgt_dict)),
-                self.tgt_dict.pad(),
-                self._same,
-            ),
-            self.cfg.teacher_sharpness,
-            self.cfg.teacher_tolerance,
-            self._shared,
-        )
-        return self._text.by_line(weights)
-
-    @cached_property
-    def _same(self) -> Tensor:
-        return same_types(self.src_dict, self.tgt_dict)
+    # -- training ------------------------------------------------------------------------------
 
     def train_step(
         self,
@@ -260,13 +205,13 @@ class L2RWTranslationTask(TranslationTask):
         except RuntimeError as error:
             if "out of memory" not in str(error):
                 raise
-            self.reweighting.lose()
+            self.reweighting.drop_sub_batches()
             if alone():
                 raise  # the trainer leaves out this update
             return leave_out(error, sample, criterion, optimizer, self.cfg.ddp_backend)
 
     def optimizer_step(self, optimizer: Any, model: Any, update_num: int) -> None:
-        """The student's step, and the teacher's around it."""
+        """The student's step, and the meta step around it."""
         assert self.reweighting is not None
         step = super().optimizer_step
         self.reweighting.around_step(optimizer, lambda: step(optimizer, model, update_num))
@@ -280,5 +225,5 @@ class L2RWTranslationTask(TranslationTask):
         return {type(self).__name__: state or {}}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
-        """What :meth:`get_checkpoint_dict` gave, on resume; used once training begins."""
+        """What ``get_checkpoint_dict`` gave, on resume; used once training begins."""
         self._restored = state

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from fairseq_l2rw.observation import Observation
-from fairseq_l2rw.weighting.base import Signal, Total
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.utils.reduction import Total
+from fairseq_l2rw.weighting.base import Signal
 from fairseq_l2rw.weighting.rows import finite, without
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Descent(nn.Module):
         return self._make(self.trained)
 
     def along(
-        self, weights: Callable[[Observation], Tensor], signals: Sequence[Signal], total: Total
+        self, weights: Callable[[Features], Tensor], signals: Sequence[Signal], total: Total
     ) -> float:
         """A step along dL_dev/dphi = sum_i (dL_dev/dw_i) dw_i/dphi, the sum taken over workers.
 
@@ -70,15 +71,15 @@ class Descent(nn.Module):
         self.optimizer.zero_grad()
         skipped = torch.zeros_like(self.trained[0].detach().view(-1)[:1])
         for signal in signals:
-            good = finite(signal.seen) & signal.gradient.isfinite()
+            good = finite(signal.features) & signal.usefulness.isfinite()
             skipped += (~good).sum()
             with torch.enable_grad():
-                given = weights(without(signal.seen, good))
-            given.backward(torch.where(good, signal.gradient, 0.0).to(given))
+                found = weights(without(signal.features, good))
+            found.backward(torch.where(good, -signal.usefulness, 0.0).to(found))
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained]
         flat = total(torch.cat([parameters_to_vector(gradients), skipped]))
-        norm, told = torch.stack([flat[:-1].norm(), flat[-1]]).tolist()
-        self.skipped = round(told)
+        norm, rows = torch.stack([flat[:-1].norm(), flat[-1]]).tolist()
+        self.skipped = round(rows)
         if not math.isfinite(norm):
             logger.warning("gradient of the weighting's parameters not finite, nothing learnt")
             return norm

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.observation import Observation
-from fairseq_l2rw.weighting.base import Weighting, register
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.weighting.base import Weighting
+from fairseq_l2rw.weighting.registry import register
 
 
 @register("l2rw")
@@ -21,8 +22,8 @@ class L2RW(Weighting):
     units = ("sentence", "token")
     reads_alignment = True
 
-    def forward(self, seen: Observation) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Weights, shape (N,); 1 until there is a dev gradient."""
-        if seen.alignment is None:
-            return torch.ones_like(seen.loss)
-        return (seen.alignment / seen.sizes.clamp(min=1e-9)).clamp(min=0)
+        if features.alignment is None:
+            return torch.ones_like(features.sizes)
+        return (features.alignment / features.sizes.clamp(min=1e-9)).clamp(min=0)

@@ -7,10 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fairseq_l2rw.observation import Observation
-from fairseq_l2rw.weighting.base import Signal, Total, Weighting, option, register
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.utils.reduction import Total
+from fairseq_l2rw.weighting.base import Signal, Weighting
 from fairseq_l2rw.weighting.descent import Descent, adam
+from fairseq_l2rw.weighting.options import option
+from fairseq_l2rw.weighting.registry import register
 from fairseq_l2rw.weighting.rows import finite, without
+
+PROBABILITIES = ("reference_probability", "best_probability")
 
 
 @register("lilaw")
@@ -27,42 +32,50 @@ class LiLAW(Weighting):
     """
 
     units = ("sentence", "token")
+    reads = (*PROBABILITIES, "loss")
 
     @dataclass
     class Options(Weighting.Options):
         """Options of ``lilaw``; the defaults are the authors'."""
 
-        alpha: float = option(10.0, "initial weight of easy sentences, kept at 1 or more")
-        beta: float = option(2.0, "initial weight of hard sentences")
-        delta: float = option(6.0, "initial weight of moderate sentences, kept at beta or more")
-        rate: float = option(5e-3, "learning rate of the three")
-        decay: float = option(1e-4, "weight decay of the three")
-        meta_gradient: bool = option(False, "follow the true meta-gradient, by Adam")
+        alpha: float = option(
+            10.0, "slope for easy sentences, at least 1; lower it to trust them less"
+        )
+        beta: float = option(2.0, "slope for hard sentences; raise it to give them less weight")
+        delta: float = option(
+            6.0, "slope for moderate sentences, at least beta; lower it to count more as moderate"
+        )
+        rate: float = option(5e-3, "learning rate of the three; raise it if they hardly move")
+        decay: float = option(1e-4, "weight decay of the three; raise it if they run away")
+        meta_gradient: bool = option(
+            False,
+            "follow the true meta-gradient, by Adam, instead of the authors' first-order step",
+        )
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
         self.learns = self.options.meta_gradient
-        self.learns_from_dev = not self.options.meta_gradient
+        self.learns_from_trusted = not self.options.meta_gradient
         self.alpha = _scalar(self.options.alpha)
         self.beta = _scalar(self.options.beta)
         self.delta = _scalar(self.options.delta)
         self.descent = Descent(self, self._optimizer)
 
-    def forward(self, seen: Observation) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Weights in (0, 3), shape (N,)."""
-        s, m = seen.p_reference.double(), seen.p_best.double()
+        s, m = (features[name].double() for name in PROBABILITIES)
         easy = torch.sigmoid(self.alpha * s - m)
         hard = torch.sigmoid(-(self.beta * s - m))
         moderate = torch.exp(-((self.delta * s - m) ** 2) / 2)
-        return (easy + hard + moderate).to(seen.loss)
+        return (easy + hard + moderate).to(features.sizes)
 
-    def learn_from_dev(self, seen: Observation) -> dict[str, float]:
+    def learn_from_trusted(self, features: Features) -> dict[str, float]:
         """The authors' first-order step, on the weighted dev loss per token."""
-        good = finite(seen)
-        seen = without(seen, good)  # a row that is not finite counts for nothing
-        loss, sizes = seen.loss.double(), seen.sizes.double()
+        good = finite(features)
+        features = without(features, good)  # a row that is not finite counts for nothing
+        loss, sizes = features["loss"].double(), features.sizes.double()
         whole = sizes.sum().clamp(min=1e-9)
-        self.descent.down(lambda: (self(seen).double() * loss) @ sizes / whole)
+        self.descent.down(lambda: (self(features).double() * loss) @ sizes / whole)
         return {"teacher_skipped_trusted": float((~good).sum()), **self._kept_in_order()}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.observation import Observation
-from fairseq_l2rw.weighting.base import Weighting, register
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.weighting.base import Weighting
+from fairseq_l2rw.weighting.registry import register
 
 
 @register("mask")
@@ -14,8 +15,8 @@ class Mask(Weighting):
     units = ("sentence", "token")
     reads_alignment = True
 
-    def forward(self, seen: Observation) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Weights 0 or 1, shape (N,); 1 until there is a dev gradient."""
-        if seen.alignment is None:
-            return torch.ones_like(seen.loss)
-        return (seen.alignment > 0).to(seen.loss)
+        if features.alignment is None:
+            return torch.ones_like(features.sizes)
+        return (features.alignment > 0).to(features.sizes)

@@ -7,10 +7,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fairseq_l2rw.observation import Observation
-from fairseq_l2rw.weighting.base import Signal, Total, Weighting, option, register
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.utils.reduction import Total
+from fairseq_l2rw.utils.rng import seeded
+from fairseq_l2rw.weighting.base import Signal, Weighting
 from fairseq_l2rw.weighting.descent import Descent, adam
-from fairseq_l2rw.weighting.seeded import seeded
+from fairseq_l2rw.weighting.options import option
+from fairseq_l2rw.weighting.registry import register
 
 
 @register("mwnet")
@@ -22,15 +25,22 @@ class MetaWeightNet(Weighting):
     """
 
     units = ("sentence", "token")
+    reads = ("loss",)
     learns = True
 
     @dataclass
     class Options(Weighting.Options):
         """Options of ``mwnet``."""
 
-        hidden: int = option(100, "hidden units")
-        rate: float = option(1e-3, "Adam's learning rate")
-        decay: float = option(1e-4, "weight decay of the network")
+        hidden: int = option(
+            100, "hidden units; raise it only if the log's teacher_gnorm stays high"
+        )
+        rate: float = option(
+            1e-3, "Adam's learning rate; raise it if weights hardly move, lower it if they collapse"
+        )
+        decay: float = option(
+            1e-4, "weight decay of the network; raise it if weights become all 0 or all 1"
+        )
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
@@ -43,9 +53,9 @@ class MetaWeightNet(Weighting):
             partial(adam, rate=self.options.rate, decay=self.options.decay),
         )
 
-    def forward(self, seen: Observation) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Weights in (0, 1), shape (N,)."""
-        return self.net(seen.loss.float().unsqueeze(1)).squeeze(1).to(seen.loss)
+        return self.net(features["loss"].float().unsqueeze(1)).squeeze(1).to(features.sizes)
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One Adam step along the meta-gradient."""

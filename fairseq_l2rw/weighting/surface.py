@@ -1,18 +1,29 @@
 """The surface teacher: weights from what Learning to Teach (arXiv 1805.03643) reads."""
 
-from typing import Any
+from dataclasses import dataclass
 
-from fairseq_l2rw.weighting.base import register
-from fairseq_l2rw.weighting.teacher import Teacher
+from fairseq_l2rw.weighting.options import option
+from fairseq_l2rw.weighting.registry import register
+from fairseq_l2rw.weighting.teachers.options import TeacherOptions
+from fairseq_l2rw.weighting.teachers.teacher import Teacher
 
 
 @register("surface")
 class Surface(Teacher):
-    """The teacher of ``deep`` without internal states: costs, copying, lengths.
+    """The teacher of ``deep`` without internal states: losses, copying, lengths.
 
-    The columns are :data:`fairseq_l2rw.observation.PAIR`, for the mlp head, which has more use for
-    them, all of :data:`fairseq_l2rw.observation.SURFACE`.
+    It reads ``fairseq_l2rw.features.columns.SENTENCE``, and with the mlp head, which has more
+    use for them, all of ``fairseq_l2rw.features.columns.SURFACE``.
     """
 
-    def __init__(self, cfg: Any) -> None:
-        super().__init__(cfg, ["surface"])
+    parts = ("surface", "likeness", "initial")
+
+    @dataclass
+    class Options(TeacherOptions):
+        """Options of ``surface``."""
+
+        reads: str = option(
+            "surface+likeness+initial",
+            "what it reads, separated by +; leave out 'initial' if trusted pairs are of another "
+            "kind of text than what is wanted",
+        )

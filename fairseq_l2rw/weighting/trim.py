@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fairseq_l2rw.errors import InputError
-from fairseq_l2rw.observation import Observation
-from fairseq_l2rw.weighting.base import Weighting, option, register
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.weighting.base import Weighting
+from fairseq_l2rw.weighting.options import option
+from fairseq_l2rw.weighting.registry import register
 
 
 @register("trim")
@@ -18,18 +20,22 @@ class Trim(Weighting):
     """
 
     units = ("sentence", "token")
+    reads = ("loss_rank",)
 
     @dataclass
     class Options(Weighting.Options):
         """Options of ``trim``."""
 
-        drop: float = option(0.3, "fraction of the sentences that get weight 0, in [0, 1)")
+        drop: float = option(
+            0.3,
+            "fraction of the sentences that get weight 0, in [0, 1); raise it if more is noise",
+        )
 
     def __init__(self, cfg: object) -> None:
         super().__init__(cfg)
         if not 0 <= self.options.drop < 1:
             raise InputError(f"--weighting-options drop must be in [0, 1), got {self.options.drop}")
 
-    def forward(self, seen: Observation) -> Tensor:
+    def forward(self, features: Features) -> Tensor:
         """Weights 0 or 1, shape (N,)."""
-        return (seen.column("loss_rank") <= 1 - self.options.drop).to(seen.loss)
+        return (features["loss_rank"] <= 1 - self.options.drop).to(features.sizes)

@@ -211,8 +211,8 @@ def german_clause(c: Clause, order: str) -> Words:
         subject = [german_relative(c.subject, "nom")]
     else:
         subject = german_np(c.subject, "nom")
-    early = order == "v1" or (order == "v2" and bool(c.fronted))
-    if early and not is_pronoun(c.subject):
+    warmup_weights = order == "v1" or (order == "v2" and bool(c.fronted))
+    if warmup_weights and not is_pronoun(c.subject):
         subject = [*light, *subject]
     else:
         middle = [*light, *middle]

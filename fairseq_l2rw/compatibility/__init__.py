@@ -1,0 +1,1 @@
+"""What of fairseq goes with reweighting, what is refused, and what is mended."""

@@ -1,0 +1,47 @@
+"""A sub-batch that does not fit into memory on one of several workers.
+
+fairseq's trainer then drops what the worker does in the rest of the update, too. If that leaves it
+with nothing to add to the log, the workers' sums no longer fit together, and all of them stop or
+wait for each other for ever. So here the worker takes part with a sub-batch that counts for
+nothing.
+"""
+
+import logging
+from typing import Any
+
+import torch
+
+from fairseq_l2rw.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+def leave_out(
+    error: RuntimeError, sample: dict[str, Any], criterion: Any, optimizer: Any, back_end: str
+) -> Any:
+    """What the trainer gets in place of a sub-batch that ran out of memory.
+
+    The worker's gradients of the update so far are dropped: some of them may be of a half-done
+    backward pass.
+
+    Args:
+        error: what was raised.
+        sample: the sub-batch.
+        criterion: says what nothing looks like.
+        optimizer: fairseq's.
+        back_end: ``--ddp-backend``.
+
+    Raises:
+        InputError: where the other workers would wait for this one's backward pass.
+    """
+    if back_end not in ("legacy_ddp", "no_c10d"):
+        raise InputError(
+            f"a worker ran out of memory ({str(error).splitlines()[0]}), and with --ddp-backend "
+            f"{back_end} the others wait for its gradients: lower --max-tokens, or use "
+            "--ddp-backend legacy_ddp, which goes on without a batch that does not fit"
+        )
+    logger.warning(f"a sub-batch is left out, it ran out of memory: {error}")
+    optimizer.zero_grad()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return criterion.nothing(sample)

@@ -1,0 +1,1 @@
+"""Sentence pairs: the training text and the trusted pairs."""

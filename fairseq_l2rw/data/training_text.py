@@ -1,0 +1,95 @@
+"""The training text: its lines, and which of them fairseq trains on."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fairseq.data.iterators import EpochBatchIterator
+from fairseq.utils import split_paths
+from torch import Tensor
+
+from fairseq_l2rw.data.fingerprint import fingerprint
+from fairseq_l2rw.data.lines import Lines
+from fairseq_l2rw.data.pairs import PairSubset
+from fairseq_l2rw.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+_BOUNDS = "--max-tokens, --max-source-positions, --max-target-positions"
+
+
+class TrainingText:
+    """What fairseq trains on, once however often it is in fairseq's dataset.
+
+    Args:
+        dataset: fairseq's ``LanguagePairDataset``.
+        batches: the iterator over it, whose batches from now on say lines as their ``id``.
+
+    Attributes:
+        lines: all of them.
+        trained: those that are trained on, N numbers in their order.
+        pairs: these N pairs.
+    """
+
+    def __init__(self, dataset: Any, batches: EpochBatchIterator) -> None:
+        self._dataset, self.lines = dataset, Lines.of(dataset)
+        places = self.lines.once(np.concatenate([np.asarray(b) for b in batches.frozen_batches]))
+        self.trained = self.lines.at(places)
+        self.pairs = PairSubset(dataset, places)
+        batches.collate_fn = self.lines.numbered(batches.collate_fn)
+
+    def fingerprint(self) -> str:
+        """Of all lines, see ``fairseq_l2rw.data.fingerprint.fingerprint``."""
+        return fingerprint(PairSubset(self._dataset, self.lines.once(np.arange(len(self.lines)))))
+
+    def by_line(self, values: Tensor) -> Tensor:
+        """Numbers of the pairs (N,) as numbers of all lines, NaN for those not trained on."""
+        found = torch.full((self.lines.count,), torch.nan)
+        found[torch.from_numpy(self.trained)] = values
+        return found
+
+    def log_left_out(self, max_positions: Any) -> None:
+        """Say how many lines are not trained on."""
+        fitting = self.lines.once(_fitting(self._dataset, max_positions))
+        count = self.lines.count
+        for left, why in (
+            (count - len(fitting), f"too long ({_BOUNDS})"),
+            (len(fitting) - len(self.trained), "in no full batch (--required-batch-size-multiple)"),
+        ):
+            if left:
+                logger.info(f"{left} of {count} lines are left out of training: {why}")
+
+
+def check_splits(cfg: Any, name: str) -> None:
+    """Raise ``InputError`` where fairseq is not told how to join splits.
+
+    Args:
+        cfg: the task's options.
+        name: of the first split.
+    """
+    folder, source, target = split_paths(cfg.data)[0], cfg.source_lang, cfg.target_lang
+    names = [f"{name}1.{a}-{b}.{source}*" for a, b in ((source, target), (target, source))]
+    if cfg.upsample_primary < 0 and any(any(Path(folder).glob(pattern)) for pattern in names):
+        raise InputError(
+            f"{folder} has several splits to join, {name} and {name}1, and fairseq has to be told "
+            f"how often {name} counts: use --upsample-primary 1"
+        )
+
+
+def check_fits(dataset: Any, name: str, max_positions: Any) -> None:
+    """Raise ``InputError`` where there is nothing to train on."""
+    if dataset.tgt is None:
+        raise InputError(
+            f"{name} has no target: binarize both languages "
+            "(fairseq-preprocess without --only-source)"
+        )
+    if not len(_fitting(dataset, max_positions)):
+        raise InputError(f"all {len(dataset)} pairs of {name} are too long: raise {_BOUNDS}")
+
+
+def _fitting(dataset: Any, max_positions: Any) -> np.ndarray:
+    """Places of the pairs that are not too long."""
+    fitting, _ = dataset.filter_indices_by_size(np.arange(len(dataset)), max_positions)
+    return fitting

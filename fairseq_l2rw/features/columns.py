@@ -1,0 +1,218 @@
+"""The features of a pair by name, and how each is computed from a batch that the student scored.
+
+Lengths are in tokens, losses in nats. Adding a feature is adding a line to one of the tables.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.features.copying import copied
+from fairseq_l2rw.features.loss_history import LossHistory
+from fairseq_l2rw.features.student_states import pooled
+from fairseq_l2rw.features.token_losses import TokenLossTable
+
+#: What a regression reads of a pair.
+SENTENCE = (
+    "surprisal_residual",  # -log p beyond what such tokens usually have (token_losses.py); mean
+    "copied",  # fraction of tokens that the source sentence has, too
+    "first_log_probability",  # of the sentence's first token, which decides on copying
+    "last_log_probability",  # of its end: low where a translation stops too early
+    "log_source_length",
+    "log_target_length",
+    "log_length_ratio",  # log(target / source)
+    "squared_log_length_ratio",  # so that a linear score can find either end of it suspicious
+)
+#: More measures of how well the student fits a pair. They say nearly the same, and with all of them
+#: a regression takes longer to learn which to go by.
+FIT = (
+    "loss",  # per target token, label smoothing included
+    "log_probability",  # of the reference, per token
+    "margin",  # mean of log p(reference) - log p(best token); 0 where the reference is best
+    "accuracy",  # fraction of tokens whose reference is the likeliest
+    "spread",  # standard deviation of the log-probability over the sentence's tokens
+    "loss_rank",  # the fraction of recent training sentences whose loss per token is smaller
+)
+#: How training is going: the same for all pairs of an update.
+PROGRESS = (
+    "progress",  # fraction of training done
+    "train_accuracy",  # fraction of training tokens predicted right in recent updates
+    "dev_loss",  # per token, of the last batch of trusted pairs (0 before the first)
+)
+#: All surface information: what can be known without the student's internal states.
+SURFACE = (*SENTENCE, *FIT, *PROGRESS)
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """When a batch is scored, and how training was going.
+
+    Attributes:
+        update: number of the student's update.
+        progress: fraction of training done.
+        dev_loss: last dev loss per token, nats.
+    """
+
+    update: int
+    progress: float
+    dev_loss: float
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """A batch of N sentences, and what the student's pass said of its tokens, all detached.
+
+    Attributes:
+        source: source tokens, shape (N, S).
+        source_real: which of them are no padding, bool.
+        before: the token before each target token, shape (N, T).
+        target: target tokens, likewise.
+        real: which of them have a loss, bool, likewise.
+        loss: label-smoothed loss of each, 0 where it is not real, likewise.
+        nll: -log p(reference), likewise.
+        log_best: log p of the likeliest token, likewise.
+        by_token: whether a row is a token, and not a sentence.
+        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        history: of recent training losses, if it is kept.
+        token_losses: what recent training tokens cost, if it is kept.
+        state: when it was scored.
+    """
+
+    source: Tensor
+    source_real: Tensor
+    before: Tensor
+    target: Tensor
+    real: Tensor
+    loss: Tensor
+    nll: Tensor
+    log_best: Tensor
+    by_token: bool
+    shared: Tensor
+    history: LossHistory | None
+    token_losses: TokenLossTable | None
+    state: TrainingState
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """1 for real tokens, (N, T)."""
+        return self.real.to(self.loss)
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """Target tokens with a loss, (N,)."""
+        return self.real.sum(1)
+
+    @cached_property
+    def scored(self) -> Tensor:
+        """The same, at least 1."""
+        return self.lengths.clamp(min=1)
+
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        if self.by_token:
+            sentence, position = self.real.nonzero(as_tuple=True)
+            return sentence, position
+        sentence = torch.arange(len(self.real), device=self.real.device)
+        return sentence, torch.zeros_like(sentence)
+
+    @property
+    def sentence(self) -> Tensor:
+        """Which sentence a row is of, (rows,)."""
+        return self._places[0]
+
+    @property
+    def position(self) -> Tensor:
+        """Where in it, 0 for a whole sentence, (rows,)."""
+        return self._places[1]
+
+    @cached_property
+    def source_length(self) -> Tensor:
+        """Log source length by row."""
+        return self.source_real.sum(1)[self.sentence].to(self.loss).log()
+
+    @cached_property
+    def target_length(self) -> Tensor:
+        """Log target length by row."""
+        return self.scored[self.sentence].to(self.loss).log()
+
+    @cached_property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """-log p of the first and last real token, by row; padding is before or after them all."""
+        first = self.real.byte().argmax(1)
+        last = (first + self.lengths - 1).clamp(min=0)  # a dummy sentence may have none
+        found = self.nll.gather(1, torch.stack([first, last], 1))
+        return found[self.sentence, 0], found[self.sentence, 1]
+
+    def constant(self, value: float | Tensor) -> Tensor:
+        """A number that is the same for every row."""
+        return torch.ones_like(self.target_length) * value
+
+
+def _surprisal_residual(batch: ScoredBatch) -> Tensor:
+    assert batch.token_losses is not None
+    usual = batch.token_losses.usual(batch.before, batch.target).to(batch.loss)
+    return batch.nll - usual * batch.mask
+
+
+#: Means over the tokens of a row: what to take the mean of, (N, T), 0 where there is no loss.
+TOKEN_MEANS: dict[str, Callable[[ScoredBatch], Tensor]] = {
+    "loss": lambda batch: batch.loss,
+    "log_probability": lambda batch: -batch.nll,
+    "surprisal_residual": _surprisal_residual,
+    "margin": lambda batch: -(batch.nll + batch.log_best),
+    "accuracy": lambda batch: (-batch.nll >= batch.log_best) * batch.mask,
+    "copied": lambda batch: copied(batch.source, batch.target, batch.shared) * batch.mask,
+    "reference_probability": lambda batch: torch.exp(-batch.nll) * batch.mask,
+    "best_probability": lambda batch: torch.exp(batch.log_best) * batch.mask,
+}
+
+
+def _spread(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
+    mean = pooled(batch.nll.unsqueeze(2), batch.real)
+    squares = (batch.nll - mean).square().unsqueeze(2)
+    return pooled(squares, batch.real).squeeze(1).sqrt()[batch.sentence]
+
+
+def _loss_rank(batch: ScoredBatch, means: Mapping[str, Tensor]) -> Tensor:
+    assert batch.history is not None
+    return batch.history.rank(means["loss"])
+
+
+def _train_accuracy(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
+    assert batch.history is not None
+    return batch.constant(batch.history.accuracy())
+
+
+#: Features of a row, from the batch and the means above.
+ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
+    "first_log_probability": lambda batch, _: -batch.ends[0],
+    "last_log_probability": lambda batch, _: -batch.ends[1],
+    "log_source_length": lambda batch, _: batch.source_length,
+    "log_target_length": lambda batch, _: batch.target_length,
+    "log_length_ratio": lambda batch, _: batch.target_length - batch.source_length,
+    "squared_log_length_ratio": lambda batch, _: (
+        batch.target_length - batch.source_length
+    ).square(),
+    "spread": _spread,
+    "loss_rank": _loss_rank,
+    "progress": lambda batch, _: batch.constant(batch.state.progress),
+    "train_accuracy": _train_accuracy,
+    "dev_loss": lambda batch, _: batch.constant(batch.state.dev_loss),
+}
+NAMES = frozenset([*TOKEN_MEANS, *ROWS])
+#: Those that need what recent updates were like, and what that is learnt from.
+_FROM_HISTORY = frozenset(["loss_rank", "train_accuracy"])
+HISTORY = ("loss", "accuracy")
+
+
+def reads_history(names: Collection[str]) -> bool:
+    """Whether some of these features need ``LossHistory``."""
+    return not _FROM_HISTORY.isdisjoint(names)
+
+
+def reads_token_losses(names: Collection[str]) -> bool:
+    """Whether some of these features need ``TokenLossTable``."""
+    return "surprisal_residual" in names

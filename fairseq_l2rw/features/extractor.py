@@ -1,0 +1,160 @@
+"""From a batch and the losses of the student's pass to the features that a weighting reads."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from fairseq_l2rw.features.columns import (
+    HISTORY,
+    NAMES,
+    ROWS,
+    TOKEN_MEANS,
+    ScoredBatch,
+    TrainingState,
+    reads_history,
+    reads_token_losses,
+)
+from fairseq_l2rw.features.features import Features, ScoredTokens, rows
+from fairseq_l2rw.features.loss_history import LossHistory
+from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
+from fairseq_l2rw.features.student_states import States
+from fairseq_l2rw.features.token_losses import TokenLossTable
+
+
+class Trained(Protocol):
+    """What the features of later updates need to know of a batch that was trained on."""
+
+    @property
+    def columns(self) -> Any:
+        """Features by name, each of shape (N,)."""
+
+    @property
+    def sizes(self) -> Tensor:
+        """n_i, shape (N,); a row of size 0 does not count."""
+
+    @property
+    def tokens(self) -> ScoredTokens | None:
+        """The batch's tokens."""
+
+
+class FeatureExtractor(nn.Module):
+    """Computes the features that are read, and no others; keeps what recent updates were like.
+
+    Args:
+        reads: names of features, see ``fairseq_l2rw.features.columns``.
+        unit: ``sentence`` or ``token``: what a row is.
+        padding_idx: of the dictionaries.
+        sentence_avg: whether the normaliser counts sentences instead of tokens.
+        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        prefix: first target tokens of every sentence that have no loss.
+
+    Raises:
+        ValueError: for a name that no feature has.
+    """
+
+    shared: Tensor
+
+    def __init__(
+        self,
+        reads: Collection[str],
+        unit: str,
+        padding_idx: int,
+        sentence_avg: bool,
+        shared: Tensor,
+        prefix: int = 0,
+    ) -> None:
+        super().__init__()
+        unknown = sorted(set(reads) - NAMES)
+        if unknown:
+            raise ValueError(f"no feature {unknown[0]!r}; known: {', '.join(sorted(NAMES))}")
+        self.history = LossHistory() if reads_history(reads) else None
+        self.token_losses = TokenLossTable() if reads_token_losses(reads) else None
+        self.reads = {*reads, *(HISTORY if self.history else ())}
+        self.unit, self.padding_idx, self.sentence_avg = unit, padding_idx, sentence_avg
+        self.prefix = prefix
+        self.register_buffer("shared", shared, persistent=False)
+
+    @torch.no_grad()
+    def extract(
+        self, sample: dict[str, Any], states: States | None, losses: Any, state: TrainingState
+    ) -> Features:
+        """The features of ``sample``.
+
+        Args:
+            sample: fairseq's batch.
+            states: of the student's pass, if they are read.
+            losses: of every target token, shapes (N, T): ``loss``, ``nll``, ``log_best``, ``real``.
+            state: when it was scored.
+        """
+        batch = self._scored(sample, losses, state)
+        sentence, importance = batch.sentence, None
+        means, sizes = self._means(batch)
+        if IMPORTANCE_WEIGHT in sample:
+            importance = sample[IMPORTANCE_WEIGHT].to(sizes)[sentence]
+            sizes = sizes * importance
+        known = {name: ROWS[name](batch, means) for name in ROWS if name in self.reads}
+        initial = sample.get(INITIAL_WEIGHT)
+        return Features(
+            columns={**means, **known},
+            sizes=sizes,
+            ids=sample["id"][sentence.to(sample["id"].device)].to(sentence.device),
+            positions=batch.position,
+            lengths=batch.lengths,
+            update=state.update,
+            states=None if states is None else self._states(states, batch),
+            tokens=self._tokens(batch) if self.token_losses else None,
+            importance_weight=importance,
+            initial_weight=None if initial is None else initial.to(sizes)[sentence],
+        )
+
+    def update(self, update: Sequence[Trained]) -> None:
+        """Take in the batches of an update, of all workers."""
+        if self.history is not None:
+            self.history.add((b.columns["loss"], b.columns["accuracy"], b.sizes) for b in update)
+        if self.token_losses is not None:
+            self.token_losses.add(b.tokens for b in update if b.tokens is not None)
+
+    def _scored(self, sample: dict[str, Any], losses: Any, state: TrainingState) -> ScoredBatch:
+        source = sample["net_input"]["src_tokens"]
+        return ScoredBatch(
+            source=source,
+            source_real=source.ne(self.padding_idx),
+            before=sample["net_input"]["prev_output_tokens"],
+            target=sample["target"],
+            real=losses.real,
+            loss=losses.loss.detach(),
+            nll=losses.nll.detach(),
+            log_best=losses.log_best.detach(),
+            by_token=self.unit == "token",
+            shared=self.shared,
+            history=self.history,
+            token_losses=self.token_losses,
+            state=state,
+        )
+
+    def _means(self, batch: ScoredBatch) -> tuple[dict[str, Tensor], Tensor]:
+        """Means over tokens by name, and sizes, each of shape (rows,)."""
+        # All at once: on small batches the number of operations is what takes time.
+        wanted = {name: TOKEN_MEANS[name](batch) for name in TOKEN_MEANS if name in self.reads}
+        sums = rows(torch.stack([*wanted.values(), batch.mask]), batch.real, self.unit)
+        sentence, token_rows = batch.sentence, batch.by_token
+        means = sums[:-1] / (1 if token_rows else batch.scored)
+        size = sums[-1]
+        if self.prefix:  # fairseq counts all tokens of a sentence, also those without a loss
+            whole = batch.target.ne(self.padding_idx).sum(1).to(batch.loss)
+            size = (whole / batch.scored)[sentence] if token_rows else whole
+        if self.sentence_avg:
+            one = 1 / batch.scored[sentence].to(batch.loss)
+            size = one if token_rows else torch.ones_like(size)
+        return dict(zip(wanted, means, strict=True)), size
+
+    def _states(self, states: States, batch: ScoredBatch) -> Tensor:
+        gather = states.per_token if self.unit == "token" else states.pool
+        return gather(batch.source_real, batch.real)
+
+    @staticmethod
+    def _tokens(batch: ScoredBatch) -> ScoredTokens:
+        bigrams = torch.stack([batch.before.flatten(), batch.target.flatten()], 1)
+        return ScoredTokens(bigrams, batch.nll.flatten(), batch.real.flatten())

@@ -1,0 +1,61 @@
+"""What recent training updates were like: how large losses were, how many tokens were right."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+_LARGEST = 20.0  # nats a token; larger losses share the last bin
+_BINS = 2000
+
+
+class LossHistory(nn.Module):
+    """A histogram of losses per token and a count of right tokens, forgotten exponentially.
+
+    A rank among *recent training sentences* instead of the own batch does not depend on which
+    sentences happen to share a batch.
+
+    Args:
+        memory: updates that are remembered.
+    """
+
+    counts: Tensor
+    right: Tensor
+
+    def __init__(self, memory: int = 30) -> None:
+        super().__init__()
+        self.decay = 1 - 1 / memory
+        self.register_buffer("counts", torch.zeros(_BINS, dtype=torch.float64))
+        self.register_buffer("right", torch.zeros(2, dtype=torch.float64))  # tokens: right, all
+
+    def add(self, update: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """Add the batches of one update, of all workers.
+
+        Args:
+            update: of each the losses per token, the fractions of tokens predicted right, and the
+                sizes of its rows, shapes (N,); rows of size 0 do not count.
+        """
+        self.counts.mul_(self.decay)
+        self.right.mul_(self.decay)
+        for loss, accuracy, size in update:
+            sizes = size.double()
+            self.counts.index_add_(0, self._place(loss).long(), (sizes > 0).double())
+            self.right += torch.stack([accuracy.double() @ sizes, sizes.sum()])
+
+    def rank(self, loss: Tensor) -> Tensor:
+        """The fraction of recent losses that are smaller, shape (N,); 0.5 before there are any."""
+        place = self._place(loss)
+        number = place.long()
+        # Linear within a bin, so that rounding moves a rank by no more than a little.
+        below = self.counts.cumsum(0)[number] + (place - number - 1) * self.counts[number]
+        whole = self.counts.sum()
+        return torch.where(whole > 0, below / whole.clamp(min=1e-300), 0.5).to(loss)
+
+    def accuracy(self) -> Tensor:
+        """The fraction of recent training tokens predicted right, a scalar; 0 before any."""
+        return self.right[0] / self.right[1].clamp(min=1e-300)
+
+    def _place(self, loss: Tensor) -> Tensor:
+        """Bin and, as its fraction, the place in it; in float64."""
+        scaled = loss.detach().double().nan_to_num(_LARGEST) * (_BINS / _LARGEST)
+        return scaled.clamp(0, _BINS - 1e-6)

@@ -1,0 +1,63 @@
+"""What a reference token usually costs the student, before it looks at the source sentence.
+
+A good translation with rare words has a large loss, a wrong one of everyday words a small one. So a
+token's loss is held against what recent tokens of the same type, after the same token, have cost.
+What is left tells how much the source sentence helped: a language model's score is taken out, for
+the price of a table.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from fairseq_l2rw.features.features import ScoredTokens
+
+# Pairs of tokens share a table of this size by their hash; few of them recur.
+_BUCKETS = 1 << 16
+_HASH = 1_000_003
+_MEMORY = 200  # updates; longer than other histories, because most tokens are rare
+# A mean starts from its backoff, as if a token had been seen so many times at that cost.
+_PRIOR = 5.0
+
+
+class TokenLossTable(nn.Module):
+    """Mean of -log p(reference) by its type and the token before it, forgotten exponentially.
+
+    With c the number of times and S the sum of costs, each over recent training tokens,
+
+        u(y) = (S(y) + k a) / (c(y) + k),   u(x, y) = (S(x, y) + k u(y)) / (c(x, y) + k),
+
+    where a is the average cost of all tokens: the bigram backs off to the type, the type to the
+    average.
+    """
+
+    sums: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # By type and by bigram; nats and times.
+        self.register_buffer("sums", torch.zeros(2, 2, _BUCKETS, dtype=torch.float64))
+
+    def add(self, update: Iterable[ScoredTokens]) -> None:
+        """Add the tokens of one update, of all workers; losses that are not finite do not count."""
+        self.sums.mul_(1 - 1 / _MEMORY)
+        for tokens in update:
+            nll = tokens.nll.to(self.sums)
+            counts = tokens.real & nll.isfinite()
+            cost = torch.stack([torch.where(counts, nll, 0.0), counts.to(nll)])
+            for sums, bucket in zip(self.sums, _buckets(*tokens.bigrams.unbind(1)), strict=True):
+                sums.index_add_(1, bucket, cost)
+
+    def usual(self, before: Tensor, tokens: Tensor) -> Tensor:
+        """What ``tokens`` cost of late after ``before``, in nats, in their shape; 0 at first."""
+        nats, times = self.sums[0]
+        mean = nats.sum() / times.sum().clamp(min=1e-300)
+        for (nats, times), bucket in zip(self.sums, _buckets(before, tokens), strict=True):
+            mean = (nats[bucket] + _PRIOR * mean) / (times[bucket] + _PRIOR)
+        return mean
+
+
+def _buckets(before: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """Places in the tables of types and of bigrams."""
+    return tokens % _BUCKETS, (before * _HASH + tokens) % _BUCKETS

@@ -1,0 +1,1 @@
+"""Weights before training, from the text and the trusted pairs alone."""

@@ -1,0 +1,208 @@
+"""Word association: how well the words of a pair go together, by what all other pairs say.
+
+IBM Model 1 (Brown et al., 1993, "The Mathematics of Statistical Machine Translation: Parameter
+Estimation", Computational Linguistics 19): every word of one side has come of one of the other's,
+each with the same chance. A misaligned pair has words that come together nowhere else. It takes
+neither student nor training, and knows no language.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.data.pairs import Language, Pairs, batches, cut, shared
+
+_ROUNDS = 5  # of expectation maximisation
+# Counts that the generated side's frequencies speak for: types that came up rarely say little.
+_PSEUDO = 5.0
+# Nats that say that a word has its counterpart: of a rare word more would not say it any better.
+_ENOUGH = 1.5
+# Words times words of the pairs that are learnt from: more do not say more, and take memory.
+_LINKS = 20_000_000
+# Words of a side that are looked at: the time for a pair grows with their cube, its memory with
+# their square.
+_WORDS = 256
+_MERGED = 16  # parts whose keys are sorted together
+_LEAST = 1e-300  # in place of 0 where 0 is divided
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """Translation in one direction: one side is generated, the other one given.
+
+    Of types that came together there is a number, from 1; number 0 is of padding and of all others.
+
+    Attributes:
+        generated: 0 if it is the source that is generated, 1 if it is the target.
+        chance: p(generated | given) by number, before the last round, shape (K,); 0 of number 0.
+        counts: how often one was generated because of the other, in the last round, likewise.
+        totals: their sums, by the given type, shape (size of the given side's dictionary,).
+        usual: p(generated) by frequency, shape (size of the generated side's dictionary,).
+    """
+
+    generated: int
+    chance: Tensor
+    counts: Tensor
+    totals: Tensor
+    usual: Tensor
+
+
+def _at(table: Tensor, numbers: Tensor) -> Tensor:
+    """``table[numbers]``, several times faster on a CPU."""
+    return table.index_select(0, numbers.flatten()).view(numbers.shape)
+
+
+def _shares(chance: Tensor, given: int) -> Tensor:
+    """Chances (n, S, T) as parts of what they sum up to over the words of the given side."""
+    return chance / chance.sum(1 + given, keepdim=True).clamp(min=_LEAST)
+
+
+class Lexicon:
+    """Which types of one side come with which of the other, learnt from pairs.
+
+    Args:
+        pairs: source types (n, S) and target types (n, T), some pairs at a time.
+        types: sizes of the dictionaries.
+        padding: number of the padding type in both.
+    """
+
+    def __init__(
+        self, pairs: Iterable[tuple[Tensor, Tensor]], types: tuple[int, int], padding: int
+    ) -> None:
+        self.types, self.padding = types, padding
+        found: list[Tensor] = []
+        numbers: list[Tensor] = []  # of every source word with every target word of its pair
+        frequency = [torch.ones(size, dtype=torch.double) for size in types]
+        for sides in pairs:
+            keys, number = self._key(*sides).unique(return_inverse=True)
+            found.append(keys)
+            numbers.append(number.int())
+            for count, words in zip(frequency, sides, strict=True):
+                count += torch.bincount(words[words.ne(padding)], minlength=len(count))
+        # Of all types that came together, sorted; before them that of padding.
+        self.keys = torch.tensor([-1])
+        for k in range(0, len(found), _MERGED):
+            self.keys = torch.cat([self.keys, *found[k : k + _MERGED]]).unique()
+        for place, number in enumerate(numbers):
+            numbers[place] = _at(torch.searchsorted(self.keys, found.pop(0)).int(), number)
+        given = self.keys // types[1], self.keys % types[1]
+        self.directions = [
+            self._learn(generated, numbers, given[1 - generated], frequency[generated])
+            for generated in (1, 0)
+        ]
+
+    def _key(self, source: Tensor, target: Tensor) -> Tensor:
+        """One number for two types, shape (n, S, T); -1 for padding."""
+        key = source.unsqueeze(2) * self.types[1] + target.unsqueeze(1)
+        padding = source.eq(self.padding).unsqueeze(2) | target.eq(self.padding).unsqueeze(1)
+        return key.masked_fill_(padding, -1)
+
+    def _learn(
+        self, generated: int, numbers: list[Tensor], given: Tensor, frequency: Tensor
+    ) -> _Direction:
+        """Expectation maximisation, by given types of keys and frequencies of generated ones."""
+        types = given.clamp(min=0)  # nothing counts for that of padding
+        following = torch.ones(len(self.keys), dtype=torch.double)
+        following[0] = 0
+        for _ in range(_ROUNDS):
+            chance = following
+            counts = torch.zeros_like(chance)
+            for number in numbers:
+                shares = _shares(_at(chance, number), 1 - generated)
+                counts.index_add_(0, number.flatten(), shares.flatten())
+            totals = torch.bincount(types, counts, minlength=self.types[1 - generated])
+            following = counts / totals[types].clamp(min=_LEAST)
+        return _Direction(generated, chance, counts, totals, frequency / frequency.sum())
+
+    def association(self, source: Tensor, target: Tensor, in_sample: Tensor) -> Tensor:
+        """How much likelier a side is given the other one, in nats per word, shape (n, 2).
+
+        Of a single word it is 1.5 at most.
+
+        Args:
+            source: types, shape (n, S).
+            target: types, shape (n, T).
+            in_sample: how often a pair was learnt from, shape (n,): what it taught itself is left
+                out, or every pair would speak for itself.
+
+        Returns:
+            Of the target given the source, and of the source given the target.
+        """
+        sides = source, target
+        key = self._key(source, target)
+        number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
+        number = number.where(_at(self.keys, number) == key, 0)
+        real = [side.ne(self.padding).double() for side in sides]
+        # Which words of a side are of one type, (n, S, S) and (n, T, T).
+        same = [side.unsqueeze(2).eq(side.unsqueeze(1)).double() for side in sides]
+        columns = []
+        for direction in self.directions:
+            generated, given = direction.generated, 1 - direction.generated
+            shares = _shares(_at(direction.chance, number), given) * in_sample.view(-1, 1, 1)
+            own = shares.sum(1 + generated).unsqueeze(2)  # of every given word
+            totals = _at(direction.totals, sides[given]) - (same[given] @ own).squeeze(2)
+            counts = _at(direction.counts, number) - same[0] @ shares @ same[1]
+            # Rounding may leave a little less than nothing.
+            counts, totals = counts.clamp(min=0), totals.clamp(min=0).unsqueeze(1 + generated)
+            usual = _at(direction.usual, sides[generated])
+            chance = (counts + _PSEUDO * usual.unsqueeze(1 + given)) / (totals + _PSEUDO)
+            chance = (chance * real[given].unsqueeze(1 + generated)).sum(1 + given)
+            mean = chance / real[given].sum(1, keepdim=True)
+            gain = (mean / usual).log().clamp(max=_ENOUGH) * real[generated]
+            columns.append(gain.sum(1) / real[generated].sum(1))
+        return torch.stack(columns, 1)
+
+
+def associations(
+    train: Pairs, trusted: Pairs, language: Language, matches: np.ndarray | None = None
+) -> list[Tensor]:
+    """How well the words of each pair go together, by the lexicon of the training pairs.
+
+    Of a very long pair the first words are looked at, the same part of both sides.
+
+    Args:
+        train: N pairs.
+        trusted: M pairs.
+        language: what the dictionaries say.
+        matches: what ``fairseq_l2rw.data.pairs.shared`` says of them, if it is known.
+
+    Returns:
+        What ``Lexicon.association`` says of both, shapes (N, 2) and (M, 2), float64.
+    """
+    matches = shared(train, trusted) if matches is None else matches
+    learnt = _some(train)
+    read = batches(train, language, "words", learnt, _WORDS)
+    lexicon = Lexicon(
+        ((source, target) for _, source, target in read),
+        language.types,
+        language.padding,
+    )
+    in_sample = torch.zeros(len(train), dtype=torch.double)
+    in_sample[learnt] = 1
+    # A trusted pair that is a training pair, too, was learnt from as often as that one.
+    of_trusted = in_sample.new_zeros(len(trusted))
+    of_trusted.index_add_(0, torch.from_numpy(matches[:, 1]), in_sample[matches[:, 0]])
+    found = []
+    for pairs, own in ((train, in_sample), (trusted, of_trusted)):
+        columns = own.new_empty(len(pairs), 2)
+        for numbers, source, target in batches(pairs, language, "association", None, _WORDS):
+            columns[numbers] = lexicon.association(source, target, own[numbers])
+        found.append(columns)
+    return found
+
+
+def _some(pairs: Pairs) -> Sequence[int]:
+    """Numbers of all pairs, or of some, picked by chance, of a large corpus."""
+    order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)).tolist()
+    found: list[int] = []
+    links = 0
+    for number in order:
+        source, target = cut(pairs.src[number], pairs.tgt[number], _WORDS)
+        links += len(source) * len(target)
+        if found and links > _LINKS:
+            break
+        found.append(number)
+    return found

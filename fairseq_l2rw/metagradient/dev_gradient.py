@@ -1,0 +1,124 @@
+"""The running mean of dev gradients: what the dev loss says of the parameters."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fairseq_l2rw.metagradient.attention import differentiable_attention
+from fairseq_l2rw.metagradient.gradients import gradients, sizes
+from fairseq_l2rw.metagradient.masters import wide
+from fairseq_l2rw.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+
+class DevGradient:
+    """An exponential mean of gradients of the dev loss, one a meta step.
+
+    Args:
+        model: the student, unwrapped.
+        parameters: by which the loss is differentiated, by name.
+        pattern: how they were chosen, for errors.
+        average: decay of the mean, 0 for none.
+        half: whether passes are in half precision.
+
+    Attributes:
+        mean: by parameter name; it begins with 0.
+        count: how many gradients it has taken in.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        parameters: Mapping[str, nn.Parameter],
+        pattern: str,
+        average: float,
+        half: bool,
+    ) -> None:
+        self.model, self.parameters = model, parameters
+        self.pattern, self.average, self.half = pattern, average, half
+        self.mean: dict[str, Tensor] = {}
+        self.count = 0
+        # fairseq's lists of layers that leave out some of them, each with a probability.
+        self._drops_layers = any(
+            type(m).__name__ == "LayerDropModuleList" and getattr(m, "p", 0) > 0
+            for m in model.modules()
+        )
+
+    def take(self, loss: Callable[[dict[str, Tensor]], Tensor], scale: float = 1.0) -> Tensor:
+        """Put the gradient at the current parameters into the mean, if it is finite.
+
+        Args:
+            loss: maps parameters to the dev loss, a scalar.
+            scale: what it is multiplied with before its backward pass, and the gradient divided by
+                afterwards, so that half precision holds it.
+
+        Returns:
+            The dev loss, detached.
+        """
+        values = {n: p.detach() for n, p in self.model.named_parameters()}
+        leaves = {n: values[n].requires_grad_() for n in self.parameters}
+        with torch.enable_grad(), differentiable_attention():
+            value = loss(values)
+            found = gradients([value * scale], list(leaves.values()))
+        new = {n: wide(g) for n, g in zip(leaves, found, strict=True) if g is not None}
+        if not self._tells(new, value):
+            return value.detach()
+        self.count += 1
+        # Not where the pass put it: what stays of a pass breaks up the heap.
+        self.mean = self.mean or {n: torch.zeros_like(wide(p)) for n, p in leaves.items()}
+        torch._foreach_mul_(list(self.mean.values()), self.average)
+        if new:
+            means = [self.mean[name] for name in new]
+            torch._foreach_add_(means, list(new.values()), alpha=(1 - self.average) / scale)
+        return value.detach()
+
+    def _tells(self, gradient: dict[str, Tensor], loss: Tensor) -> bool:
+        """Whether a gradient is of use: one bad batch must not spoil the running mean for good.
+
+        Raises:
+            InputError: when it is 0, so that nothing can be learnt.
+        """
+        largest, value = sizes(gradient.values(), loss)
+        # Where the loss is 0, so is its gradient: nothing is left to gain.
+        if largest != 0 or value == 0 or not math.isfinite(value):
+            return math.isfinite(largest) and math.isfinite(value)
+        if self.half and self.count > 0:  # there was one before
+            logger.warning("the dev gradient is too small for half precision and is left out")
+            return False
+        if self._drops_layers:
+            logger.warning("a pass dropped all layers looked back through (layerdrop): left out")
+            return False
+        raise InputError(
+            f"the dev loss does not depend on the parameters of --meta-params {self.pattern} (such "
+            f"as {next(iter(self.parameters))}): its gradient is exactly 0 and teaches nothing; "
+            "choose others, --meta-params . for all, or leave out what detaches them"
+            + (", or half precision if it is lost in that" if self.half else "")
+        )
+
+    @property
+    def unbias(self) -> float:
+        """What makes up for the 0 that the mean begins with.
+
+        Products are linear in the mean: they are multiplied with it, not a copy of the parameters.
+        """
+        return 1 / (1 - self.average**self.count)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The mean and what it is of."""
+        return {"mean": {n: v.cpu() for n, v in self.mean.items()}, "count": self.count}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore ``state_dict``."""
+        unknown = sorted(set(state["mean"]) ^ set(self.parameters)) if state["mean"] else []
+        if unknown:
+            raise InputError(
+                f"the checkpoint looked back through other parameters (such as {unknown[0]}); "
+                "resume with the same --meta-params or use --reset-dataloader"
+            )
+        self.mean = {n: v.to(self.parameters[n].device) for n, v in state["mean"].items()}
+        self.count = state["count"]

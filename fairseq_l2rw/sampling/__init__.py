@@ -1,0 +1,1 @@
+"""Which sentences an epoch holds."""

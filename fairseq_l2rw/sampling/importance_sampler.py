@@ -1,0 +1,154 @@
+"""Importance sampling: an epoch holds each sentence with the probability of its weight.
+
+A sentence that hardly counts costs as much time as any other. So an epoch holds sentence i with
+probability p_i, and there it stands for 1/p_i sentences, its importance weight: its loss and its
+size n_i count as often, and every sum over the training set keeps its expectation. Only a weight
+that rose since is bounded, as in truncated importance sampling (Ionides, 2008, "Truncated
+Importance Sampling").
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.data.lines import Lines
+from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
+
+logger = logging.getLogger(__name__)
+
+# A sentence counts for at most as many. Where p_i = 0.05 and the weight is 1 all of a sudden, it
+# would count for 20: few such sentences halve what a batch says.
+_MOST = 2.0
+
+
+class ImportanceSampler:
+    """The probability with which an epoch holds each training sentence, renewed every epoch.
+
+    It is the weight that the sentence got last, within [minimum, 1], and before the first one the
+    initial weight. A teacher is constant enough for that: a sentence's next weight follows the last
+    one more closely than any mean with those before it, and a mean goes on holding sentences that
+    turned out to be bad.
+
+    All is kept by line of the training text (``fairseq_l2rw.data.lines``).
+
+    Args:
+        lines: of the training text.
+        minimum: smallest probability, so that every sentence is weighed again some day.
+        seed: of the sampling.
+        find_initial_weights: gives them, shape (lines,), when they are needed: NaN for a line that
+            is not trained on. Without it they are 1.
+        fingerprints: of what the weights depend on, by its name. A checkpoint with others has the
+            weights of other sentences.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        minimum: float,
+        seed: int,
+        find_initial_weights: Callable[[], Tensor] | None = None,
+        fingerprints: Mapping[str, str] | None = None,
+    ) -> None:
+        self.lines, self.minimum, self.seed = lines, minimum, seed
+        self.fingerprints = dict(fingerprints or {})
+        self._find_initial_weights = find_initial_weights
+        self._initial_weights: Tensor | None = None
+        # The last one that each got, NaN before the first.
+        self.weights = torch.full((lines.count,), torch.nan)
+        self.probabilities = torch.ones(lines.count)  # of each in the epoch below
+        self.epoch = 0
+        self.uses_learnt_weights = False  # before, the initial weights decide
+
+    @property
+    def initial_weights(self) -> Tensor:
+        """Weights before training, shape (lines,): found once a run, however often resumed."""
+        if self._initial_weights is None:
+            find = self._find_initial_weights
+            self._initial_weights = torch.ones(self.lines.count) if find is None else find()
+        return self._initial_weights
+
+    def sample(self, epoch: int, places: np.ndarray) -> np.ndarray:
+        """Which of ``places`` (N,) an epoch holds, bool, never none; the same when asked again."""
+        lines = torch.from_numpy(self.lines.at(places))
+        if epoch != self.epoch:
+            self._complete(lines)
+            known = ~self.weights.isnan() & self.uses_learnt_weights
+            weights = torch.where(known, self.weights, self.initial_weights)
+            self.probabilities = weights.clamp(self.minimum, 1.0)
+            self.epoch = epoch
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        numbers = torch.rand(len(self.lines), generator=generator)[torch.from_numpy(places)]
+        probabilities = self.probabilities[lines]
+        held = numbers < probabilities
+        if not held.any():  # fairseq cannot train an epoch of nothing
+            held[(numbers / probabilities).nan_to_num(torch.inf).argmin()] = True
+        return held.numpy()
+
+    def _complete(self, lines: Tensor) -> None:
+        """See to it that all of these lines have an initial weight.
+
+        A run that is resumed with other bounds on lengths may train on lines that it left out.
+        """
+        if self._initial_weights is not None and self._initial_weights[lines].isnan().any():
+            logger.info("lines that were left out are trained on now: initial weights found anew")
+            self._initial_weights = None
+
+    def update(self, ids: Tensor, weights: Tensor) -> None:
+        """Take in the weights of an update, of all workers.
+
+        Args:
+            ids: lines of the training text, shape (N,).
+            weights: shape (N,).
+        """
+        self.weights[ids.cpu()] = weights.float().cpu()
+
+    def importance_weights(self, ids: Tensor) -> Tensor:
+        """How many sentences each of the sampled ones stands for, shape (N,)."""
+        return 1 / self.probabilities[ids]
+
+    def with_weights(self, sample: dict[str, Any]) -> dict[str, Any]:
+        """A batch of this epoch with the importance weights of its sentences, and initial ones.
+
+        Done before fairseq moves the batch, so that a GPU is not waited for. fairseq makes half
+        precision of float32, so these are wider.
+        """
+        if not sample:  # fills up an uneven shard
+            return sample
+        more = {IMPORTANCE_WEIGHT: self.importance_weights(sample["id"]).double()}
+        if self._find_initial_weights is not None:
+            more[INITIAL_WEIGHT] = self.initial_weights[sample["id"]].double()
+        return {**sample, **more}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides what this epoch holds, and the next one."""
+        return {
+            "initial_weights": self.initial_weights,
+            "weights": self.weights,
+            "probabilities": self.probabilities,
+            "epoch": self.epoch,
+            "uses_learnt_weights": self.uses_learnt_weights,
+            "fingerprints": self.fingerprints,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore ``state_dict``, unless it is of other sentences: then all stays afresh."""
+        known = state.get("fingerprints", {})
+        other = [n for n, found in self.fingerprints.items() if known.get(n) != found]
+        if other:
+            logger.warning(
+                f"{' and '.join(other)} differ from the checkpoint's: its weights by sentence are "
+                "not used, they start afresh"
+            )
+            return
+        self._initial_weights = state["initial_weights"].clone()
+        self.weights, self.probabilities = state["weights"].clone(), state["probabilities"].clone()
+        self.epoch, self.uses_learnt_weights = state["epoch"], state["uses_learnt_weights"]
+
+
+def truncated(weights: Tensor, importance_weight: Tensor) -> Tensor:
+    """Weights of sampled sentences, at most 2 p_i: none counts for more than two. All (N,)."""
+    return torch.minimum(weights, (_MOST / importance_weight).to(weights))

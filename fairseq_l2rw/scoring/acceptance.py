@@ -1,0 +1,82 @@
+"""Acceptance: how far a pair is accepted beside the trusted pairs, from a score to a weight."""
+
+import math
+
+import torch
+from torch import Tensor
+
+# Good pairs to a bad one from where on bad ones are rare.
+_RARE = 5.0
+# Standard errors within which chance may have rejected more pairs.
+_CHANCE = 3.0
+
+
+def distance(scores: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Standard deviations above the mean of the trusted pairs' scores.
+
+    Args:
+        scores: shape (N, ...).
+        mean: of the trusted pairs' scores, shape (...).
+        variance: likewise; where it is 0 nothing has been learnt, and every distance is 0.
+    """
+    return torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
+
+
+def acceptance(distance: Tensor, sharpness: float, tolerance: float | Tensor) -> Tensor:
+    """A sigmoid of the ``distance`` from the trusted pairs' scores: 1 for their mean.
+
+    Args:
+        distance: shape (N, ...).
+        sharpness: how steeply it falls, per standard deviation.
+        tolerance: standard deviations below the mean at which it is about a half.
+    """
+    top = torch.sigmoid(torch.as_tensor(sharpness * tolerance).to(distance))
+    return torch.sigmoid(sharpness * (distance + tolerance)) / top
+
+
+def rejection_precision(train: Tensor, trusted: Tensor, variance: Tensor) -> Tensor:
+    """The precision of rejection: the share of bad pairs among the rejected ones, from 0 to 1.
+
+    Where all bad pairs are rejected and a good one as often as a trusted one, with probability f, a
+    share t of the training pairs is rejected if a share (1 - t) / (1 - f) of them is good; so
+    f (1 - t) / (1 - f) are rejected falsely, and the precision is 1 less that over t. Raised to
+    this power, an acceptance hardly rejects any where hardly any is bad, and stays as it is where
+    most are.
+
+    As t and f vary by chance, it is taken times 1 - 9 s^2 / (t - f)^2, a nonnegative garrote
+    (Breiman, 1995, "Better Subset Regression Using the Nonnegative Garrote"): within three standard
+    errors s it is 0, so that pairs among which none is bad keep exactly their weights, and hardly
+    less where t is clearly larger.
+
+    Args:
+        train: t, the mean of 1 - ``acceptance`` over training pairs, a scalar.
+        trusted: f, likewise over trusted pairs.
+        variance: s^2, of t - f, a scalar.
+    """
+    shares = torch.stack([train, trusted])
+    inside = shares.clamp(1e-30, 1 - 1e-6)
+    all_odds, falsely_odds = inside / (1 - inside)
+    more = (train - trusted).clamp(min=1e-30)
+    certain = 1 - _CHANCE**2 * variance / more.square()
+    return (1 - falsely_odds / all_odds).clamp(min=0) * certain.clamp(min=0)
+
+
+def sampling_variance(share: Tensor, pairs: Tensor | int) -> Tensor:
+    """The variance, at most, of a mean of numbers from 0 to 1 over pairs drawn one by one.
+
+    Args:
+        share: the mean.
+        pairs: how many.
+    """
+    return share * (1 - share) / pairs
+
+
+def tolerance_factor(train: Tensor, trusted: Tensor) -> Tensor:
+    """How much more tolerant to be the fewer pairs are bad, from 1 (half are) to 2 (hardly any is).
+
+    The point from which on a pair is more likely bad than good moves with the log odds of good
+    pairs, as between any two normal densities of one variance; and the share of good pairs is
+    (1 - t) / (1 - f) as in ``rejection_precision``, which has the arguments.
+    """
+    good = ((1 - train) / (1 - trusted).clamp(min=1e-6)).clamp(1e-6, 1 - 1e-6)
+    return 1 + ((good / (1 - good)).log() / math.log(_RARE)).clamp(0, 1)

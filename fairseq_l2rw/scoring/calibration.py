@@ -1,0 +1,136 @@
+"""Calibration: from the scores of pairs to weights, by the scores of trusted pairs."""
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.scoring.acceptance import (
+    acceptance,
+    distance,
+    rejection_precision,
+    sampling_variance,
+    tolerance_factor,
+)
+from fairseq_l2rw.scoring.likeness import TOLERANCE
+from fairseq_l2rw.scoring.moments import LazyBuffers, SuffixAverage, mean_of
+from fairseq_l2rw.utils.reduction import Total, local_only
+
+# Meta steps over which training pairs are compared with trusted ones: a batch has dozens of pairs.
+# Not the first ones: few trusted pairs are known then, and no training pair looks like them.
+_COMPARISONS = 40
+
+
+class Calibration(LazyBuffers):
+    """Weights by K scores, each of which must accept a pair.
+
+    A score z says how a pair compares with the trusted pairs' own scores, of mean m and standard
+    deviation d:
+
+        w = (product over scores of sigmoid(sharpness ((z - m) / d - offset + tolerance))
+        / sigmoid(sharpness tolerance))^a,
+
+    so that 1 is the weight of an average good pair and any share of noise can be weighed down.
+
+    *Tolerance.* As given where half of the pairs are bad, up to twice that where hardly any is
+    (``fairseq_l2rw.scoring.acceptance.tolerance_factor``, of recent meta steps): then most of
+    what is rejected for a little less is good.
+
+    *Offset.* Pairs that are trained on fit better than trusted ones, bad ones as well; the offset
+    is by how much, if at all, most good ones do: the difference of means of (z - m) / d of training
+    and of trusted pairs, each counted as far as it would be accepted from either side.
+
+    *Exponent.* The share of bad pairs among those that this rejects
+    (``fairseq_l2rw.scoring.acceptance.rejection_precision``, of recent meta steps); 0, so that
+    all weights are exactly 1, where no more are rejected than chance explains, as of clean data.
+
+    Args:
+        sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
+        tolerance: likewise, where half of the pairs are bad; of the first score, and of every other
+            one, a likeness, ``fairseq_l2rw.scoring.likeness.TOLERANCE`` times as much.
+    """
+
+    trusted_moments: Tensor
+    trusted_location: Tensor
+
+    def __init__(self, sharpness: float, tolerance: float) -> None:
+        super().__init__()
+        self.sharpness = sharpness
+        self.tolerance = tolerance
+        # Of training and of trusted pairs the share rejected, and 1 / the number it is from.
+        self.rejections = SuffixAverage(_COMPARISONS)  # (2, 2): of either both
+        self.offsets = SuffixAverage(_COMPARISONS)  # (K,), not cut off at 0
+        # Mean and variance of the trusted pairs' scores, (2, K), and what _locate() says of them.
+        for name in ("trusted_moments", "trusted_location"):
+            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+
+    @property
+    def ready(self) -> bool:
+        """Whether training pairs were compared with trusted ones yet."""
+        return len(self.rejections) > 0
+
+    def weights(self, scores: Tensor) -> Tensor:
+        """From 0 to a little above 1, shape (N,), of scores (N, K)."""
+        return self.acceptances(scores).prod(1) ** self.exponent()
+
+    def exponent(self) -> Tensor:
+        """a, a scalar; pairs must have been compared."""
+        train, trusted = self._shares()
+        n, m = 1 / self.rejections.values[:, :, 1].mean(0)
+        # Training pairs are others at every meta step, trusted ones are the same again.
+        among_train = sampling_variance(train, n * len(self.rejections))
+        return rejection_precision(train, trusted, among_train + sampling_variance(trusted, m))
+
+    def _shares(self) -> Tensor:
+        """Shares of training and of trusted pairs that are rejected, (2,)."""
+        return self.rejections.values[:, :, 0].mean(0)
+
+    def acceptances(self, scores: Tensor) -> Tensor:
+        """How far each score accepts, shape (N, K): 1 for that of an average good pair."""
+        return self._accepted(self._distances(scores) - self._offset())
+
+    def compare(self, scores: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add how far pairs are ahead of trusted ones, and how many are rejected.
+
+        Args:
+            scores: of pairs that were not learnt from yet, as trusted pairs never are; (N, K).
+            sizes: how often each counts, shape (N,).
+            total: sums over workers.
+        """
+        offset = self._offset()
+        middle, rejected = self._locate(self._distances(scores) - offset, sizes, total)
+        self.offsets.add(middle + offset - self.trusted_location[:-2])
+        self.rejections.add(torch.stack([rejected, self.trusted_location[-2:]]))
+
+    def set_trusted(self, scores: Tensor, sizes: Tensor) -> None:
+        """Compare with trusted pairs of these scores, (M, K), counted ``sizes`` (M,) times.
+
+        They are alike on every worker.
+        """
+        mean = sizes @ scores / sizes.sum()
+        self.trusted_moments = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
+        middle, rejected = self._locate(self._distances(scores), sizes, local_only)
+        self.trusted_location = torch.cat([middle, rejected])
+
+    def _distances(self, scores: Tensor) -> Tensor:
+        return distance(scores, *self.trusted_moments)
+
+    def _offset(self) -> Tensor | float:
+        return self.offsets.values.mean(0).clamp(min=0) if self.ready else 0.0
+
+    def _accepted(self, distances: Tensor) -> Tensor:
+        tolerances = distances.new_full(distances.shape[1:], self.tolerance)
+        tolerances[1:].mul_(TOLERANCE)
+        if self.ready:
+            tolerances = tolerances * tolerance_factor(*self._shares())
+        return acceptance(distances, self.sharpness, tolerances)
+
+    def _locate(self, distances: Tensor, sizes: Tensor, total: Total) -> tuple[Tensor, Tensor]:
+        """By distances (N, K) where most are, (K,), and what is rejected, (2,).
+
+        Of that the share, and 1 / the effective number of pairs: sum s^2 / (sum s)^2 of sizes s.
+        """
+        below, above = (self._accepted(side * distances).prod(1) for side in (1, -1))
+        share = mean_of(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
+        fewness = mean_of(sizes.unsqueeze(1), sizes, total) / total(sizes.sum())
+        # From both sides, so that the middle stays where most are, however many are far out.
+        middle = mean_of(distances, sizes * (below * above).clamp(min=1e-30), total)
+        return middle, torch.cat([share, fewness])

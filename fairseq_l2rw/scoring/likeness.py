@@ -1,0 +1,108 @@
+"""How much like a trusted pair a training pair looks: log ratios of two Gaussian densities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.scoring.moments import LazyBuffers, Moments
+from fairseq_l2rw.utils.reduction import Total, local_only
+
+#: The likeness is made to tell trusted pairs from others, so they pass it better than others that
+#: are as good; and what it is for, gross noise, is far out. So it is this much more tolerant.
+TOLERANCE = 2.0
+# Penalty of a feature of a part of F, times F: a part is expected to tell as much, however large.
+_RIDGE = 0.1
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution of F features.
+
+    Attributes:
+        mean: shape (F,).
+        covariance: shape (F, F).
+    """
+
+    mean: Tensor
+    covariance: Tensor
+
+    @classmethod
+    def of(cls, mean: Tensor, covariance: Tensor, scale: Tensor) -> "Gaussian":
+        """In units of ``scale``, shape (F,)."""
+        return cls(mean / scale, covariance / torch.outer(scale, scale))
+
+
+def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tensor, Tensor]:
+    """The log density ratio of trusted to training pairs, up to a constant, as a quadratic form.
+
+    Fisher's quadratic discriminant, both covariances enlarged by ``penalty``, shape (F,), as in a
+    ridge regression: it plays down what tells few trusted pairs from many others by chance alone.
+
+    Returns:
+        A (F, F) and b (F,): the ratio at x is x^T A x + b^T x.
+    """
+    # By Cholesky: half the work of an inverse that does not know it is symmetric.
+    roots = [torch.linalg.cholesky(g.covariance + penalty.diag()) for g in (trusted, train)]
+    precisions = [torch.cholesky_inverse(root) for root in roots]
+    pull = precisions[0] @ trusted.mean - precisions[1] @ train.mean
+    return (precisions[1] - precisions[0]) / 2, pull
+
+
+class Likeness(LazyBuffers):
+    """The log ratio in each of P parts as a feature, from moments of trusted and training pairs.
+
+    In each, not in all at once: what is strange to one part would be one of many features there,
+    and made up for by the others.
+
+    Args:
+        memory: see ``fairseq_l2rw.scoring.moments.Moments``.
+    """
+
+    parts: Tensor
+    curvature: Tensor
+    tilt: Tensor
+
+    def __init__(self, memory: float) -> None:
+        super().__init__()
+        self.trusted, self.train_pairs = Moments(memory), Moments(memory)
+        # Which features a part has, 1 or 0, (F, P); A, 0 between parts, (F, F); b, likewise (F, P).
+        for name in ("parts", "curvature", "tilt"):
+            self.register_buffer(name, torch.zeros(0, 0, dtype=torch.float64))
+
+    def begin(self, x: Tensor, widths: Sequence[int]) -> None:
+        """Take features like x (N, F) in parts of these widths; all ratios are 0 until solved."""
+        if self.parts.numel() == 0:
+            self.parts = torch.block_diag(*(x.new_ones(width, 1) for width in widths))
+            self.tilt = torch.zeros_like(self.parts)
+            self.curvature = x.new_zeros(x.shape[1], x.shape[1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The ratios at features x (N, F), shape (N, P), their extremes drawn in.
+
+        A few outliers would otherwise decide a regression.
+        """
+        ratio = ((x @ self.curvature) * x) @ self.parts + x @ self.tilt
+        return ratio.sign() * ratio.abs().log1p()
+
+    def add(self, x: Tensor, sizes: Tensor, total: Total) -> None:
+        """Add training pairs x (N, F), each counted ``sizes`` (N,) times."""
+        self.train_pairs.add(x, torch.zeros_like(sizes), sizes, total)
+
+    def add_trusted(self, x: Tensor, sizes: Tensor) -> None:
+        """Add trusted pairs, the same on every worker."""
+        self.trusted.add(x, torch.zeros_like(sizes), sizes, local_only)
+
+    def solve(self) -> None:
+        """The ratios, from all that was added."""
+        _, scale, _ = self.train_pairs.scale()
+        # Where parts do not covary, the ratio of all features is the sum of those of the parts.
+        together = self.parts @ self.parts.T  # 1 for features of one part
+        trusted, train = (
+            Gaussian.of(mean, covariance * together, scale)
+            for mean, covariance in (self.trusted.centre(), self.train_pairs.centre())
+        )
+        curvature, tilt = log_ratio(trusted, train, _RIDGE * together.sum(1))
+        self.curvature = curvature / torch.outer(scale, scale)
+        self.tilt = (tilt / scale).unsqueeze(1) * self.parts

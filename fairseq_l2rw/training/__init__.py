@@ -1,0 +1,1 @@
+"""One update of the student, and what reweighting adds to it."""

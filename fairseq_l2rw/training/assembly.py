@@ -1,0 +1,134 @@
+"""The parts of reweighting, put together from the task's options."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from fairseq_l2rw.data.trusted_pairs import TrustedBatches
+from fairseq_l2rw.features.extractor import FeatureExtractor
+from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
+from fairseq_l2rw.training.bookkeeping import Bookkeeping
+from fairseq_l2rw.training.meta_schedule import MetaSchedule
+from fairseq_l2rw.training.meta_step import MetaStep
+from fairseq_l2rw.training.meta_window import MetaWindow
+from fairseq_l2rw.training.progress import Progress
+from fairseq_l2rw.training.resume import LastingParts
+from fairseq_l2rw.training.student import Student
+from fairseq_l2rw.training.weigher import Weigher
+from fairseq_l2rw.weighting import Weighting
+
+
+@dataclass(frozen=True)
+class Given:
+    """What fairseq's task has before the first update.
+
+    Attributes:
+        model: the student, unwrapped.
+        criterion: gives per-token losses.
+        weighting: the rule.
+        trusted: batches of the trusted pairs; None for a weighting that wants none.
+        vocabulary: size of the target dictionary.
+        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        sampler: is told the weights, if they decide how often sentences come up.
+    """
+
+    model: nn.Module
+    criterion: Any
+    weighting: Weighting
+    trusted: TrustedBatches | None
+    vocabulary: int
+    shared: Tensor
+    sampler: ImportanceSampler | None = None
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """The parts, in the order in which an update meets them.
+
+    Attributes:
+        student: the model that is trained.
+        weighting: the rule, on the student's device.
+        progress: where training is.
+        weigher: gives weights to a sub-batch.
+        window: keeps updates to look back through; None where no meta-gradient is wanted.
+        schedule: says when a meta step is due.
+        meta_step: lets the weighting learn; None without trusted pairs.
+        bookkeeping: is told of every update.
+        lasting: what goes into a checkpoint.
+        plain: whether everything is as in plain training, and left to fairseq's trainer.
+    """
+
+    student: Student
+    weighting: Weighting
+    progress: Progress
+    weigher: Weigher
+    window: MetaWindow | None
+    schedule: MetaSchedule
+    meta_step: MetaStep | None
+    bookkeeping: Bookkeeping
+    lasting: LastingParts
+    plain: bool
+
+
+def assemble(cfg: Any, given: Given) -> Assembly:
+    """Build the parts.
+
+    Args:
+        cfg: the task's options.
+        given: what the task has.
+    """
+    student = Student(cfg, given.model, given.criterion, given.weighting, given.vocabulary)
+    weighting = given.weighting.to(student.device)
+    extractor = _extractor(cfg, given).to(student.device)
+    progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
+    schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
+    looks_back = weighting.learns or weighting.reads_alignment
+    window = MetaWindow(cfg, student) if looks_back else None
+    plain = weighting.plain and given.sampler is None
+    meta = window.meta if window else None
+    weigher = Weigher(student, weighting, extractor, meta, progress, plain)
+    meta_step = None
+    if given.trusted is not None:
+        meta_step = MetaStep(
+            student, weighting, extractor, given.trusted, window, progress, cfg.seed
+        )
+    bookkeeping = Bookkeeping(
+        cfg, extractor, weigher.usual, given.sampler, progress, student.device
+    )
+    lasting = LastingParts(
+        cfg,
+        given.trusted,
+        weighting=weighting,
+        extractor=extractor,
+        usual=weigher.usual,
+        progress=progress,
+        schedule=schedule,
+        window=window,
+    )
+    return Assembly(
+        student=student,
+        weighting=weighting,
+        progress=progress,
+        weigher=weigher,
+        window=window,
+        schedule=schedule,
+        meta_step=meta_step,
+        bookkeeping=bookkeeping,
+        lasting=lasting,
+        plain=plain,
+    )
+
+
+def _extractor(cfg: Any, given: Given) -> FeatureExtractor:
+    """Of the features that the weighting reads, and of what the record says of a sentence."""
+    recorded = ["loss"] if cfg.weights_dir is not None else []
+    criterion = given.criterion
+    return FeatureExtractor(
+        [*given.weighting.reads, *recorded],
+        cfg.weight_unit,
+        criterion.padding_idx,
+        criterion.sentence_avg,
+        given.shared,
+        criterion.ignore_prefix_size,
+    )

@@ -1,0 +1,94 @@
+"""What is kept of every update: for features of later ones, the sampler, the log and the record."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.features.extractor import FeatureExtractor
+from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
+from fairseq_l2rw.training.progress import Progress
+from fairseq_l2rw.training.record_writer import RecordWriter
+from fairseq_l2rw.training.update_buffer import UpdateBuffer
+from fairseq_l2rw.training.update_summary import Summary, gathered
+from fairseq_l2rw.training.usual_weight import UsualWeight
+from fairseq_l2rw.training.weight_metrics import log_weights
+
+logger = logging.getLogger(__name__)
+
+
+class Bookkeeping:
+    """Is told of every update once it is made.
+
+    Args:
+        cfg: the task's options.
+        extractor: remembers what features need.
+        usual: remembers how large weights are.
+        sampler: is told the weights, if they decide how often sentences come up.
+        progress: of training.
+        device: the student's.
+    """
+
+    def __init__(
+        self,
+        cfg: Any,
+        extractor: FeatureExtractor,
+        usual: UsualWeight,
+        sampler: ImportanceSampler | None,
+        progress: Progress,
+        device: torch.device,
+    ) -> None:
+        self.cfg, self.extractor, self.usual = cfg, extractor, usual
+        self.sampler, self.progress, self.device = sampler, progress, device
+        self._writer: RecordWriter | None = None
+        # Of the epoch: shares of a full step, summed, and updates.
+        self._shares = torch.zeros(2, dtype=torch.double, device=device)
+
+    def begin(self, update: int) -> None:
+        """Before the first update of this process, with the run's own number of it."""
+        if self.cfg.weights_dir is not None:
+            self._writer = RecordWriter(self.cfg.weights_dir, self.cfg.weight_unit, update)
+
+    def begin_epoch(self) -> None:
+        """Warn of an epoch in which hardly any pair had weight."""
+        share, updates = self._shares.tolist()
+        if updates and share < updates / 2:
+            logger.warning(
+                f"updates of the last epoch took {share / updates:.0%} of a full step on average: "
+                f"nearly all pairs have next to no weight with --weighting {self.cfg.weighting}"
+            )
+        self._shares.zero_()
+
+    def add(self, update: UpdateBuffer, step_share: Tensor) -> None:
+        """Take in an update; every worker must call it.
+
+        Args:
+            update: of this worker.
+            step_share: the share of a full step that it took, a scalar.
+        """
+        local = [Summary.of(batch) for batch in update.batches if not batch.dummy]
+        summaries = gathered(local, self.device)
+        self.extractor.update(summaries)
+        warming = self.progress.warming(update.number)
+        # Soon in warm-up the weighting's own weights tell something, though they are not applied
+        # yet, and the first epoch that samples by them should know as many sentences as possible.
+        if (
+            self.sampler is not None
+            and 4 * self.progress.age(update.number) >= self.progress.warmup
+        ):
+            for summary in summaries:
+                weights = summary.by_sentence(summary.rule_weights)
+                self.sampler.update(summary.sentences, weights)
+            self.sampler.uses_learnt_weights = not warming
+        if not warming:
+            self.usual.add(summaries)
+        log_weights(summaries, step_share)
+        self._shares += torch.stack([step_share, torch.ones_like(step_share)])
+        if self._writer is not None:
+            self._writer.write(update.number, self.progress.epoch, summaries)
+
+    def flush(self) -> None:
+        """End a part of the record."""
+        if self._writer is not None:
+            self._writer.flush()

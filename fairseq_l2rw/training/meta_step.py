@@ -1,0 +1,169 @@
+"""A meta step: a trusted batch says what the last updates were worth, and the weighting learns."""
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from fairseq import utils
+from fairseq.logging import metrics
+from torch import Tensor
+
+from fairseq_l2rw.data.trusted_pairs import TrustedBatches
+from fairseq_l2rw.features.extractor import FeatureExtractor
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.metagradient import Batch, Losses, weight_gradient
+from fairseq_l2rw.training.meta_window import MetaWindow
+from fairseq_l2rw.training.optimizers import loss_scale
+from fairseq_l2rw.training.progress import Progress
+from fairseq_l2rw.training.student import Student
+from fairseq_l2rw.training.update_buffer import UpdateBuffer, sub_batches
+from fairseq_l2rw.training.workers import total
+from fairseq_l2rw.utils.rng import seeded
+from fairseq_l2rw.weighting import Signal, Weighting
+
+logger = logging.getLogger(__name__)
+
+
+class MetaStep:
+    """Lets a weighting learn from trusted pairs.
+
+    Args:
+        student: the student.
+        weighting: what learns.
+        extractor: of the features that it reads.
+        trusted: batches of trusted pairs.
+        window: the updates that a meta-gradient looks back through; None where there is none.
+        progress: of training; is told the dev loss.
+        seed: of the dropout on trusted pairs.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        weighting: Weighting,
+        extractor: FeatureExtractor,
+        trusted: TrustedBatches,
+        window: MetaWindow | None,
+        progress: Progress,
+        seed: int,
+    ) -> None:
+        self.student, self.weighting, self.extractor = student, weighting, extractor
+        self.trusted, self.window, self.progress, self.seed = trusted, window, progress, seed
+        self._warned_of_zero = False
+
+    def take(self, update: UpdateBuffer, optimizer: Any, mass: float) -> None:
+        """Draw a trusted batch and let the weighting learn from it.
+
+        Args:
+            update: the student's, which was just made.
+            optimizer: fairseq's.
+            mass: learning-rate mass that the meta step speaks for.
+        """
+        batch = self.trusted.next()
+        if self.student.device.type == "cuda":
+            batch = utils.move_to_cuda(batch)
+        read: list[Features] = []
+        losses = self._losses(batch, update.number, read.append)
+        loss, log = self._dev_loss(losses, batch["ntokens"], optimizer)
+        for features in read:
+            log |= self.weighting.learn_from_trusted(features)
+        usable = not log.get("meta_skipped")
+        if usable:
+            self.progress.dev_loss = float(loss)
+        else:
+            logger.warning(f"update {update.number}: dev loss not finite, nothing learnt")
+        if self.weighting.learns and usable:
+            log |= self._learn(update, optimizer, mass)
+        # In bits, as all losses in fairseq's log.
+        log["dev_loss"] = self.progress.dev_loss / math.log(2)
+        for name, value in log.items():
+            metrics.log_scalar(name, value, priority=620, round=6)
+
+    def _dev_loss(
+        self, losses: Losses, tokens: int, optimizer: Any
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a trusted batch per token; its gradient goes into the running mean."""
+        if self.window is None:
+            with torch.no_grad():
+                return losses(dict(self.student.model.named_parameters())).sum() / tokens, {}
+        # fairseq's scale is for a sum over tokens.
+        scale = loss_scale(optimizer) * tokens if self.student.half else 1.0
+        meta = self.window.meta
+        loss = meta.dev_gradient(lambda values: losses(values).sum() / tokens, scale)
+        usable = bool(torch.isfinite(loss)) and meta.count > 0
+        return loss, {"meta_skipped": float(not usable)}
+
+    def _losses(
+        self, batch: dict[str, Any], number: int, show: Callable[[Features], None]
+    ) -> Losses:
+        """Losses of trusted pairs, by which weights are judged.
+
+        A weighting that learns from the pairs themselves has to read them as training pairs are
+        read, with dropout. Then one pass serves both, and they judge with dropout, too.
+        """
+        replay, criterion = self.student.replay, self.student.criterion
+        if not self.weighting.learns_from_trusted:
+            return replay.evaluation(batch)
+
+        def losses(parameters: Any) -> Tensor:
+            with replay.precision():
+                # The same on every worker.
+                with seeded(self.seed + number), self.student.reading() as states:
+                    output = replay.output(parameters, batch)
+                tokens = criterion.token_losses(self.student.model, output, batch)
+                state = self.progress.state(number)
+                show(self.extractor.extract(batch, states, tokens, state))
+                return tokens.nll.sum(1)
+
+        return losses
+
+    def _learn(self, update: UpdateBuffer, optimizer: Any, mass: float) -> dict[str, float]:
+        """Look back through the window, and the weighting's step along what was found."""
+        assert self.window is not None
+        signals = _signals(self.window.look_back(optimizer), mass)
+        if signals is None:
+            logger.warning(f"update {update.number}: meta-gradient not finite, nothing learnt")
+            return {"meta_skipped": 1.0}
+        squares = torch.stack([s.usefulness @ s.usefulness for s in signals]).sum()
+        norm = float(total(squares).sqrt())
+        if norm == 0 and optimizer.get_lr() > 0 and not self._warned_of_zero:
+            self._warned_of_zero = True
+            logger.warning(
+                f"update {update.number}: the meta-gradient is exactly 0, nothing to learn: where "
+                "an update is one sentence, its weight is divided away; use a larger --max-tokens, "
+                "--batch-size or --update-freq (said once)"
+            )
+        log = {"meta_gnorm": norm, **self.window.log()}
+        return log | self.weighting.learn(signals, total)
+
+
+def _signals(
+    looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float
+) -> list[Signal] | None:
+    """The usefulness of every weight of the updates looked back through, if finite.
+
+    Where the teacher learns from a part of an update's batches, they alone say what is usual.
+
+    Args:
+        looked: batches and their inner products by update, see
+            ``fairseq_l2rw.metagradient.MetaGradient.look_back``.
+        mass: see ``Signal``.
+    """
+    signals, sums = [], []
+    for step, products in looked:
+        batches = sub_batches(step)
+        found = [p * (not b.dummy) for b, p in zip(batches, products, strict=True)]
+        sizes = [b.sizes for b in batches]
+        # While warm-up applies other weights, centre with the weighting's own.
+        weights = torch.cat([b.rule_weights for b in batches])
+        least = torch.stack([torch.as_tensor(b.least) for b in batches]).sum()
+        gradient = weight_gradient(torch.cat(found), torch.cat(sizes), weights, total, least)
+        sums.append(gradient.abs().sum())
+        parts = (-gradient).split([len(n) for n in sizes])
+        for batch, part in zip(batches, parts, strict=True):
+            batch.usefulness = part
+            signals.append(Signal(replace(batch.features, sizes=batch.sizes), part, mass))
+    return signals if bool(torch.isfinite(total(torch.stack(sums).sum()))) else None

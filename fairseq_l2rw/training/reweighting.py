@@ -1,0 +1,168 @@
+"""Reweighting inside training: the order in which things happen in an update.
+
+1. Before the student's pass over a sub-batch, ``Reweighting.begin`` opens its context.
+2. The pass is watched, and ``.weigher.Weigher`` turns what it showed into weights.
+3. Once the gradient of the update is there, it is divided by S (``.usual_weight``).
+4. The student's step is taken. What is needed to look back through it is kept
+   (``.meta_window.MetaWindow``).
+5. If it is time (``.meta_schedule.MetaSchedule``), the weighting learns from a trusted batch
+   (``.meta_step.MetaStep``).
+6. What the update came to is told to all who keep something of it
+   (``.bookkeeping.Bookkeeping``).
+
+fairseq's hooks drive it. Steps 1 and 2 may run again, for example under its NaN detector; only
+from step 4 on anything that lasts is moved.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from fairseq import utils
+from torch import Tensor
+
+from fairseq_l2rw.training.assembly import Given, assemble
+from fairseq_l2rw.training.optimizers import GradientWatch, check_adjoint, loss_scale, masters
+from fairseq_l2rw.training.update_buffer import UpdateBuffer
+from fairseq_l2rw.training.usual_weight import step_size
+from fairseq_l2rw.training.weigher import SubBatchContext, Weights
+from fairseq_l2rw.training.workers import alone
+from fairseq_l2rw.utils.rng import RandomState
+
+logger = logging.getLogger(__name__)
+
+
+class Reweighting:
+    """Gives weights to sentences or tokens and lets the weighting learn from trusted pairs.
+
+    Args:
+        cfg: the task's options.
+        given: what the task has before the first update.
+        state: what ``state_dict`` gave in the run that is being resumed.
+    """
+
+    def __init__(self, cfg: Any, given: Given, state: dict[str, Any] | None = None) -> None:
+        self.cfg = cfg
+        self.parts = assemble(cfg, given)
+        self._restored = self.parts.lasting.load_state_dict(state)
+        self._watch: GradientWatch | None = None
+        self._update = UpdateBuffer(0, cfg.meta_batches)
+        self._context: SubBatchContext | None = None  # of the sub-batch that fairseq is at
+        self._lost = False  # whether the update goes on after it ran out of memory
+        self._step_share = torch.ones((), dtype=torch.double, device=self.parts.student.device)
+
+    @property
+    def plain(self) -> bool:
+        """Whether everything is as in plain training, and left to fairseq's trainer."""
+        return self.parts.plain
+
+    # -- a sub-batch ---------------------------------------------------------------------------
+
+    def begin_epoch(self, epoch: int) -> None:
+        """Before the first update of an epoch, or of this process."""
+        self.parts.progress.epoch = epoch
+        self.parts.bookkeeping.begin_epoch()
+
+    def begin(self, optimizer: Any, number: int, dummy: bool) -> None:
+        """Before the student's pass over a sub-batch.
+
+        Args:
+            optimizer: fairseq's.
+            number: fairseq's number of the update.
+            dummy: whether the sub-batch only fills up an uneven shard.
+        """
+        if not self.parts.progress.begun:
+            self._begin_process(number)
+        self._watch_gradient(optimizer)
+        # fairseq drops all gradients before an update, also before it tries one again.
+        if not self._lost and self.parts.student.without_gradient:
+            self._update = UpdateBuffer(self.parts.progress.number(number), self.cfg.meta_batches)
+        self._lost = False
+        due = self.parts.weighting.learns and self.parts.schedule.ahead(optimizer.get_lr()) == 0
+        wanted = (due and self._update.teaches) or self.parts.weigher.aligns(self._update.number)
+        self._context = SubBatchContext(
+            self._update,
+            RandomState.now(self.parts.student.device),
+            dummy,
+            scale=loss_scale(optimizer) if wanted else None,
+        )
+
+    def _begin_process(self, number: int) -> None:
+        """Once fairseq's number of the first update of this process is known."""
+        update = self.parts.progress.begin(number, self._restored)
+        done = "weights and teacher of the checkpoint go on"
+        if not self._restored:
+            done = "weights and teacher start afresh" + (f" at update {number}" if number else "")
+        logger.info(f"{done} (--weighting {self.cfg.weighting})")
+        self.parts.bookkeeping.begin(update)
+
+    def _watch_gradient(self, optimizer: Any) -> None:
+        """Stand between the trainer and the gradients, of the optimizer that is in use now."""
+        if self._watch is not None and self._watch.optimizer is optimizer:
+            return
+        if self.parts.window is not None and self.parts.weighting.learns:
+            meta = self.parts.window.meta
+            check_adjoint(meta, optimizer)  # says so now, not after the first step
+            meta.masters = masters(optimizer, self.parts.student.model)
+        self._watch = GradientWatch(optimizer, None if self.plain else self._step_size)
+
+    @contextmanager
+    def watching(self, sample: dict[str, Any]) -> Iterator[SubBatchContext]:
+        """Watch the student's pass in the ``with`` block; gives the sub-batch's context."""
+        assert self._context is not None  # begin() comes first
+        context, self._context = self._context, None
+        with self.parts.weigher.watching(sample, context):
+            yield context
+
+    def weigh(
+        self, sample: dict[str, Any], context: SubBatchContext, tokens: Any, losses: Tensor
+    ) -> Weights:
+        """Weights of a sub-batch, see ``.weigher.Weigher.weigh``."""
+        return self.parts.weigher.weigh(sample, context, tokens, losses)
+
+    def drop_sub_batches(self) -> None:
+        """After a sub-batch that ran out of memory: fairseq drops what gradients there are.
+
+        Among several workers it goes on with the update, else with the next one.
+        """
+        self._update.batches.clear()
+        self._lost = not alone()
+
+    # -- the update ----------------------------------------------------------------------------
+
+    def _step_size(self) -> Tensor:
+        """S of the update; every worker must call it."""
+        size, self._step_share = step_size(self._update.batches, self.parts.student.device)
+        return size
+
+    def around_step(self, optimizer: Any, step: Callable[[], None]) -> None:
+        """Take the student's step; take a meta step if it is time; tell what the update came to."""
+        update, rate = self._update, optimizer.get_lr()
+        assert self._watch is not None
+        # Under AMP fairseq calls this for updates that overflowed and will be tried again.
+        happens = bool(torch.isfinite(torch.as_tensor(self._watch.norm)).all())
+        window = self.parts.window if happens and self.parts.weighting.learns else None
+        if window is not None and not window.keeps(self.parts.schedule.ahead(rate)):
+            window = None
+        if window is not None:
+            window.before_step(optimizer, update)
+        step()
+        if not happens:
+            return
+        complete = True
+        if window is not None:
+            complete = window.after_step(optimizer, update, self._watch.clipping())
+        mass = self.parts.schedule.advance(rate)
+        if mass is not None and self.parts.meta_step is not None and complete:
+            self.parts.meta_step.take(update, optimizer, mass)
+        self.parts.bookkeeping.add(update, self._step_share)
+        self.parts.progress.updates = update.number + 1
+        self._update = UpdateBuffer(self.parts.progress.updates, self.cfg.meta_batches)
+        self._lost = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that lasts, in types that torch's safe loader takes; closes a part of the record."""
+        self.parts.bookkeeping.flush()
+        return utils.move_to_cpu(self.parts.lasting.state_dict())

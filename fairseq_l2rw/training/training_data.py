@@ -1,0 +1,114 @@
+"""The training text as fairseq gives it, and which of it an epoch holds."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from fairseq.data.iterators import EpochBatchIterator
+from torch import Tensor
+
+from fairseq_l2rw.data.fingerprint import fingerprint
+from fairseq_l2rw.data.pairs import Language
+from fairseq_l2rw.data.training_text import TrainingText
+from fairseq_l2rw.data.trusted_pairs import shared_with_training
+from fairseq_l2rw.initial_weights.estimate import estimate_initial_weights
+from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
+from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
+from fairseq_l2rw.sampling.sampled_batches import SampledBatches
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.weighting import Weighting
+
+_BOUNDS = ("max_tokens", "max_sentences", "required_batch_size_multiple")
+
+
+class TrainingData:
+    """What a run trains on, and what it has in common with the trusted pairs.
+
+    Args:
+        cfg: the task's options.
+        weighting: the rule.
+        language: what the dictionaries say.
+        trusted: gives the trusted pairs, for a weighting that reads them.
+
+    Attributes:
+        sampler: decides what an epoch holds, if weights do.
+    """
+
+    def __init__(
+        self,
+        cfg: Any,
+        weighting: Weighting,
+        language: Callable[[], Language],
+        trusted: Callable[[], Any] | None,
+    ) -> None:
+        self.cfg, self.weighting = cfg, weighting
+        self._language, self._trusted = language, trusted
+        self.sampler: ImportanceSampler | None = None
+        self._text: TrainingText | None = None
+        self._matches: np.ndarray | None = None  # of training with trusted pairs
+
+    @property
+    def sampled(self) -> bool:
+        """Whether batches say more of sentences than fairseq's, and are made anew every epoch."""
+        return self.weighting.samples_by_weight or self.weighting.reads_initial_weights
+
+    def batches(
+        self, dataset: Any, whole: EpochBatchIterator, options: Mapping[str, Any]
+    ) -> EpochBatchIterator:
+        """The iterator to train with.
+
+        Args:
+            dataset: fairseq's.
+            whole: its iterator over all of it, whose batches from now on say lines as their ``id``.
+            options: that it was made with.
+
+        Raises:
+            InputError: when there is no batch.
+        """
+        if not whole.frozen_batches:
+            raise InputError(
+                f"the {len(dataset)} pairs of {self.cfg.train_subset} fill no batch of "
+                f"{options['required_batch_size_multiple']}: use --required-batch-size-multiple 1"
+            )
+        text = TrainingText(dataset, whole)
+        if self._text is None:
+            text.log_left_out(options["max_positions"])
+            if self._trusted is not None:
+                pairs, subset = self._trusted(), self.cfg.meta_subset
+                self._matches = shared_with_training(pairs, subset, text.pairs)
+        self._text = text
+        if not self.sampled:
+            return whole
+        self.sampler = self._sampler(text)
+        bounds = {name: options[name] for name in _BOUNDS if name in options}
+        make_batches = partial(dataset.batch_by_size, **bounds)
+        if self.sampler.minimum == 1:
+            return SampledBatches(whole, self.sampler, make_batches)
+        log = EpochLengthLog(self.cfg)
+        return SampledBatches(whole, self.sampler, make_batches, log.begin)
+
+    def _sampler(self, text: TrainingText) -> ImportanceSampler:
+        fingerprints = {"training data": text.fingerprint()}
+        if self._trusted is not None:
+            fingerprints["trusted pairs"] = fingerprint(self._trusted())
+        return ImportanceSampler(
+            text.lines,
+            self.cfg.min_sampling_probability if self.weighting.samples_by_weight else 1.0,
+            self.cfg.seed,
+            self._find_initial_weights if self.weighting.reads_initial_weights else None,
+            fingerprints,
+        )
+
+    def _find_initial_weights(self) -> Tensor:
+        """Initial weights by line."""
+        assert self._text is not None and self._trusted is not None
+        weights = estimate_initial_weights(
+            self._text.pairs,
+            self._trusted(),
+            self._language(),
+            self.weighting.initial_sharpness,
+            self.weighting.initial_tolerance,
+            self._matches,
+        )
+        return self._text.by_line(weights)

@@ -1,0 +1,76 @@
+"""The student's update in progress: what is kept of its sub-batches."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.metagradient import Batch
+from fairseq_l2rw.training.replay import Replay
+from fairseq_l2rw.utils.rng import RandomState
+
+
+@dataclass
+class SubBatch(Batch):
+    """What is kept of a sub-batch until its update, or its window, is done.
+
+    Attributes:
+        sample: fairseq's batch.
+        features: what the weighting read of it, in N rows.
+        rule_weights: the weighting's own weights, also while warm-up applies others, (N,).
+        applied_weights: the weights that trained the student, (N,).
+        fallback: how many of the weighting's own weights were unusable, a scalar.
+        random: from before the student's pass.
+        dummy: whether it fills up an uneven shard, and counts for nothing.
+        usefulness: -dL_dev/dw_i, (N,), once there was a meta step.
+    """
+
+    sample: dict[str, Any]
+    features: Features
+    rule_weights: Tensor
+    applied_weights: Tensor
+    fallback: Tensor
+    random: RandomState
+    dummy: bool
+    usefulness: Tensor | None = None
+
+    @classmethod
+    def of(cls, replay: Replay, **kept: Any) -> "SubBatch":
+        """From all but the fields of ``Batch``."""
+        real = not kept["dummy"]
+        losses = replay.training(kept["sample"], kept["random"])
+        kept["least"] = kept["least"] * real
+        weights, sizes = kept["applied_weights"] * real, kept["features"].sizes * real
+        return cls(losses, weights, sizes, **kept)
+
+
+@dataclass
+class UpdateBuffer:
+    """The sub-batches of one update of the student, so far.
+
+    Attributes:
+        number: of the update, from 0.
+        most: how many of its sub-batches the teacher learns from, None for all.
+        batches: all of them.
+    """
+
+    number: int
+    most: int | None
+    batches: list[SubBatch] = field(default_factory=list)
+
+    @property
+    def teaching(self) -> list[SubBatch]:
+        """Those that the teacher learns from."""
+        return self.batches[: self.most]
+
+    @property
+    def teaches(self) -> bool:
+        """Whether the next sub-batch will be one of them."""
+        return self.most is None or len(self.batches) < self.most
+
+
+def sub_batches(batches: Iterable[Batch]) -> list[SubBatch]:
+    """The batches of a step of a trajectory, which are all sub-batches of training."""
+    return [b for b in batches if isinstance(b, SubBatch)]

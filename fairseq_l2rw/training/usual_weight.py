@@ -1,0 +1,73 @@
+"""How large a step an update is: no larger than the weights of its pairs say.
+
+The gradient of an update is divided by S = sum_i w_i n_i over all its sub-batches and workers, so
+that only ratios of weights count. Without a bound, an update of which every pair has next to no
+weight would be as large a step as any other: a full step on noise. So S is at least a share of
+what it would be with usual weights (``fairseq_l2rw.metagradient.normaliser``).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fairseq_l2rw.metagradient import Batch, normaliser, update_sums
+from fairseq_l2rw.training.update_summary import Summary
+from fairseq_l2rw.training.workers import total
+
+#: Below this share of usual weight an update is smaller than a full step. It is far enough below 1
+#: that updates which hold good and bad pairs stay as they are.
+SHARE = 0.25
+# Updates that the usual weight is a mean of: weights by gradients shrink as the student learns.
+_MEMORY = 50
+
+
+class UsualWeight(nn.Module):
+    """The mean weight of a target token in recent updates: by it others are large or small.
+
+    Args:
+        absolute: whether 1 is the weight of plain training by the meaning of the weights. If not,
+            only ratios count, and the mean is learnt from the updates after warm-up.
+    """
+
+    mean: Tensor
+    count: Tensor
+
+    def __init__(self, absolute: bool) -> None:
+        super().__init__()
+        self.absolute = absolute
+        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    def value(self, warming: bool) -> Tensor:
+        """The usual weight, a scalar; 0 where nothing is known of it yet.
+
+        Args:
+            warming: whether ``--weighting-warmup`` lasts, whose weights are absolute for all.
+        """
+        return torch.ones_like(self.mean) if self.absolute or warming else self.mean
+
+    def add(self, update: Sequence[Summary]) -> None:
+        """Take in an update after warm-up, of all workers; one without any weight says nothing."""
+        if self.absolute:
+            return
+        weighted = torch.stack([s.applied_weights.double() @ s.sizes.double() for s in update])
+        found = weighted.sum() / torch.stack([s.sizes.double().sum() for s in update]).sum()
+        counts = (found > 0).to(self.count)
+        self.count += counts
+        pace = counts / self.count.clamp(min=1, max=_MEMORY)
+        self.mean += pace * (found - self.mean)
+
+
+def step_size(batches: Sequence[Batch], device: torch.device) -> tuple[Tensor, Tensor]:
+    """S of an update over all workers, and the share of a full step that it then is; scalars.
+
+    Every worker must call it.
+
+    Args:
+        batches: its sub-batches, of this worker.
+        device: where they are.
+    """
+    weighted, least = update_sums(batches, total, device)
+    size = normaliser(weighted, least)
+    return size, weighted / size

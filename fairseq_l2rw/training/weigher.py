@@ -1,0 +1,163 @@
+"""From the student's pass over a sub-batch to the weights of its sentences."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.features.extractor import FeatureExtractor
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.features.student_states import States
+from fairseq_l2rw.metagradient import LEAST_WEIGHT, LEAST_WEIGHT_HALF, MetaGradient, Record
+from fairseq_l2rw.sampling.importance_sampler import truncated
+from fairseq_l2rw.training.progress import Progress
+from fairseq_l2rw.training.student import Student
+from fairseq_l2rw.training.update_buffer import SubBatch, UpdateBuffer
+from fairseq_l2rw.training.usual_weight import SHARE, UsualWeight
+from fairseq_l2rw.utils.rng import RandomState
+from fairseq_l2rw.weighting import Weighting, safe
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of a batch as the criterion uses them."""
+
+    values: Tensor  # (N,)
+    sample_size: Tensor | int  # sum_i w_i n_i
+
+    @property
+    def logged_size(self) -> Tensor | int:
+        """The same for the log, which divides by it."""
+        size = self.sample_size
+        return size.clamp(min=1e-9) if isinstance(size, Tensor) else size
+
+
+@dataclass
+class SubBatchContext:
+    """What goes with a sub-batch from before the student's pass to its weights.
+
+    Attributes:
+        update: the update that it belongs to.
+        random: from before the student's pass.
+        dummy: whether it only fills up an uneven shard.
+        scale: what its losses are multiplied with before the backward pass, where that is recorded
+            for ghost products; None where it is not.
+        states: of the student's pass, if they are read.
+        record: of the student's pass, if it is recorded.
+    """
+
+    update: UpdateBuffer
+    random: RandomState
+    dummy: bool
+    scale: float | None = None
+    states: States | None = None
+    record: Record | None = None
+
+
+class Weigher:
+    """Gives weights to the sentences (or tokens) of a sub-batch.
+
+    Args:
+        student: the student.
+        weighting: the rule.
+        extractor: of the features that it reads.
+        meta: the meta-gradient, if the weighting uses it.
+        progress: of training.
+        plain: whether everything is as in plain training.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        weighting: Weighting,
+        extractor: FeatureExtractor,
+        meta: MetaGradient | None,
+        progress: Progress,
+        plain: bool,
+    ) -> None:
+        self.student, self.weighting, self.extractor = student, weighting, extractor
+        self.meta, self.progress, self.plain = meta, progress, plain
+        absolute = weighting.samples_by_weight or weighting.plain
+        self.usual = UsualWeight(absolute).to(student.device)
+
+    def aligns(self, update: int) -> bool:
+        """Whether the weights of an update take the alignment with the dev gradient."""
+        known = self.meta is not None and self.meta.count > 0
+        return self.weighting.reads_alignment and known and not self.progress.warming(update)
+
+    @contextmanager
+    def watching(self, sample: dict[str, Any], context: SubBatchContext) -> Iterator[None]:
+        """Collect in the context what is wanted of the student's pass in the ``with`` block."""
+        recording: AbstractContextManager[Record | None] = nullcontext()
+        if self.meta is not None and context.scale is not None:
+            recording = self.meta.recording(len(sample["target"]), context.scale)
+        with recording as context.record, self.student.reading() as context.states:
+            yield
+
+    def weigh(
+        self, sample: dict[str, Any], context: SubBatchContext, tokens: Any, losses: Tensor
+    ) -> Weights:
+        """Weights of a sub-batch; they go into its update, too.
+
+        Args:
+            sample: fairseq's batch.
+            context: of its pass.
+            tokens: losses of its tokens, see ``FeatureExtractor.extract``.
+            losses: what the weights weigh, shape (N,).
+        """
+        number = context.update.number
+        state = self.progress.state(number)
+        features = self.extractor.extract(sample, context.states, tokens, state)
+        features = self._aligned(features, sample, context, losses)
+        usual = self.usual.value(self.progress.warming(number))
+        rule_weights, applied, fallback = self._weights(features, context, usual)
+        by_sentence = self.student.criterion.sentence_avg
+        plain_size = len(sample["target"]) if by_sentence else sample["ntokens"]
+        context.update.batches.append(
+            SubBatch.of(
+                self.student.replay,
+                sample=sample,
+                features=features,
+                rule_weights=rule_weights,
+                applied_weights=applied,
+                fallback=fallback,
+                random=context.random,
+                dummy=context.dummy,
+                record=context.record,
+                least=SHARE * usual * plain_size,
+            )
+        )
+        # The very number that fairseq's criterion gives, so that plain training stays the same to
+        # the last bit.
+        return Weights(applied, plain_size if self.plain else applied @ features.sizes)
+
+    def _aligned(
+        self, features: Features, sample: dict[str, Any], context: SubBatchContext, losses: Tensor
+    ) -> Features:
+        """With the alignment to the dev gradient, where it is read."""
+        if self.meta is None or not self.aligns(context.update.number):
+            return features
+        if context.record is not None:
+            context.record.differentiate(losses)
+        passed = self.student.replay.training(sample, context.random)
+        return replace(features, alignment=self.meta.alignments(passed, context.record))
+
+    @torch.no_grad()
+    def _weights(
+        self, features: Features, context: SubBatchContext, usual: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The weighting's own weights, those to apply, and how many fell back to another."""
+        warming = self.progress.warming(context.update.number)
+        warmup, _ = safe(self.weighting.warmup_weights(features))
+        # What cannot be weighed has its warm-up weight, beside the usual ones of this weighting.
+        instead = warmup * torch.where(usual > 0, usual, 1.0)
+        rule_weights, fallback = safe(self.weighting(features), instead)
+        applied = warmup if warming else rule_weights
+        if features.importance_weight is not None:
+            applied = truncated(applied, features.importance_weight)
+        if context.record is not None and self.weighting.learns:
+            applied = applied.clamp(min=LEAST_WEIGHT_HALF if self.student.half else LEAST_WEIGHT)
+        return rule_weights, applied, fallback

@@ -1,0 +1,96 @@
+"""The record of weights: a row a sentence and update, in Parquet files, each row exactly once."""
+
+import os
+import re
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def _always(name: str, kind: pa.DataType) -> pa.Field:
+    """A column that every row fills."""
+    return pa.field(name, kind, nullable=False)
+
+
+SCHEMA = pa.schema(
+    [
+        _always("update", pa.int64()),
+        _always("epoch", pa.int32()),
+        _always("id", pa.int64()),  # of the sentence in the training split
+        # As it was applied, before the teacher learnt from the batch; of tokens the mean.
+        _always("weight", pa.float32()),
+        _always("importance_weight", pa.float32()),  # 1 / probability with which the epoch held it
+        _always("loss", pa.float32()),  # per target token, nats
+        # By how much more weight would lower the dev loss, per token; null where there was no
+        # meta step.
+        ("usefulness", pa.float32()),
+        _always("length", pa.int32()),  # target tokens
+        ("token_weights", pa.list_(pa.float32())),  # with --weight-unit token, else null
+    ]
+)
+Row = tuple[int, int, int, float, float, float, float | None, int, list[float] | None]
+_PART = re.compile(r"weights-(\d{10})\.parquet")
+_FLUSH_ROWS = 200_000
+# How numbers are kept until then: lists of Python's own take several times as much.
+_CODES = {pa.int64(): "q", pa.int32(): "i", pa.float32(): "f"}
+
+
+class WeightRecord:
+    """Writes rows in parts; a part begins and ends at a checkpoint or when memory asks for it.
+
+    A part is named after its first update and appears under that name only when it is complete.
+    Since every checkpoint closes a part, a run that resumes at update U removes the parts that
+    begin at U or later (they were written by updates that will happen again) and the record holds
+    every row exactly once.
+
+    Args:
+        folder: where the parts go; made if missing.
+        start: the first update of this process, 0 from scratch.
+    """
+
+    def __init__(self, folder: str | Path, start: int = 0) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.removed = [p for p in self._parts() if _first_update(p) >= start]
+        for part in self.removed:
+            part.unlink()
+        self._columns = _columns()
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Add rows of one update, in the order of ``SCHEMA``."""
+        for row in rows:
+            for column, value in zip(self._columns.values(), row, strict=True):
+                column.append(value)
+        if len(self._columns["update"]) >= _FLUSH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered as one part, atomically; nothing if there is nothing."""
+        if not self._columns["update"]:
+            return
+        name = f"weights-{self._columns['update'][0]:010d}.parquet"
+        # Readers skip names that begin with a dot, so an unfinished file is never read.
+        unfinished = self.folder / f".{name}"
+        pq.write_table(pa.table(self._columns, schema=SCHEMA), unfinished)
+        with open(unfinished, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(unfinished, self.folder / name)
+        self._columns = _columns()
+
+    def _parts(self) -> list[Path]:
+        return sorted(p for p in self.folder.iterdir() if _PART.fullmatch(p.name))
+
+
+def _columns() -> dict[str, Any]:
+    """Empty columns: compact ones, and lists where a row may hold nothing."""
+    return {f.name: [] if f.nullable else array(_CODES[f.type]) for f in SCHEMA}
+
+
+def _first_update(part: Path) -> int:
+    match = _PART.fullmatch(part.name)
+    assert match is not None  # _parts yields nothing else
+    return int(match[1])

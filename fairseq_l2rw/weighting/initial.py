@@ -1,0 +1,43 @@
+"""Initial weights and nothing else: found before training, by comparison with trusted pairs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.weighting.base import Weighting
+from fairseq_l2rw.weighting.options import at_least, option
+from fairseq_l2rw.weighting.registry import register
+
+
+@register("initial")
+class Initial(Weighting):
+    """What ``deep`` begins with, for good: no meta-gradient, so any optimizer and precision."""
+
+    units = ("sentence", "token")
+    reads_initial_weights = True
+    samples_by_weight = True
+
+    @dataclass
+    class Options(Weighting.Options):
+        """Options of ``initial``."""
+
+        sharpness: float = option(
+            3.0, "how steeply a weight falls; lower it if good pairs get weights near 0"
+        )
+        tolerance: float = option(
+            1.5,
+            "standard deviations below the mean of the trusted pairs at which a pair has about "
+            "half the weight; raise it if too much is rejected, lower it if noise stays",
+        )
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        options = self.options
+        at_least(0, sharpness=options.sharpness, tolerance=options.tolerance)
+        self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
+
+    def forward(self, features: Features) -> Tensor:
+        """Weights in [0, 1], shape (N,)."""
+        return self.warmup_weights(features)

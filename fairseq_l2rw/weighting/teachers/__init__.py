@@ -1,0 +1,1 @@
+"""Teachers: how features become a weight, and how that map learns."""

@@ -1,0 +1,70 @@
+"""Options of the teachers: ``--weighting-options`` of ``deep`` and ``surface``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fairseq_l2rw.weighting.base import Weighting
+from fairseq_l2rw.weighting.options import at_least, one_of, option
+
+HEADS = ("least-squares", "mlp")
+
+
+@dataclass
+class TeacherOptions(Weighting.Options):
+    """How a teacher maps features to a weight, and how it learns."""
+
+    head: str = option(
+        "least-squares",
+        "'least-squares' (a linear score, solved in closed form; nothing to tune) or 'mlp' (one "
+        "hidden layer, Adam along the meta-gradient, as published; to compare with)",
+    )
+    sharpness: float = option(
+        3.0,
+        "least-squares: how steeply a weight falls with a pair's distance from the trusted pairs; "
+        "lower it if good pairs get weights near 0; 0 gives every pair the same",
+    )
+    tolerance: float = option(
+        1.5,
+        "least-squares: standard deviations below the mean of the trusted pairs at which a pair "
+        "has about half the weight; raise it if too much is rejected, lower it if noise stays",
+    )
+    ridge: float = option(
+        0.001,
+        "least-squares: ridge penalty, in units of a feature's variance; raise it if weights jump "
+        "from one meta step to the next",
+    )
+    memory: int = option(
+        1000,
+        "meta steps that are remembered; lower it if the data change while training",
+    )
+    spacing: str = option(
+        "rate",
+        "least-squares: 'rate' (an update counts by the square of its learning rate, so that meta "
+        "steps become rare as it falls) or 'even' (every --meta-interval updates; for short runs)",
+    )
+    hidden: int = option(64, "mlp: hidden units; raise it with the number of features")
+    rate: float = option(
+        1e-3, "mlp: Adam's learning rate; raise it if weights hardly move, lower it if they swing"
+    )
+
+
+def check(options: TeacherOptions, parts: Sequence[str]) -> None:
+    """Raise ``InputError`` at the first option that cannot work.
+
+    Args:
+        options: of a teacher.
+        parts: what may be named in its ``reads``.
+    """
+    one_of("head", options.head, list(HEADS))
+    one_of("spacing", options.spacing, ["rate", "even"])
+    at_least(0, sharpness=options.sharpness, tolerance=options.tolerance, rate=options.rate)
+    at_least(1e-6, ridge=options.ridge)  # some features follow from others
+    at_least(2, memory=options.memory)
+    at_least(1, hidden=options.hidden)
+    for name in reads_of(options) or [""]:
+        one_of("reads", name, list(parts))
+
+
+def reads_of(options: TeacherOptions) -> list[str]:
+    """The parts named in ``reads``, which are separated by ``+``."""
+    return getattr(options, "reads", "").replace("+", " ").split()

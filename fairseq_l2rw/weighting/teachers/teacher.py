@@ -1,0 +1,67 @@
+"""What the teachers have in common: a head that maps the features they read to a weight."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from fairseq_l2rw.features.columns import SENTENCE, SURFACE
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.reduction import Total
+from fairseq_l2rw.weighting.base import Signal, Weighting
+from fairseq_l2rw.weighting.teachers.head import Head
+from fairseq_l2rw.weighting.teachers.heads import HEADS
+from fairseq_l2rw.weighting.teachers.options import TeacherOptions, check, reads_of
+
+
+class Teacher(Weighting):
+    """A head (``--weighting-options head=...``) on the parts that ``reads=...`` names.
+
+    Parts are ``surface`` (surface information), ``encoder`` and ``decoder`` (the student's internal
+    states), and of the least-squares head ``likeness`` (the density ratio of trusted to training
+    pairs, of each part) and ``initial`` (the weights before training).
+    """
+
+    units = ("sentence", "token")
+    learns = True
+    samples_by_weight = True
+    #: What may be named in ``reads``.
+    parts: ClassVar[tuple[str, ...]] = ()
+    Options = TeacherOptions
+
+    def __init__(self, cfg: Any) -> None:
+        super().__init__(cfg)
+        options: TeacherOptions = self.options
+        check(options, self.parts)
+        chosen = reads_of(options)
+        if not {"surface", "encoder", "decoder"} & {*chosen}:
+            raise InputError("--weighting-options reads: of what? add surface, encoder or decoder")
+        head = HEADS[options.head]
+        if "surface" in chosen:
+            self.reads = SURFACE if head.reads_all else SENTENCE
+        self.reads_states = tuple(part for part in ("encoder", "decoder") if part in chosen)
+        self.states_depth = getattr(options, "depth", 1)
+        self.head: Head = head(options, chosen, cfg.seed, self.inputs)
+        self.learns_from_trusted = head.learns_from_trusted
+        by_rate = options.spacing == "rate"
+        self.spaced_by_learning_rate = by_rate and head.spaced_by_learning_rate
+        self.reads_initial_weights = head.reads_initial_weights and "initial" in chosen
+        self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
+
+    def inputs(self, features: Features) -> list[Tensor]:
+        """What is read: surface information, internal states; shapes (N, F)."""
+        found = [features.matrix(self.reads)] if self.reads else []
+        return found if features.states is None else [*found, features.states]
+
+    def forward(self, features: Features) -> Tensor:
+        """Weights, shape (N,); the initial ones until the teacher has learnt something."""
+        return self.warmup_weights(features) * self.head(self.head.inputs(features))
+
+    def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
+        """One step of the head on the meta-gradient."""
+        return self.head.learn(signals, total)
+
+    def learn_from_trusted(self, features: Features) -> dict[str, float]:
+        """What the head takes from seeing trusted pairs."""
+        return self.head.learn_from_trusted(features)

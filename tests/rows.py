@@ -1,0 +1,84 @@
+"""Features of sentences that nobody wrote, for the tests of weightings."""
+
+import itertools
+from dataclasses import replace
+from types import SimpleNamespace
+
+import torch
+
+from fairseq_l2rw import weighting
+from fairseq_l2rw.features.columns import NAMES, SENTENCE
+from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.weighting.teachers.teacher import Teacher
+
+#: Surface features of :func:`two_parts`.
+FIRST_TWO = SENTENCE[:2]
+_OWN = {
+    "hidden": 6,
+    "rate": 1e-2,
+    "memory": 50,
+    "ridge": 0.01,
+    "sharpness": 3.0,
+    "tolerance": 1.5,
+}
+_READS = {"deep": "surface+encoder+decoder+likeness", "surface": "surface+likeness"}
+_NUMBERS = itertools.count()  # no two sentences are the same
+
+
+def local(tensor):
+    return tensor
+
+
+def options(name="deep", text=None, seed=1, **own):
+    """The task's options; of a teacher, unless told, those above."""
+    if text is None and name in _READS:
+        known = {**_OWN, "reads": _READS[name], **own}
+        text = ",".join(f"{option}={value}" for option, value in known.items())
+    return SimpleNamespace(weighting=name, weighting_options=text or "", seed=seed)
+
+
+def teacher(name="deep", **own):
+    """A teacher that reads :func:`two_parts`."""
+    found = weighting.build(options(name, **own))
+    if isinstance(found, Teacher) and found.reads:
+        found.reads = FIRST_TWO
+    return found
+
+
+def rows(n, ids=None, sizes=None, positions=None, **known):
+    """Features of n sentences: the columns that matter, by name, and others of no interest."""
+    columns = {name: known.pop(name) for name in list(known) if name in NAMES}
+    ids = torch.tensor([next(_NUMBERS) for _ in range(n)]) if ids is None else ids
+    return Features(
+        columns={name: torch.as_tensor(column) for name, column in columns.items()},
+        sizes=torch.ones(n) * 5 if sizes is None else sizes,
+        ids=ids,
+        positions=torch.zeros_like(ids) if positions is None else positions,
+        lengths=torch.full((n,), 5),
+        **known,
+    )
+
+
+def two_parts(x, sizes=None, **known):
+    """Features whose first two columns are surface information and whose others are states."""
+    surface = dict(zip(FIRST_TWO, x[:, :2].unbind(1), strict=True))
+    return rows(len(x), sizes=sizes, states=x[:, 2:], **surface, **known)
+
+
+def changed(features, change, *names):
+    """The same with some columns, or ``states``, changed by a function."""
+    columns = {
+        name: change(column) if name in names else column
+        for name, column in features.columns.items()
+    }
+    states = features.states
+    return replace(
+        features, columns=columns, states=change(states) if "states" in names else states
+    )
+
+
+def take(features, index):
+    """Some of the rows."""
+    kept = {k: v[index] for k, v in vars(features).items() if torch.is_tensor(v)}
+    columns = {name: column[index] for name, column in features.columns.items()}
+    return replace(features, columns=columns, **kept)

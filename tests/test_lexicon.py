@@ -1,0 +1,160 @@
+"""Words of a pair correspond as far as other pairs say so, never by its own word alone."""
+
+from collections import Counter
+from math import log
+
+import pytest
+import torch
+from artificial import LANGUAGE, PAD, TYPES, Split, sentence, split
+
+from fairseq_l2rw.initial_weights import lexicon as module
+from fairseq_l2rw.initial_weights.lexicon import associations
+
+
+def by_hand(train, judged, own, rounds=5, pseudo=5.0, enough=1.5):
+    """IBM Model 1 with dictionaries: of lists of (given, said) lists; nats per said word."""
+    frequency = Counter(word for _, said in train for word in said)
+    words = sum(frequency.values()) + TYPES
+    usual = {word: (frequency[word] + 1) / words for word in range(TYPES)}
+    following = {(g, s): 1.0 for given, said in train for g in given for s in said}
+
+    def shares(given, said, chance):
+        """Whose doing each said word is: a list of ((given, said), share)."""
+        found = []
+        for s in said:
+            chances = [chance.get((g, s), 0.0) for g in given]
+            if sum(chances) > 0:
+                found += [((g, s), c / sum(chances)) for g, c in zip(given, chances, strict=True)]
+        return found
+
+    for _ in range(rounds):
+        chance, counts, totals = following, Counter(), Counter()
+        for given, said in train:
+            for (g, s), share in shares(given, said, chance):
+                counts[g, s] += share
+                totals[g] += share
+        following = {(g, s): counts[g, s] / totals[g] for g, s in chance}
+    result = []
+    for given, said in judged:
+        mine, total = Counter(), Counter()
+        for (g, s), share in shares(given, said, chance) if own else ():
+            mine[g, s] += share
+            total[g] += share
+        gain = 0.0
+        for s in said:
+            chances = [
+                (counts[g, s] - mine[g, s] + pseudo * usual[s]) / (totals[g] - total[g] + pseudo)
+                for g in given
+            ]
+            gain += min(log(sum(chances) / len(given) / usual[s]), enough)
+        result.append(gain / len(said))
+    return torch.tensor(result, dtype=torch.double)
+
+
+def test_it_is_ibm_model_1_without_a_pairs_own_counts():
+    train, trusted = split(["good"] * 30 + ["short"] * 10, 1), split(["good"] * 8, 2)
+    train.src[0] = torch.cat([train.src[0], train.src[0][:3]])  # words that come up twice
+    train.tgt[0] = torch.cat([train.tgt[0], train.tgt[0][:3]])
+    found = associations(train, trusted, LANGUAGE)
+
+    def lists(pairs, way):
+        return [(a.tolist(), b.tolist())[::way] for a, b in zip(pairs.src, pairs.tgt, strict=True)]
+
+    for column, way in enumerate((1, -1)):
+        learnt = lists(train, way)
+        for result, judged, own in zip(found, (train, trusted), (True, False), strict=True):
+            expected = by_hand(learnt, lists(judged, way), own)
+            torch.testing.assert_close(result[:, column], expected)
+
+
+def test_misaligned_pairs_are_told_although_half_of_the_pairs_are():
+    train, trusted = split(["good"] * 1000, 1), split(["good"] * 100, 2)
+    train.tgt[500:] = train.tgt[501:] + train.tgt[500:501]
+    found, of_trusted = (scores.sum(1) for scores in associations(train, trusted, LANGUAGE))
+    good, bad = found[:500], found[500:]
+    assert (good.unsqueeze(1) > bad).double().mean() > 0.98
+    # What was learnt from is judged as what was not.
+    assert abs(good.mean() - of_trusted.mean()) < 0.3 * good.std()
+
+
+def test_a_pair_does_not_speak_for_itself():
+    """Its words come up nowhere else: nothing says that they correspond."""
+    train, trusted = split(["good"] * 100, 1), split(["good"] * 10, 2)
+    train.src[0], train.tgt[0] = torch.tensor([TYPES - 2, TYPES - 1]), torch.tensor([TYPES - 1])
+    trusted.src[0], trusted.tgt[0] = torch.tensor([TYPES - 2]), torch.tensor([TYPES - 1])
+    alone, told = (scores[0].sum() for scores in associations(train, trusted, LANGUAGE))
+    assert abs(alone) < 1e-9 and told > 1
+
+
+@pytest.mark.parametrize("links", [20_000_000, 3_000])
+def test_a_trusted_pair_that_is_a_training_pair_is_judged_as_that_one(links, monkeypatch):
+    """Whether it was learnt from or not, and other trusted pairs as ever."""
+    monkeypatch.setattr(module, "_LINKS", links)
+    train, other = split(["good"] * 60, 1), split(["good"] * 5, 2)
+    trusted = Split([*train.src[:20], *other.src], [*train.tgt[:20], *other.tgt])
+    found, of_trusted = associations(train, trusted, LANGUAGE)
+    torch.testing.assert_close(of_trusted[:20], found[:20])
+    torch.testing.assert_close(of_trusted[20:], associations(train, other, LANGUAGE)[1])
+
+
+def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatch):
+    train, trusted = split(["good"] * 50, 1), split(["good"] * 5, 2)
+    train.src.append(sentence([1, 2] * 1000, "source"))
+    train.tgt.append(sentence([1, 2] * 500, "target"))
+    seen = []
+    key = module.Lexicon._key
+
+    def remembered(self, source, target):
+        seen.append((source.shape[1], target.shape[1]))
+        return key(self, source, target)
+
+    monkeypatch.setattr(module.Lexicon, "_key", remembered)
+    assert torch.isfinite(associations(train, trusted, LANGUAGE)[0]).all()
+    assert max(seen) == (256, 129)
+
+
+def test_of_a_large_corpus_a_part_is_learnt_from(monkeypatch):
+    train, trusted = split(["good"] * 1000, 1), split(["good"] * 100, 2)
+    train.tgt[900:] = train.tgt[901:] + train.tgt[900:901]
+    read = []
+
+    class Counting(module.Lexicon):
+        def __init__(self, pairs, *args):
+            pairs = list(pairs)
+            read.append(sum(len(source) for source, _ in pairs))
+            super().__init__(pairs, *args)
+
+    monkeypatch.setattr(module, "Lexicon", Counting)
+    monkeypatch.setattr(module, "_LINKS", 50_000)
+    found, _ = (scores.sum(1) for scores in associations(train, trusted, LANGUAGE))
+    assert len(read) == 1 and 300 < read[0] < 800
+    assert (found[:900].unsqueeze(1) > found[900:]).double().mean() > 0.98
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_tiny_corpus_gives_finite_numbers(count):
+    for scores in associations(split(["good"] * count, 1), split(["good"], 2), LANGUAGE):
+        assert torch.isfinite(scores).all()
+
+
+def test_padding_changes_nothing():
+    train, trusted = split(["good"] * 50, 1), split(["good"] * 5, 2)
+    long = Split([*train.src, sentence([1] * 60, "source")], [*train.tgt, train.tgt[0][-1:]])
+    lexicon = module.Lexicon(
+        ((s.unsqueeze(0), t.unsqueeze(0)) for s, t in zip(long.src, long.tgt, strict=True)),
+        (TYPES, TYPES),
+        PAD,
+    )
+    found, _ = associations(long, trusted, LANGUAGE)
+    for number in range(50):
+        sides = (side[number].unsqueeze(0) for side in (long.src, long.tgt))
+        alone = lexicon.association(*sides, torch.ones(1))
+        torch.testing.assert_close(alone[0], found[number])
+
+
+def test_how_many_pairs_are_looked_at_together_changes_nothing(monkeypatch):
+    train, trusted = split(["good"] * 60, 1), split(["good"] * 20, 2)
+    together = associations(train, trusted, LANGUAGE)
+    monkeypatch.setattr("fairseq_l2rw.data.pairs._CELLS", 500)
+    for found, expected in zip(associations(train, trusted, LANGUAGE), together, strict=True):
+        torch.testing.assert_close(found, expected)
