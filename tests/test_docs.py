@@ -93,6 +93,7 @@ def corpus(folder):
             (folder / f"{split}.{side}").write_text("".join(" ".join(x) + "\n" for x in lines))
 
 
+@pytest.mark.slow
 def test_the_page_from_two_text_files_to_a_test_set_runs_as_it_is_written(tmp_path):
     page = (ROOT / "docs" / "own-data.md").read_text()
     script = "set -euo pipefail\n" + "".join(re.findall(r"```bash\n(.*?)```", page, re.S))

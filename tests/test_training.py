@@ -437,9 +437,9 @@ def test_a_dev_set_that_also_picks_checkpoints_is_warned_about(data, tmp_path):
         ["--weighting", "l2rw"],
         ["--weighting", "lilaw"],
         ["--weighting", "random", "--weight-unit", "token"],
-        ["--weighting", "mwnet", "--meta-window", "3"],
+        pytest.param(["--weighting", "mwnet", "--meta-window", "3"], marks=pytest.mark.slow),
         ["--weighting", "mwnet", "--meta-window", "4", *REWIND, *SGD],
-        ["--weighting", "deep", "--meta-dropout", "off"],
+        pytest.param(["--weighting", "deep", "--meta-dropout", "off"], marks=pytest.mark.slow),
     ],
     ids=["deep", "l2rw", "lilaw", "tokens", "window", "rewound", "no dropout"],
 )
