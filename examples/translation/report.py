@@ -78,7 +78,7 @@ def notes(results: Sequence[Mapping[str, Any]]) -> list[str]:
     if any(result["auc"] for result in results):
         found.append("AUC: how often a clean sentence outweighs one of this kind (0.5: chance).")
         found.append(
-            "AUC and mean weight: over the last epoch, as given in training; a drawn sentence "
+            "AUC and mean weight: over the last epoch, as applied in training; a sampled sentence "
             "counts as often as it stands for others."
         )
     return found
