@@ -17,6 +17,7 @@ from omegaconf import II
 
 from fairseq_l2rw.compatibility.back_ends import check_back_end
 from fairseq_l2rw.metagradient import METHODS, TRAJECTORIES
+from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.weighting import find, names, option
 from fairseq_l2rw.weighting.options import parsed
@@ -170,10 +171,10 @@ def check(cfg: L2RWTranslationConfig) -> None:
 
 
 def _check_weighting(cfg: L2RWTranslationConfig) -> None:
-    _one_of("--weighting", cfg.weighting, names())
+    one_of("--weighting", cfg.weighting, names())
     rule = find(cfg.weighting)
     parsed(rule, cfg.weighting_options)
-    _one_of("--weight-unit", cfg.weight_unit, ["sentence", "token"])
+    one_of("--weight-unit", cfg.weight_unit, ["sentence", "token"])
     if cfg.weight_unit not in rule.units:
         raise InputError(
             f"--weighting {cfg.weighting} does not weigh a {cfg.weight_unit}; use --weight-unit "
@@ -186,7 +187,7 @@ def _check_weighting(cfg: L2RWTranslationConfig) -> None:
             "kept by sentence would be mixed up; binarize all into one folder, which fairseq need "
             "not hold in memory (--dataset-impl mmap)"
         )
-    _at_least(0, "weighting_warmup", cfg.weighting_warmup)
+    at_least(0, "--weighting-warmup", cfg.weighting_warmup)
     if not 0 < cfg.min_sampling_probability <= 1:
         raise InputError(
             f"--min-sampling-probability must be in (0, 1], got {cfg.min_sampling_probability}"
@@ -194,21 +195,19 @@ def _check_weighting(cfg: L2RWTranslationConfig) -> None:
 
 
 def _check_meta(cfg: L2RWTranslationConfig) -> None:
-    _one_of("--meta-trajectory", cfg.meta_trajectory, list(TRAJECTORIES))
-    _one_of("--meta-dropout", cfg.meta_dropout, ["replay", "off"])
+    one_of("--meta-trajectory", cfg.meta_trajectory, list(TRAJECTORIES))
+    one_of("--meta-dropout", cfg.meta_dropout, ["replay", "off"])
     if cfg.meta_trajectory == "rewind" and cfg.meta_dropout != "replay":
         raise InputError(
             "--meta-trajectory rewind makes the student's gradients again and so needs its "
             "dropout: use --meta-dropout replay"
         )
-    _one_of("--meta-method", cfg.meta_method, ["auto", "ghost", *METHODS])
+    one_of("--meta-method", cfg.meta_method, ["auto", "ghost", *METHODS])
     if cfg.meta_method == "ghost" and no_ghost(cfg):
         raise InputError(no_ghost(cfg))
-    for flag in ("meta_interval", "meta_window"):
-        _at_least(1, flag, getattr(cfg, flag))
-    for flag in ("meta_max_tokens", "meta_batches"):
-        if getattr(cfg, flag) is not None:
-            _at_least(1, flag, getattr(cfg, flag))
+    for name in ("meta_interval", "meta_window", "meta_max_tokens", "meta_batches"):
+        value = getattr(cfg, name)
+        at_least(1, f"--{name.replace('_', '-')}", 1 if value is None else value)
     if cfg.meta_batches and (cfg.meta_window > 1 or cfg.meta_trajectory == "rewind"):
         raise InputError(
             "--meta-batches leaves out what leads from one update to the one before: use "
@@ -237,13 +236,3 @@ def no_ghost(cfg: L2RWTranslationConfig) -> str:
                 f"--{flag.replace('_', '-')} {value}, got {getattr(cfg, flag)}"
             )
     return ""
-
-
-def _one_of(flag: str, value: str, known: list[str]) -> None:
-    if value not in known:
-        raise InputError(f"unknown {flag} {value!r}; known: {', '.join(known)}")
-
-
-def _at_least(bound: float, name: str, value: float) -> None:
-    if not value >= bound:
-        raise InputError(f"--{name.replace('_', '-')} must be at least {bound}, got {value}")

@@ -52,16 +52,16 @@ def test_a_value_that_cannot_work_is_refused_by_name(option, value, says):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("head=guess", "head: unknown 'guess'; known: least-squares, mlp"),
+        ("head=guess", "unknown --weighting-options head 'guess'; known: least-squares, mlp"),
         ("hidden=0", "hidden must be at least 1"),
         ("depth=0", "depth must be at least 1"),
-        ("reads=+", "reads: unknown ''; known: surface, encoder, decoder, likeness, initial"),
+        ("reads=+", "reads ''; known: surface, encoder, decoder, likeness, initial"),
         ("reads=likeness", "of what"),
-        ("reads=decoder+layers", "reads: unknown 'layers'"),
+        ("reads=decoder+layers", "reads 'layers'"),
         ("memory=1", "memory must be at least 2"),
         ("rate=nan", "rate must be at least 0"),
         ("ridge=0", "ridge must be at least 1e-06, got 0.0"),
-        ("spacing=odd", "spacing: unknown 'odd'; known: rate, even"),
+        ("spacing=odd", "spacing 'odd'; known: rate, even"),
     ],
 )
 def test_an_option_of_a_teacher_that_cannot_work_is_refused_by_name(text, says):

@@ -6,8 +6,9 @@ from typing import Any
 from torch import Tensor
 
 from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.utils.checks import at_least
 from fairseq_l2rw.weighting.base import Weighting
-from fairseq_l2rw.weighting.options import at_least, option
+from fairseq_l2rw.weighting.options import option, own
 from fairseq_l2rw.weighting.registry import register
 
 
@@ -35,7 +36,8 @@ class Initial(Weighting):
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
         options = self.options
-        at_least(0, sharpness=options.sharpness, tolerance=options.tolerance)
+        for name in ("sharpness", "tolerance"):
+            at_least(0, own(name), getattr(options, name))
         self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
 
     def forward(self, features: Features) -> Tensor:

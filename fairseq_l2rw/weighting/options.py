@@ -44,17 +44,6 @@ def parsed(cls: Any, text: str) -> Any:
     return OmegaConf.to_object(found)
 
 
-def one_of(name: str, value: str, known: list[str]) -> str:
-    """The value of an option; raises ``InputError`` unless it is among those known."""
-    if value not in known:
-        raise InputError(
-            f"--weighting-options {name}: unknown {value!r}; known: {', '.join(known)}"
-        )
-    return value
-
-
-def at_least(bound: float, **values: float) -> None:
-    """Raise ``InputError`` at the first option that is smaller."""
-    for name, value in values.items():
-        if not value >= bound:
-            raise InputError(f"--weighting-options {name} must be at least {bound}, got {value}")
+def own(name: str) -> str:
+    """How an option of a weighting is called where it is refused."""
+    return f"--weighting-options {name}"

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.weighting.base import Weighting
-from fairseq_l2rw.weighting.options import at_least, one_of, option
+from fairseq_l2rw.weighting.options import option, own
 
 HEADS = ("least-squares", "mlp")
 
@@ -55,14 +56,14 @@ def check(options: TeacherOptions, parts: Sequence[str]) -> None:
         options: of a teacher.
         parts: what may be named in its ``reads``.
     """
-    one_of("head", options.head, list(HEADS))
-    one_of("spacing", options.spacing, ["rate", "even"])
-    at_least(0, sharpness=options.sharpness, tolerance=options.tolerance, rate=options.rate)
-    at_least(1e-6, ridge=options.ridge)  # some features follow from others
-    at_least(2, memory=options.memory)
-    at_least(1, hidden=options.hidden)
+    one_of(own("head"), options.head, HEADS)
+    one_of(own("spacing"), options.spacing, ("rate", "even"))
+    # Below this ridge there may be no solution: some features follow from others.
+    bounds = {"sharpness": 0, "tolerance": 0, "rate": 0, "ridge": 1e-6, "memory": 2, "hidden": 1}
+    for name, bound in bounds.items():
+        at_least(bound, own(name), getattr(options, name))
     for name in reads_of(options) or [""]:
-        one_of("reads", name, list(parts))
+        one_of(own("reads"), name, parts)
 
 
 def reads_of(options: TeacherOptions) -> list[str]:
