@@ -80,6 +80,29 @@ def rows(found: Mapping[int, Array], labels: Sequence[str] | None) -> Table:
     return result
 
 
+def table(
+    folder: Path, languages: Sequence[str], counts: Sequence[int] | None = None, seed: int = 1
+) -> tuple[str, Array]:
+    """How initial weights tell the kinds of noise apart, and the weights by the last count.
+
+    Args:
+        folder: of binary data.
+        languages: source and target.
+        counts: how many trusted pairs to look at; all, if not given.
+        seed: of the choice of trusted pairs.
+    """
+    train, trusted, language = load(folder, languages)
+    options = Initial.Options()
+    bounds = options.sharpness, options.tolerance
+    found = {
+        count: estimate_initial_weights(train, trusted.some(count, seed), language, *bounds).numpy()
+        for count in counts or [len(trusted)]
+    }
+    labels = folder / "train.labels"
+    text = as_text(rows(found, read_lines(labels) if labels.exists() else None))
+    return text, list(found.values())[-1]
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     result = argparse.ArgumentParser(
@@ -104,19 +127,10 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the command line."""
     args = parser().parse_args()
-    train, trusted, language = load(args.bin, (args.source, args.target))
-    counts, options = args.trusted or [len(trusted)], Initial.Options()
-    bounds = options.sharpness, options.tolerance
-    found = {
-        count: estimate_initial_weights(
-            train, trusted.some(count, args.seed), language, *bounds
-        ).numpy()
-        for count in counts
-    }
-    labels = args.bin / "train.labels"
-    print(as_text(rows(found, read_lines(labels) if labels.exists() else None)))
+    text, weights = table(args.bin, (args.source, args.target), args.trusted, args.seed)
+    print(text)
     if args.out is not None:
-        write_lines(args.out, (f"{w:.6g}" for w in found[counts[-1]]))
+        write_lines(args.out, (f"{w:.6g}" for w in weights))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from binarize import Settings, binarize
+from initial_weights import table
 from report import report
 from score import evaluate
 from steps import say, script, short
@@ -61,6 +62,11 @@ def quickstart(out: Path, seed: int, updates: int | None, weightings: Sequence[s
     """Do everything, from the text to the picture."""
     begin, raw = time.monotonic(), out / "raw"
     data = prepare(out, seed)
+    say("quickstart: before any training, the text and the trusted pairs alone tell this much:")
+    say(table(data, ("de", "en"))[0])
+    say(
+        "quickstart: AUC / mean weight (AUC: how often a clean sentence outweighs one of this kind)"
+    )
     runs = [
         Run(data, out / name, name, config="quickstart", seed=seed, updates=updates)
         for name in weightings
