@@ -8,6 +8,7 @@ again after an interruption and it goes on.
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import sys
 import time
@@ -102,6 +103,7 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Run the command line."""
     args = parser().parse_args()
+    logging.getLogger().setLevel(logging.WARNING)  # which fairseq sets on import
     if args.fresh and args.out.exists():
         if not (args.out / "clean").is_dir():
             sys.exit(f"--fresh would delete {args.out}, which the quickstart did not make")
