@@ -209,7 +209,9 @@ def update_sums(
     sums = torch.zeros(2, dtype=torch.double, device=device)
     for batch in batches:
         weighted = batch.weights.double() @ batch.sizes.double()
-        sums += torch.stack([weighted, torch.as_tensor(batch.least).to(weighted)])
+        # Not by way of float32, in which a small number is 0.
+        least = torch.as_tensor(batch.least, dtype=torch.double, device=weighted.device)
+        sums += torch.stack([weighted, least])
     weighted, least = total(sums)
     return weighted, least
 

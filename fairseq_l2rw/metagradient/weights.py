@@ -17,7 +17,9 @@ def normaliser(weighted: Tensor, least: Tensor | float) -> Tensor:
         weighted: sum_i w_i n_i over the update, a scalar.
         least: a share of what the sum usually is, a scalar.
     """
-    size = torch.maximum(weighted, torch.as_tensor(least).to(weighted))
+    size = torch.maximum(
+        weighted, torch.as_tensor(least, dtype=weighted.dtype, device=weighted.device)
+    )
     return torch.where(size > 0, size, 1.0)
 
 
@@ -46,7 +48,11 @@ def weight_gradient(
         total: sums a tensor over the workers of the update (all of them must call).
         least: this worker's part of the bound of S, a scalar.
     """
-    parts = weights @ products, weights @ sizes, torch.as_tensor(least).to(weights)
+    parts = (
+        weights @ products,
+        weights @ sizes,
+        torch.as_tensor(least, dtype=weights.dtype, device=weights.device),
+    )
     aligned, weighted, bound = total(torch.stack(parts))
     size = normaliser(weighted, bound)
     mean = torch.where(weighted > bound, aligned / size, 0.0)
