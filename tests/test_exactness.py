@@ -42,7 +42,7 @@ def runs():
         yield pytest.param(optimizer, steps, clip_norm, dropout, marks=marks)
 
 
-@pytest.mark.parametrize(("optimizer", "steps", "clip_norm", "dropout"), runs())
+@pytest.mark.parametrize(("optimizer", "steps", "clip_norm", "dropout"), list(runs()))
 def test_meta_gradient_is_the_derivative_of_the_run(optimizer, steps, clip_norm, dropout):
     run = Trajectory(optimizer, steps, clip_norm, dropout)
     directions = run.directions(4 if steps < 10 else 2)  # each takes four runs
