@@ -72,10 +72,9 @@ class Training:
             self.student.parameters(), lr=recipe.rate, momentum=recipe.momentum
         )
         self.weighting: Weighting = build(rule)
-        wants = self.weighting.learns or self.weighting.reads_alignment
-        self.meta = (
-            MetaGradient(self.student, recipe.through, average=recipe.average) if wants else None
-        )
+        self.meta = None
+        if self.weighting.needs_dev_gradient:
+            self.meta = MetaGradient(self.student, recipe.through, average=recipe.average)
         self.history = LossHistory()
         self.updates = 0
         self.dev_loss = 0.0

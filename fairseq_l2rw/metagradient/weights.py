@@ -1,9 +1,9 @@
 """From inner products to the derivative of the dev loss by every weight."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
+
+from fairseq_l2rw.utils.reduction import Total, local_only
 
 
 def normaliser(weighted: Tensor, least: Tensor | float) -> Tensor:
@@ -27,7 +27,7 @@ def weight_gradient(
     products: Tensor,
     sizes: Tensor,
     weights: Tensor,
-    total: Callable[[Tensor], Tensor] = lambda local: local,
+    total: Total = local_only,
     least: Tensor | float = 0.0,
 ) -> Tensor:
     """Derivative of the dev loss by each weight of one update, shape (N,).

@@ -15,7 +15,7 @@ from fairseq_l2rw.metagradient.signature import Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Step, update_sums
 from fairseq_l2rw.metagradient.updates import Adjoint
 from fairseq_l2rw.metagradient.weights import normaliser
-from fairseq_l2rw.utils.reduction import Total
+from fairseq_l2rw.utils.reduction import Total, local_only
 
 
 class Steps(Protocol):
@@ -31,7 +31,7 @@ def products(
     gradient: Parameters,
     adjoint: Adjoint,
     method: Chosen,
-    total: Total = lambda local: local,
+    total: Total = local_only,
 ) -> list[tuple[Sequence[Batch], list[Tensor]]]:
     """Inner products of dL_dev/dg_t with the gradient of every loss of the last updates.
 

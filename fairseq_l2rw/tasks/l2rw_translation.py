@@ -43,8 +43,7 @@ class L2RWTranslationTask(TranslationTask):
         super().__init__(cfg, src_dict, tgt_dict)
         check(cfg)
         rule = self._weighting = weighting.build(cfg)
-        self._looks_back = rule.learns or rule.reads_alignment
-        self._wants_trusted = self._looks_back or rule.learns_from_trusted
+        self._wants_trusted = rule.needs_dev_gradient or rule.learns_from_trusted
         reads_trusted = self._wants_trusted or rule.reads_initial_weights
         self._data = TrainingData(
             cfg, rule, self._language, self._trusted_pairs if reads_trusted else None
@@ -62,7 +61,7 @@ class L2RWTranslationTask(TranslationTask):
             check_output(model)
             makes_passes = self.cfg.weighting if self._wants_trusted else None
             check_quantization(cfg, self.cfg.quantization_config_path, makes_passes)
-            if self._looks_back:
+            if self._weighting.needs_dev_gradient:
                 check_optimizer(self.cfg, self._weighting.learns)  # before it is built
         return model
 

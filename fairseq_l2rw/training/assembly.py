@@ -83,8 +83,7 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     extractor = _extractor(cfg, given).to(student.device)
     progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
     schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
-    looks_back = weighting.learns or weighting.reads_alignment
-    window = MetaWindow(cfg, student) if looks_back else None
+    window = MetaWindow(cfg, student) if weighting.needs_dev_gradient else None
     plain = weighting.plain and given.sampler is None
     meta = window.meta if window else None
     weigher = Weigher(student, weighting, extractor, meta, progress, plain)

@@ -46,7 +46,7 @@ class Progress:
         self._offset = max(0, self.updates - number)
         if not restored:
             self.updates = self.first = number
-        return number + self._offset
+        return self.number(number)
 
     def number(self, number: int) -> int:
         """The run's own number of an update, from fairseq's."""

@@ -62,6 +62,11 @@ class Weighting(nn.Module):
         super().__init__()
         self.options: Any = parsed(type(self), getattr(cfg, "weighting_options", ""))
 
+    @property
+    def needs_dev_gradient(self) -> bool:
+        """Whether the gradient of the dev loss has to be known."""
+        return self.learns or self.reads_alignment
+
     def forward(self, features: Features) -> Tensor:
         """Weights of a batch, shape (N,), not negative."""
         raise NotImplementedError

@@ -1,13 +1,11 @@
 """Options of the teachers: ``--weighting-options`` of ``deep`` and ``surface``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.weighting.base import Weighting
 from fairseq_l2rw.weighting.options import option, own
-
-HEADS = ("least-squares", "mlp")
 
 
 @dataclass
@@ -49,14 +47,15 @@ class TeacherOptions(Weighting.Options):
     )
 
 
-def check(options: TeacherOptions, parts: Sequence[str]) -> None:
+def check(options: TeacherOptions, heads: Collection[str], parts: Sequence[str]) -> None:
     """Raise ``InputError`` at the first option that cannot work.
 
     Args:
         options: of a teacher.
+        heads: that there are.
         parts: what may be named in its ``reads``.
     """
-    one_of(own("head"), options.head, HEADS)
+    one_of(own("head"), options.head, heads)
     one_of(own("spacing"), options.spacing, ("rate", "even"))
     # Below this ridge there may be no solution: some features follow from others.
     bounds = {"sharpness": 0, "tolerance": 0, "rate": 0, "ridge": 1e-6, "memory": 2, "hidden": 1}

@@ -33,7 +33,7 @@ class Teacher(Weighting):
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
         options: TeacherOptions = self.options
-        check(options, self.parts)
+        check(options, HEADS, self.parts)
         chosen = reads_of(options)
         if not {"surface", "encoder", "decoder"} & {*chosen}:
             raise InputError("--weighting-options reads: of what? add surface, encoder or decoder")
