@@ -51,12 +51,12 @@ SUBJECT = "deep"
 CONTENDERS = {
     "uniform": Contender("plain training on all pairs"),
     "oracle": Contender(
-        "plain training on the clean pairs, told by their labels", selection="clean"
+        "plain training on the clean pairs, chosen by their labels", selection="clean"
     ),
     "filter_rules": Contender("pairs of odd length ratio or language left out", selection="rules"),
     "filter_loss": Contender("the pairs with the largest loss left out", selection="loss"),
     "filter": Contender(
-        "both filters, the rules first; the losses are those of `uniform`, and it is told how many "
+        "both filters, the rules first; the losses are those of `uniform`, and it knows how many "
         "pairs are good",
         selection="rules-loss",
     ),

@@ -28,7 +28,9 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--captions", type=Path, required=True, help="folder multi30k.py wrote")
     result.add_argument("--talks", type=Path, required=True, help="folder iwslt14.py wrote")
-    result.add_argument("--trusted", choices=DOMAINS, default="talks", help="whose dev set it is")
+    result.add_argument(
+        "--trusted", choices=DOMAINS, default="talks", help="domain of the trusted pairs"
+    )
     result.add_argument("--out", type=Path, required=True, help="folder to write to")
     return result
 

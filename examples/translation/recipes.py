@@ -20,7 +20,7 @@ class Recipe:
         what: one line for the docs.
         rates: share of all Multi30k training pairs for every kind of noise (`noise.py`); None for
             other data.
-        trusted: the domain of the dev set, where captions and talks are mixed (`domains.py`).
+        trusted: the domain of the trusted pairs, where captions and talks are mixed (`domains.py`).
         config: the student (`training.py`).
         vocab: pieces in the vocabulary, at most.
     """
@@ -51,7 +51,7 @@ RECIPES = {
         "half of the targets have their words shuffled: noise that only a student can tell",
         {"misordered": 0.5},
     ),
-    "domains": Recipe("29,000 captions and 9,526 talks; the dev set is of talks", trusted="talks"),
+    "domains": Recipe("29,000 captions and 9,526 talks, which are trusted", trusted="talks"),
     "iwslt14": Recipe("9,526 pairs of the task of arXiv 2007.04649", config="iwslt14_sample"),
 }
 
