@@ -1,8 +1,8 @@
-"""A small German-English(-French) parallel corpus, made from a grammar in about a second.
+"""A small German-English parallel corpus, made from a grammar in about two seconds.
 
 A sentence is sampled once as an abstract structure and then rendered in each language (see
-`language`), so the translations are right by construction while word order, case, gender and
-agreement differ as they do in the real languages.
+`language`), so the translations are right by construction. Word order, case, gender and agreement
+differ as they do in the real languages.
 
     python examples/translation/grammar.py --out DIR --train 12000 --seed 1
 """
@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from language.sampling import generate
-from language.structure import LANGUAGES
 from lines import write_lines
 
 
@@ -28,18 +27,15 @@ def types(lines: Sequence[str]) -> int:
 def write_corpus(out: Path, sizes: dict[str, int], seed: int) -> list[str]:
     """Write every split and return one line about each; splits share no German sentence."""
     out.mkdir(parents=True, exist_ok=True)
-    triples = generate(sum(sizes.values()), seed)
-    report = []
+    pairs, report = generate(sum(sizes.values()), seed), []
     for split, size in sizes.items():
-        part, triples = triples[:size], triples[size:]
-        columns = [[row[at] for row in part] for at in range(3)]
-        for at, language in enumerate(LANGUAGES):
-            if language != "fr" or split == "train":
-                write_lines(out / f"{split}.{language}", columns[at])
+        part, pairs = pairs[:size], pairs[size:]
+        german, english = [pair[0] for pair in part], [pair[1] for pair in part]
+        write_lines(out / f"{split}.de", german)
+        write_lines(out / f"{split}.en", english)
         report.append(
             f"{split}: {size} sentences from the built-in grammar, seed {seed}, distinct forms "
-            f"de {types(columns[0])}, en {types(columns[1])}"
-            + (f", fr {types(columns[2])}" if split == "train" else "")
+            f"de {types(german)}, en {types(english)}"
         )
     return report
 

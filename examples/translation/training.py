@@ -38,7 +38,7 @@ class Config:
 CONFIGS = {
     # 12,000 short sentences, minutes on one core.
     "quickstart": Config(
-        updates=1000,
+        updates=800,
         layers=2,
         width=128,
         inner=256,

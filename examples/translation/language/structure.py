@@ -1,87 +1,73 @@
-"""A sentence as an abstract structure, in no particular language."""
+"""A sentence in neither language."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from language.adjectives import Adjective
-from language.nouns import Noun
-from language.verbs import Verb
+from language.words import Noun, Pair, Verb
 
-Words = list[str]
-LANGUAGES = ("de", "en", "fr")
+NOTHING: Pair = ("", "")
+TENSES = ("present", "perfect", "future", "können", "müssen", "wollen")
 
 
 @dataclass(frozen=True)
 class NounPhrase:
-    """A noun, a name (noun is None) or a pronoun, in no particular language.
+    """A noun with its companions, or (without a noun) a name or a pronoun: `fixed`.
 
-    `det` is one of def, indef, this, every, bare, many, poss:KEY (a pronoun key), num:N, or gap
-    (the place a relative pronoun has left). `same` makes a pronoun of an earlier noun phrase.
+    `det` is def, indef, this, my, our, many, every, number, or gap: what a relative pronoun stands
+    for. `person` is 0 for *I*, 1 for one other, 2 for *we*, 3 for several others.
     """
 
     noun: Noun | None = None
     det: str = "def"
-    plural: bool = False
-    adjective: Adjective | None = None
-    name: str = ""
-    key: str = ""
-    owner: NounPhrase | None = None
+    person: int = 1
+    adjective: Pair = NOTHING
+    number: Pair = NOTHING
     relative: Clause | None = None
-    same: NounPhrase | None = None
+    fixed: Pair = NOTHING
+
+    @property
+    def plural(self) -> bool:
+        """Whether it is more than one."""
+        return self.person > 1
 
 
 @dataclass(frozen=True)
-class Adverbial:
-    """A fixed phrase (`words`) or a preposition with its noun phrase."""
+class Place:
+    """A preposition with its noun phrase and its German case, or (without one) fixed words."""
 
-    role: str  # time, comment, often, manner, place, direction
-    words: tuple[str, str, str] = ("", "", "")
+    words: Pair
     phrase: NounPhrase | None = None
     case: str = "dat"
 
 
 @dataclass(frozen=True)
-class Predicate:
-    """What follows `to be`: an adjective (with a degree or a comparison) or a noun."""
-
-    adjective: Adjective | None = None
-    degree: tuple[str, str, str] = ("", "", "")
-    than: NounPhrase | None = None
-    noun: NounPhrase | None = None
-
-
-@dataclass(frozen=True)
 class Clause:
-    """A clause in no particular language.
-
-    `tense` is present, progressive, past, perfect or future (German past and perfect are both the
-    English past); `fronted` puts the first adverbial, or the object, before the verb.
-    """
+    """Somebody does something, or (without a verb) is somehow."""
 
     subject: NounPhrase
-    verb: Verb
+    verb: Verb | None = None
     object: NounPhrase | None = None
     recipient: NounPhrase | None = None
-    predicate: Predicate | None = None
+    adjective: Pair = NOTHING
+    degree: Pair = NOTHING
     tense: str = "present"
-    modal: str = ""
     negated: bool = False
-    adverbials: tuple[Adverbial, ...] = ()
-    fronted: str = ""  # "", adverbial or object
-    complement: Clause | None = None  # an infinitive with zu, or a clause with dass
-    finite_complement: bool = False
-    stative: bool = False
+    time: Pair = NOTHING
+    time_first: bool = False
+    manner: Pair = NOTHING
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A main clause with what is tied to it, and its mood."""
+    """A clause and what makes a sentence of it.
+
+    `kind` is statement, question, opinion (*ich glaube, dass*), or how the other clause is tied:
+    coordinated, subordinated, subordinate first. `words` are the conjunction or the like.
+    """
 
     clause: Clause
-    mood: str = "statement"  # statement, question, imperative
-    asked: tuple[str, str, str] = ("", "", "")  # warum, why, pourquoi
-    link: tuple[str, str, str] = ("", "", "")
+    kind: str = "statement"
+    words: Pair = NOTHING
     other: Clause | None = None
-    subordinate: bool = False
-    first: bool = False  # the subordinate clause comes first
