@@ -6,8 +6,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=".venv-docs"
-if [ ! -x "$venv/bin/mkdocs" ]; then
+if [ docs/requirements.txt -nt "$venv/installed" ]; then # also where there is no environment yet
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet -r docs/requirements.txt
+    touch "$venv/installed"
 fi
 exec "$venv/bin/mkdocs" "${@:-build}"
