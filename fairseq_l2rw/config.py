@@ -203,8 +203,8 @@ def _check_meta(cfg: L2RWTranslationConfig) -> None:
             "dropout: use --meta-dropout replay"
         )
     one_of("--meta-method", cfg.meta_method, ["auto", "ghost", *METHODS])
-    if cfg.meta_method == "ghost" and no_ghost(cfg):
-        raise InputError(no_ghost(cfg))
+    if cfg.meta_method == "ghost" and why_no_ghost(cfg):
+        raise InputError(why_no_ghost(cfg))
     for name in ("meta_interval", "meta_window", "meta_max_tokens", "meta_batches"):
         value = getattr(cfg, name)
         at_least(1, f"--{name.replace('_', '-')}", 1 if value is None else value)
@@ -223,7 +223,7 @@ def _check_meta(cfg: L2RWTranslationConfig) -> None:
         ) from None
 
 
-def no_ghost(cfg: L2RWTranslationConfig) -> str:
+def why_no_ghost(cfg: L2RWTranslationConfig) -> str:
     """What stands against ghost products, with the remedy; empty where nothing does.
 
     The student's own backward pass can tell of one update, of sentences, with its own dropout.

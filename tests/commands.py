@@ -144,6 +144,14 @@ def train(data, *flags, check=True, workers=1):
     return start(data, *flags, workers=workers).finish(check)
 
 
+def refusal(done):
+    """The one line of a run that was refused."""
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    line = done.stderr.strip().splitlines()[-1]
+    assert line.startswith("fairseq-l2rw: ")
+    return line
+
+
 def translate(data, checkpoint, *flags, check=True):
     """Run fairseq-generate on the split `valid` to its end."""
     common = [data, "--user-dir", PLUGIN, "--path", checkpoint, "--gen-subset", "valid", "--cpu"]

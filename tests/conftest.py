@@ -25,6 +25,14 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in slow]
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A corpus that fairseq's commands can train on, see ``commands.make_corpus``."""
+    from commands import make_corpus
+
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
 @pytest.fixture
 def float64(monkeypatch):
     """Keep float64 through fairseq's softmaxes, which round to float32 whatever they are given."""

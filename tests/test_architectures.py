@@ -7,7 +7,7 @@ import re
 
 import pytest
 import torch
-from commands import OURS, PLUGIN, TRAINING, Run, fairseq_train, load, make_corpus, translate
+from commands import OURS, PLUGIN, TRAINING, Run, fairseq_train, load, translate
 
 ALL = ["--encoder-layers", "2", "--encoder-embed-dim", "8"]
 ALL += ["--decoder-layers", "2", "--decoder-embed-dim", "8"]
@@ -89,11 +89,6 @@ MORE = {
     *("transformer, the decoder's embeddings shared", "transformer, no positions", "mbart"),
     *("transformer, sides of other sizes", "align, the whole context", "transformer, offloaded"),
 }
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def trained(data, out, arch, *flags, check=True):

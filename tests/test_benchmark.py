@@ -10,14 +10,9 @@ import pytest
 import torch
 from benchmarking.peers import disagreement
 from benchmarking.students import Setting, Student, train_command
-from commands import ENVIRONMENT, make_corpus
+from commands import ENVIRONMENT
 
 SCRIPTS = Path(benchmark.__file__).parent
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def test_a_literal_double_backward_is_our_exact_derivative(data, tmp_path, float64):

@@ -14,7 +14,6 @@ from commands import (
     Run,
     fairseq_train,
     load,
-    make_corpus,
     same,
     train,
     train_flags,
@@ -24,11 +23,6 @@ from commands import (
 pytestmark = pytest.mark.slow
 
 UPDATES = 10
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @dataclass

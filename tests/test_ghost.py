@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from trajectories import ADJOINTS, Trajectory
 
 from fairseq_l2rw.config import L2RWTranslationConfig, check
-from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, Chosen, Recorder
+from fairseq_l2rw.metagradient import LEAST_WEIGHT, Batch, MethodChoice, PassRecorder
 from fairseq_l2rw.metagradient.engine import MetaGradient
 from fairseq_l2rw.training.replay import Replay
 from fairseq_l2rw.utils.errors import InputError
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 def trained_on(model, sample, weights, recorder=None):
     """A batch after the student's backward pass."""
-    recorder = recorder or Recorder(model, by_name(model))
+    recorder = recorder or PassRecorder(model, by_name(model))
     random, rule = RandomState.now(CPU), criterion()
     with recorder.recording(len(weights)) as record:
         output = model(**sample["net_input"])
@@ -67,13 +67,13 @@ def test_any_part_of_the_parameters_may_be_looked_back_through(data):
     model = student()
     names = data.draw(st.sets(st.sampled_from(sorted(by_name(model))), min_size=1))
     count = data.draw(st.integers(2, 6))
-    recorder = Recorder(model, names)
+    recorder = PassRecorder(model, names)
     trained_on(model, batch(pairs(7, seed=1, longest=2)), some_weights(7), recorder)  # has its axes
     sample = batch(pairs(count, seed=data.draw(st.integers(0, 20))))
     trained = trained_on(model, sample, some_weights(count), recorder)
     direction = {n: v for n, v in random_direction(model).items() if n in names}
     expected = products_one_by_one(trained.losses, by_name(model), direction)
-    assert trained.record.clear
+    assert trained.record.layout_known
     torch.testing.assert_close(trained.record.products(direction, trained.weights), expected)
 
 
@@ -95,7 +95,7 @@ def test_products_before_the_students_own_backward_pass_leave_it_as_it_is():
     plain = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     torch.manual_seed(3)
-    with Recorder(model, direction).recording(5) as record:
+    with PassRecorder(model, direction).recording(5) as record:
         losses = sentence_losses(model, sample)(dict(model.named_parameters()))
     record.differentiate(losses)
     found = record.products(direction, torch.ones_like(weights))
@@ -124,7 +124,7 @@ def test_the_students_gradients_stay_the_same_to_the_last_bit():
 
 def test_torch_is_as_it_was_afterwards_also_after_an_exception():
     before = functional.linear, functional.embedding, functional.layer_norm
-    with pytest.raises(ZeroDivisionError), Recorder(student(), ["any"]).recording(3):
+    with pytest.raises(ZeroDivisionError), PassRecorder(student(), ["any"]).recording(3):
         assert functional.linear is not before[0]
         raise ZeroDivisionError
     assert (functional.linear, functional.embedding, functional.layer_norm) == before
@@ -133,13 +133,13 @@ def test_torch_is_as_it_was_afterwards_also_after_an_exception():
 def test_as_many_sentences_as_tokens_are_not_mistaken_for_each_other(caplog):
     caplog.set_level(logging.INFO)
     model = student()
-    recorder, method = Recorder(model, by_name(model)), Chosen("ghost")
+    recorder, method = PassRecorder(model, by_name(model)), MethodChoice("ghost")
     square = batch(pairs(4, shortest=3, longest=3))  # and an end of sentence
     wide = batch(pairs(4, seed=1, shortest=1, longest=2))
     direction = random_direction(model)
     for sample, clear in ((square, False), (wide, True), (square, True)):
         trained = trained_on(model, sample, some_weights(4), recorder)
-        assert trained.record.clear == clear
+        assert trained.record.layout_known == clear
         expected = products_one_by_one(trained.losses, by_name(model), direction)
         found = method.first_order(trained, by_name(model), direction)
         torch.testing.assert_close(found, expected)
@@ -166,12 +166,12 @@ def test_a_model_with_other_layers_is_found_out(caplog):
         return torch.func.functional_call(model, parameters, x).square().sum(1)
 
     def trained():
-        with Recorder(model, by_name(model)).recording(6) as record:
+        with PassRecorder(model, by_name(model)).recording(6) as record:
             output = model(x)
         (weights @ output.square().sum(1)).backward()
         return Batch(losses, weights, torch.ones_like(weights), record=record)
 
-    method, direction = Chosen("ghost"), random_direction(model)
+    method, direction = MethodChoice("ghost"), random_direction(model)
     # Through the layer that it knows alone, there is nothing to find.
     known = {n: q for n, q in direction.items() if n != "other"}
     expected = products_one_by_one(losses, by_name(model), known)

@@ -14,9 +14,9 @@ from test_metagradient import by_name, options, products_one_by_one, random_dire
 from fairseq_l2rw.metagradient import (
     LEAST_WEIGHT_HALF,
     Batch,
-    Chosen,
     Clipping,
-    Recorder,
+    MethodChoice,
+    PassRecorder,
     weight_gradient,
 )
 from fairseq_l2rw.metagradient.engine import MetaGradient
@@ -68,10 +68,10 @@ def test_products_are_those_of_float64_as_far_as_rounding_goes(dtype, error, met
     direction = {n: size * v.float() for n, v in random_direction(wide).items()}
     expected = exact(wide, sample, direction)
     if method == "ghost":
-        trained = trained_on(half, sample, WEIGHTS, Recorder(half, by_name(half)), 128.0)
+        trained = trained_on(half, sample, WEIGHTS, PassRecorder(half, by_name(half)), 128.0)
         found = trained.record.products(direction, WEIGHTS)
     else:
-        found = Chosen(method, half=True).products(
+        found = MethodChoice(method, half=True).products(
             sentence_losses(half, sample), by_name(half), direction
         )
     assert found.dtype == torch.float32
@@ -83,7 +83,7 @@ def test_the_least_weight_is_one_that_half_precision_can_tell_from_nothing():
     sample, direction = batch(pairs(5)), random_direction(wide)
     direction = {n: v.float() for n, v in direction.items()}
     least = torch.tensor([LEAST_WEIGHT_HALF, 1.0, 1.0, LEAST_WEIGHT_HALF, 1.0])
-    trained = trained_on(half, sample, least, Recorder(half, by_name(half)), 128.0)
+    trained = trained_on(half, sample, least, PassRecorder(half, by_name(half)), 128.0)
     expected = exact(wide, sample, direction)
     found = trained.record.products(direction, least)
     assert off(found[[0, 3]], expected[[0, 3]]) < 0.01
@@ -133,7 +133,7 @@ def derivative(model, optimizer, half):
     """dL_dev/dw of the last of some updates, with its gradient clipped."""
     meta = MetaGradient(model, method="auto", adjoints=FAIRSEQ_ADJOINTS, half=half)
     meta.masters = masters(optimizer, model)
-    recorder = Recorder(model, meta.parameters)
+    recorder = PassRecorder(model, meta.parameters)
     for sample in BATCHES:
         optimizer.zero_grad()
         with recorder.recording(5):

@@ -4,18 +4,18 @@ import random
 
 import pytest
 import torch
-from artificial import LANGUAGE, PAD, TYPES, Split, split
+from artificial import DICTIONARIES, PAD, TYPES, Split, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairseq_l2rw.data.pairs import Language
+from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.initial_weights.estimate import estimate_initial_weights
 from fairseq_l2rw.initial_weights.lexicon import associations
 from fairseq_l2rw.initial_weights.text_features import domain_log_odds
 
 
 def weights(train, trusted, sharpness=3.0, tolerance=1.5):
-    return estimate_initial_weights(train, trusted, LANGUAGE, sharpness, tolerance)
+    return estimate_initial_weights(train, trusted, DICTIONARIES, sharpness, tolerance)
 
 
 GROSS = ("wrong_language", "untranslated", "short")
@@ -71,13 +71,15 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt
     words = [[int(rng.paretovariate(0.6)) % 1000 for _ in range(8)] for _ in range(700)]
     train = Split(*([torch.tensor([base + w for w in x]) for x in words] for base in (4, 1004)))
     train.tgt[:spoilt] = train.tgt[1:spoilt] + train.tgt[:1] if spoilt else []
-    language = Language((2004, 2004), PAD, torch.full((2004,), -1))
+    dictionaries = Dictionaries((2004, 2004), PAD, torch.full((2004,), -1))
     own, apart = (
         Split(train.src[begin : begin + 100], train.tgt[begin : begin + 100])
         for begin in (500, 600)
     )
     text = Split(train.src[:600], train.tgt[:600])
-    within, other = (estimate_initial_weights(text, x, language, 3.0, 1.5) for x in (own, apart))
+    within, other = (
+        estimate_initial_weights(text, x, dictionaries, 3.0, 1.5) for x in (own, apart)
+    )
     assert within[spoilt:].mean() > other[spoilt:].mean() - 0.02
     assert within[spoilt:].mean() > 0.85
     if spoilt:
@@ -145,7 +147,7 @@ def test_the_weight_is_written_out_what_passes_by_looks_and_by_words():
     # The ratio is known up to a constant, which decides where its extremes are drawn in.
     origin = score(torch.zeros(1, 7).double())
     a, b = ((s := score(rows) - origin).sign() * s.abs().log1p() for rows in (x, y))
-    words = associations(train, trusted, LANGUAGE)
+    words = associations(train, trusted, DICTIONARIES)
     mean, deviation = words[1].mean(0), words[1].std(0, correction=0)
     c, d = (((scores - mean) / deviation).min(1).values for scores in words)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from students import ARCHITECTURES, DICTIONARY, batch, criterion, pairs, sentence_losses, student
 from trajectories import Trajectory
 
-from fairseq_l2rw.metagradient import METHODS, Chosen, Clipping, Update, difference, updates
+from fairseq_l2rw.metagradient import METHODS, Clipping, MethodChoice, Update, difference, updates
 from fairseq_l2rw.metagradient.engine import MetaGradient
 from fairseq_l2rw.metagradient.weights import weight_gradient
 from fairseq_l2rw.training.optimizers import FAIRSEQ_ADJOINTS, check_adjoint, check_optimizer
@@ -104,7 +104,7 @@ def test_the_stated_error_shows_the_rounding_of_float32():
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_auto_takes_forward_where_the_model_allows_it_and_else_reverse(arch):
-    model, auto = student(arch), Chosen("auto")
+    model, auto = student(arch), MethodChoice("auto")
     losses = sentence_losses(model, batch(pairs(4)))
     found = auto.products(losses, by_name(model), random_direction(model))
     assert auto.name == ("reverse" if arch in NO_FORWARD_MODE else "forward")

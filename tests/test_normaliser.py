@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from commands import OURS, make_corpus, train
+from commands import OURS, train
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_update_summary import summary
@@ -71,25 +71,20 @@ def applied_weights(weights, tokens=4):
 
 def test_weights_of_which_only_ratios_count_are_large_or_small_beside_recent_ones():
     usual = UsualWeight(absolute=False)
-    assert float(usual.value(warming=True)) == 1.0  # those of warm-up are as in plain training
-    assert float(usual.value(warming=False)) == 0.0  # nothing known
+    assert float(usual.value(in_warmup=True)) == 1.0  # those of warm-up are as in plain training
+    assert float(usual.value(in_warmup=False)) == 0.0  # nothing known
     usual.add(applied_weights([1e-4, 3e-4]))
     usual.add(applied_weights([0.0, 0.0]))  # says nothing of what is usual
-    assert float(usual.value(warming=False)) == pytest.approx(2e-4)
+    assert float(usual.value(in_warmup=False)) == pytest.approx(2e-4)
     for _ in range(300):
         usual.add(applied_weights([0.5, 0.5]))
-    assert float(usual.value(warming=False)) == pytest.approx(0.5, rel=0.01)
+    assert float(usual.value(in_warmup=False)) == pytest.approx(0.5, rel=0.01)
 
 
 def test_weights_that_mean_what_they_say_are_beside_plain_training():
     usual = UsualWeight(absolute=True)
     usual.add(applied_weights([1e-4, 3e-4]))
-    assert float(usual.value(warming=False)) == 1.0
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
+    assert float(usual.value(in_warmup=False)) == 1.0
 
 
 PLUGIN = """

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 import torch
-from commands import OURS, load, make_corpus, train
+from commands import OURS, load, refusal, train
 from fairseq.models import ARCH_MODEL_REGISTRY
 
 from fairseq_l2rw.compatibility.models import check_architecture, check_quantization
@@ -32,23 +32,10 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
-
-
 def run(data, out, weighting, *flags, check=True):
     """A short run with a record; says what it printed."""
     short = ("--weighting", weighting, "--max-update", 8, "--save-dir", out)
     return train(data, *OURS, *short, "--weights-dir", out / "weights", *flags, check=check)
-
-
-def refusal(done):
-    """The one line of a run that was refused."""
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    line = done.stderr.strip().splitlines()[-1]
-    assert line.startswith("fairseq-l2rw: ")
-    return line
 
 
 def column(out, name):

@@ -18,6 +18,7 @@ from commands import (
     PLUGIN,
     load,
     make_corpus,
+    refusal,
     run,
     same,
     start,
@@ -30,11 +31,6 @@ from fairseq_l2rw.config import MetaConfig, WeightingConfig
 from fairseq_l2rw.training.reweighting import Reweighting
 from fairseq_l2rw.weighting import find
 from fairseq_l2rw.weighting import names as weightings
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def test_uniform_is_plain_training_bit_for_bit(data, tmp_path):
@@ -396,10 +392,7 @@ def test_bad_input_gets_one_line_and_no_traceback(data, tmp_path, flags, says):
         for kind in ("bin", "idx"):  # an empty split, as fairseq-preprocess makes of an empty file
             (data / f"nothing.de-en.{side}.{kind}").write_bytes(empty_split()[kind])
     done = train(data, *flags, "--save-dir", tmp_path, "--max-update", 3, check=False)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("fairseq-l2rw: ")
-    assert says in done.stderr.splitlines()[-1]
+    assert says in refusal(done)
 
 
 def test_updates_of_one_sentence_which_teach_nothing_are_warned_of_once(data, tmp_path):
@@ -415,8 +408,7 @@ def test_training_text_without_target_gets_one_line(data, tmp_path):
     for path in copy.glob("train.de-en.en.*"):
         path.unlink()
     done = train(copy, *OURS, "--max-update", 3, "--save-dir", tmp_path, check=False)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "fairseq-l2rw: train has no target" in done.stderr.splitlines()[-1]
+    assert "fairseq-l2rw: train has no target" in refusal(done)
 
 
 def empty_split():

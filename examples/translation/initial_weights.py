@@ -21,7 +21,7 @@ import numpy as np
 from fairseq.data import Dictionary
 from fairseq.data.data_utils import load_indexed_dataset
 
-from fairseq_l2rw.data.pairs import Language
+from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.features.copying import shared_types
 from fairseq_l2rw.initial_weights.estimate import estimate_initial_weights
 from fairseq_l2rw.weighting import Initial
@@ -47,7 +47,7 @@ class Split:
         return Split([self.src[n] for n in drawn], [self.tgt[n] for n in drawn])
 
 
-def load(folder: Path, languages: Sequence[str]) -> tuple[Split, Split, Language]:
+def load(folder: Path, languages: Sequence[str]) -> tuple[Split, Split, Dictionaries]:
     """The training pairs, the trusted ones and what the dictionaries say."""
     files = [folder / f"dict.{language}.txt" for language in languages]
     pair = "-".join(languages)
@@ -61,7 +61,7 @@ def load(folder: Path, languages: Sequence[str]) -> tuple[Split, Split, Language
         for s in ("train", "meta")
     )
     same = shared_types(source, target)
-    return train, trusted, Language((len(source), len(target)), source.pad(), same)
+    return train, trusted, Dictionaries((len(source), len(target)), source.pad(), same)
 
 
 def rows(found: Mapping[int, Array], labels: Sequence[str] | None) -> Table:
@@ -91,11 +91,13 @@ def table(
         counts: how many trusted pairs to look at; all, if not given.
         seed: of the choice of trusted pairs.
     """
-    train, trusted, language = load(folder, languages)
+    train, trusted, dictionaries = load(folder, languages)
     options = Initial.Options()
     bounds = options.sharpness, options.tolerance
     found = {
-        count: estimate_initial_weights(train, trusted.some(count, seed), language, *bounds).numpy()
+        count: estimate_initial_weights(
+            train, trusted.some(count, seed), dictionaries, *bounds
+        ).numpy()
         for count in counts or [len(trusted)]
     }
     labels = folder / "train.labels"

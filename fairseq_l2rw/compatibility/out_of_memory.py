@@ -27,7 +27,7 @@ def leave_out(
     Args:
         error: what was raised.
         sample: the sub-batch.
-        criterion: says what nothing looks like.
+        criterion: gives the output of a batch that counts for nothing.
         optimizer: fairseq's.
         back_end: ``--ddp-backend``.
 
@@ -44,4 +44,4 @@ def leave_out(
     optimizer.zero_grad()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    return criterion.nothing(sample)
+    return criterion.zero_output(sample)

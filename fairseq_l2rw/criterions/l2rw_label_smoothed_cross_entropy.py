@@ -89,7 +89,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
             logging_output |= {"n_correct": correct.item(), "total": total.item()}
         return loss, weights.sample_size, logging_output
 
-    def nothing(self, sample: dict[str, Any]) -> Any:
+    def zero_output(self, sample: dict[str, Any]) -> Any:
         """What ``forward`` would give in training for a batch that counts for nothing.
 
         Workers add up what it gives: names and types have to be the same.

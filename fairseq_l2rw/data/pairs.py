@@ -18,7 +18,12 @@ _Read = tuple[int, Tensor, Tensor]
 
 
 class Pairs(Protocol):
-    """A split: fairseq's ``LanguagePairDataset``."""
+    """A split: fairseq's ``LanguagePairDataset``.
+
+    Attributes:
+        src: its sources, each a tensor of types, shape (S,).
+        tgt: its targets, likewise, shape (T,).
+    """
 
     src: Any
     tgt: Any
@@ -103,13 +108,14 @@ def _bytes(side: Tensor) -> bytes:
 
 
 @dataclass(frozen=True)
-class Language:
-    """What the two dictionaries say.
+class Dictionaries:
+    """What the dictionaries of source and target say.
 
     Attributes:
         types: their sizes.
         padding: number of the padding type in both.
-        shared: which types they have in common, see ``fairseq_l2rw.features.copying``.
+        shared: which types they have in common, shape (V,), see
+            ``fairseq_l2rw.features.copying.shared_types``.
     """
 
     types: tuple[int, int]
@@ -127,7 +133,7 @@ def cut(source: Tensor, target: Tensor, most: int) -> tuple[Tensor, Tensor]:
 
 def batches(
     pairs: Pairs,
-    language: Language,
+    dictionaries: Dictionaries,
     what: str,
     order: Sequence[int] | None = None,
     most: int | None = None,
@@ -136,7 +142,7 @@ def batches(
 
     Args:
         pairs: a split.
-        language: what its dictionaries say.
+        dictionaries: of its languages.
         what: they are read for, told by the bar.
         order: numbers of pairs.
         most: words of a side; see ``cut``.
@@ -155,7 +161,9 @@ def batches(
         read.sort(key=_shape)
         for found in _groups(read):
             numbers, *sides = zip(*found, strict=True)
-            source, target = (pad_sequence(list(side), True, language.padding) for side in sides)
+            source, target = (
+                pad_sequence(list(side), True, dictionaries.padding) for side in sides
+            )
             yield torch.tensor(numbers), source, target
             bar.update(len(found))
     bar.close()

@@ -67,15 +67,16 @@ class ScoredBatch:
 
     Attributes:
         source: source tokens, shape (N, S).
-        source_real: which of them are no padding, bool.
+        source_real: which of them are no padding, bool, likewise.
         before: the token before each target token, shape (N, T).
         target: target tokens, likewise.
         real: which of them have a loss, bool, likewise.
-        loss: label-smoothed loss of each, 0 where it is not real, likewise.
+        loss: label-smoothed loss of each, nats, 0 where it is not real, likewise.
         nll: -log p(reference), likewise.
         log_best: log p of the likeliest token, likewise.
         by_token: whether a row is a token, and not a sentence.
-        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        shared: which types the languages have in common, shape (V,), see
+            ``fairseq_l2rw.features.copying.shared_types``.
         history: of recent training losses, if it is kept.
         token_losses: what recent training tokens cost, if it is kept.
         state: when it was scored.
@@ -107,7 +108,7 @@ class ScoredBatch:
 
     @cached_property
     def scored(self) -> Tensor:
-        """The same, at least 1."""
+        """The same, at least 1, (N,)."""
         return self.lengths.clamp(min=1)
 
     @cached_property
@@ -129,26 +130,29 @@ class ScoredBatch:
         return self._places[1]
 
     @cached_property
-    def source_length(self) -> Tensor:
-        """Log source length by row."""
+    def log_source_length(self) -> Tensor:
+        """Logarithm of the source length, (rows,)."""
         return self.source_real.sum(1)[self.sentence].to(self.loss).log()
 
     @cached_property
-    def target_length(self) -> Tensor:
-        """Log target length by row."""
+    def log_target_length(self) -> Tensor:
+        """Logarithm of the target length, (rows,)."""
         return self.scored[self.sentence].to(self.loss).log()
 
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
-        """-log p of the first and last real token, by row; padding is before or after them all."""
+        """-log p of the first and last real token, (rows,) each.
+
+        Padding is before or after them all.
+        """
         first = self.real.byte().argmax(1)
         last = (first + self.lengths - 1).clamp(min=0)  # a dummy sentence may have none
         found = self.nll.gather(1, torch.stack([first, last], 1))
         return found[self.sentence, 0], found[self.sentence, 1]
 
     def constant(self, value: float | Tensor) -> Tensor:
-        """A number that is the same for every row."""
-        return torch.ones_like(self.target_length) * value
+        """A number, a scalar, as a column that is the same for every row, (rows,)."""
+        return torch.ones_like(self.log_target_length) * value
 
 
 def _surprisal_residual(batch: ScoredBatch) -> Tensor:
@@ -190,11 +194,11 @@ def _train_accuracy(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
 ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
     "first_log_probability": lambda batch, _: -batch.ends[0],
     "last_log_probability": lambda batch, _: -batch.ends[1],
-    "log_source_length": lambda batch, _: batch.source_length,
-    "log_target_length": lambda batch, _: batch.target_length,
-    "log_length_ratio": lambda batch, _: batch.target_length - batch.source_length,
+    "log_source_length": lambda batch, _: batch.log_source_length,
+    "log_target_length": lambda batch, _: batch.log_target_length,
+    "log_length_ratio": lambda batch, _: batch.log_target_length - batch.log_source_length,
     "squared_log_length_ratio": lambda batch, _: (
-        batch.target_length - batch.source_length
+        batch.log_target_length - batch.log_source_length
     ).square(),
     "spread": _spread,
     "loss_rank": _loss_rank,

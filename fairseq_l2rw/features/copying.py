@@ -17,8 +17,8 @@ def shared_types(source: Any, target: Any) -> Tensor:
         target: of the target language.
 
     Returns:
-        Shape (size of the source dictionary,); -1 for a symbol that the target language does not
-        have, and for special symbols, which no one copies.
+        Shape (V,), with V the size of the source dictionary; -1 for a symbol that the target
+        language does not have, and for special symbols, which no one copies.
     """
     found = [target.indices.get(symbol, -1) for symbol in source.symbols]
     result = torch.tensor(found)
@@ -27,5 +27,11 @@ def shared_types(source: Any, target: Any) -> Tensor:
 
 
 def copied(source: Tensor, target: Tensor, same: Tensor) -> Tensor:
-    """Whether each target token (N, T) is there in its source sentence (N, S); bool, (N, T)."""
+    """Whether each target token is there in its source sentence; bool, shape (N, T).
+
+    Args:
+        source: source tokens, shape (N, S).
+        target: target tokens, shape (N, T).
+        same: what ``shared_types`` says, shape (V,).
+    """
     return (target.unsqueeze(2) == same[source].unsqueeze(1)).any(2)

@@ -23,7 +23,7 @@ from fairseq_l2rw.features.student_states import States
 from fairseq_l2rw.features.token_losses import TokenLossTable
 
 
-class Trained(Protocol):
+class TrainedBatch(Protocol):
     """What the features of later updates need to know of a batch that was trained on."""
 
     @property
@@ -47,8 +47,12 @@ class FeatureExtractor(nn.Module):
         unit: ``sentence`` or ``token``: what a row is.
         padding_idx: of the dictionaries.
         sentence_avg: whether the normaliser counts sentences instead of tokens.
-        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        shared: which types the languages have in common, shape (V,), see
+            ``fairseq_l2rw.features.copying.shared_types``.
         prefix: first target tokens of every sentence that have no loss.
+
+    Attributes:
+        shared: as given, shape (V,); a buffer, so that it is on the module's device.
 
     Raises:
         ValueError: for a name that no feature has.
@@ -85,7 +89,8 @@ class FeatureExtractor(nn.Module):
         Args:
             sample: fairseq's batch.
             states: of the student's pass, if they are read.
-            losses: of every target token, shapes (N, T): ``loss``, ``nll``, ``log_best``, ``real``.
+            losses: of every target token, shapes (N, T), in nats: ``loss``, ``nll``, ``log_best``;
+                and ``real``, whether it has any.
             state: when it was scored.
         """
         batch = self._scored(sample, losses, state)
@@ -109,7 +114,7 @@ class FeatureExtractor(nn.Module):
             initial_weight=None if initial is None else initial.to(sizes)[sentence],
         )
 
-    def update(self, update: Sequence[Trained]) -> None:
+    def update(self, update: Sequence[TrainedBatch]) -> None:
         """Take in the batches of an update, of all workers."""
         if self.history is not None:
             self.history.add((b.columns["loss"], b.columns["accuracy"], b.sizes) for b in update)

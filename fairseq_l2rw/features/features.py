@@ -80,14 +80,20 @@ class Features:
         return len(self.sizes)
 
     def matrix(self, names: Sequence[str]) -> Tensor:
-        """Some columns side by side, shape (N, len(names))."""
+        """Some columns side by side, shape (N, F), in the order of their F names."""
         return torch.stack([self[name] for name in names], 1)
 
     def only(self, names: Collection[str]) -> dict[str, Tensor]:
-        """Those of some columns that there are."""
+        """Those of some columns that there are, by name, each of shape (N,)."""
         return {name: self.columns[name] for name in names if name in self.columns}
 
 
 def rows(values: Tensor, real: Tensor, unit: str) -> Tensor:
-    """Sums over sentences, or the real tokens one by one: (..., N, T) to one number a row."""
+    """Sums over sentences, or the real tokens one by one, shape (..., rows).
+
+    Args:
+        values: numbers of tokens, shape (..., N, T), 0 where they are not real.
+        real: which tokens have a loss, bool, shape (N, T).
+        unit: ``sentence`` or ``token``: what a row is.
+    """
     return values[..., real] if unit == "token" else values.sum(-1)

@@ -17,6 +17,10 @@ class LossHistory(nn.Module):
 
     Args:
         memory: updates that are remembered.
+
+    Attributes:
+        counts: how many losses were in each of B bins, shape (B,), float64.
+        right: how many tokens were predicted right, and how many there were, shape (2,), float64.
     """
 
     counts: Tensor
@@ -26,7 +30,7 @@ class LossHistory(nn.Module):
         super().__init__()
         self.decay = 1 - 1 / memory
         self.register_buffer("counts", torch.zeros(_BINS, dtype=torch.float64))
-        self.register_buffer("right", torch.zeros(2, dtype=torch.float64))  # tokens: right, all
+        self.register_buffer("right", torch.zeros(2, dtype=torch.float64))
 
     def add(self, update: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
         """Add the batches of one update, of all workers.
@@ -43,7 +47,11 @@ class LossHistory(nn.Module):
             self.right += torch.stack([accuracy.double() @ sizes, sizes.sum()])
 
     def rank(self, loss: Tensor) -> Tensor:
-        """The fraction of recent losses that are smaller, shape (N,); 0.5 before there are any."""
+        """The fraction of recent losses that are smaller, shape (N,); 0.5 before there are any.
+
+        Args:
+            loss: nats per token, shape (N,).
+        """
         place = self._place(loss)
         number = place.long()
         # Linear within a bin, so that rounding moves a rank by no more than a little.

@@ -12,33 +12,46 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fairseq_l2rw.metagradient import wide
+from fairseq_l2rw.metagradient import upcast
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.function_hooks import listening
 
 
 def pooled(states: Tensor, real: Tensor) -> Tensor:
-    """Mean over real positions: ``states`` (N, T, C), ``real`` (N, T) bool, result (N, C)."""
+    """Mean over real positions, shape (N, C).
+
+    Args:
+        states: shape (N, T, C).
+        real: which positions are no padding, bool, shape (N, T).
+    """
     mask = real.unsqueeze(-1).to(states)
     return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
 @dataclass
 class States:
-    """Hidden states of one pass, filled while ``Reader.reading`` is active."""
+    """Hidden states of one pass, filled while ``Reader.reading`` is active.
 
-    encoder: list[Tensor] = field(default_factory=list)  # each (N, S, C), output first
-    decoder: list[Tensor] = field(default_factory=list)  # each (N, T, C), last states first
-    padding: Tensor | None = None  # (N, S), as the encoder says, which may move padding (lstm)
+    Attributes:
+        encoder: of the layers that are read, each of shape (N, S, C), the output first.
+        decoder: likewise, each of shape (N, T, C), the last states first.
+        padding: which source positions are padding, bool, shape (N, S), as the encoder says, which
+            may move it (lstm); None where it does not say.
+    """
+
+    encoder: list[Tensor] = field(default_factory=list)
+    decoder: list[Tensor] = field(default_factory=list)
+    padding: Tensor | None = None
 
     def pool(self, source_real: Tensor, target_real: Tensor) -> Tensor:
         """Pool everything over real tokens and concatenate: shape (N, D), float32 or wider.
 
         Args:
-            source_real: real source positions, shape (N, S); used if the encoder gave no mask.
-            target_real: real target positions, shape (N, T).
+            source_real: real source positions, bool, shape (N, S); used if the encoder gave no
+                mask.
+            target_real: real target positions, bool, shape (N, T).
         """
-        decoder = [pooled(wide(x), target_real) for x in self.decoder]
+        decoder = [pooled(upcast(x), target_real) for x in self.decoder]
         return torch.cat([*self._sources(source_real), *decoder], dim=1)
 
     def per_token(self, source_real: Tensor, target_real: Tensor) -> Tensor:
@@ -48,11 +61,11 @@ class States:
         """
         sentence = target_real.nonzero(as_tuple=True)[0]
         encoder = [x[sentence] for x in self._sources(source_real)]
-        return torch.cat([*encoder, *(wide(x)[target_real] for x in self.decoder)], dim=1)
+        return torch.cat([*encoder, *(upcast(x)[target_real] for x in self.decoder)], dim=1)
 
     def _sources(self, source_real: Tensor) -> list[Tensor]:
         real = source_real if self.padding is None else ~self.padding
-        return [pooled(wide(x), real) for x in self.encoder]
+        return [pooled(upcast(x), real) for x in self.encoder]
 
 
 class Reader:

@@ -29,14 +29,16 @@ class TokenLossTable(nn.Module):
         u(y) = (S(y) + k a) / (c(y) + k),   u(x, y) = (S(x, y) + k u(y)) / (c(x, y) + k),
 
     where a is the average cost of all tokens: the bigram backs off to the type, the type to the
-    average.
+    average (docs/mathematics.md, "What it reads").
+
+    Attributes:
+        sums: by type and by bigram, S in nats and c, in each of B places, shape (2, 2, B), float64.
     """
 
     sums: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        # By type and by bigram; nats and times.
         self.register_buffer("sums", torch.zeros(2, 2, _BUCKETS, dtype=torch.float64))
 
     def add(self, update: Iterable[ScoredTokens]) -> None:
@@ -50,7 +52,12 @@ class TokenLossTable(nn.Module):
                 sums.index_add_(1, bucket, cost)
 
     def usual(self, before: Tensor, tokens: Tensor) -> Tensor:
-        """What ``tokens`` cost of late after ``before``, in nats, in their shape; 0 at first."""
+        """What ``tokens`` cost of late after ``before``, in nats, in their shape; 0 at first.
+
+        Args:
+            before: the token before each, of the same shape.
+            tokens: reference tokens, any shape.
+        """
         nats, times = self.sums[0]
         mean = nats.sum() / times.sum().clamp(min=1e-300)
         for (nats, times), bucket in zip(self.sums, _buckets(before, tokens), strict=True):

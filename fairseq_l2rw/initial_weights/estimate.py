@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Language, Pairs, shared
+from fairseq_l2rw.data.pairs import Dictionaries, Pairs, shared
 from fairseq_l2rw.initial_weights.lexicon import associations
 from fairseq_l2rw.initial_weights.text_features import text_features
 from fairseq_l2rw.scoring.acceptance import (
@@ -34,7 +34,7 @@ _NEARLY_ALL = 0.9
 def estimate_initial_weights(
     train: Pairs,
     trusted: Pairs,
-    language: Language,
+    dictionaries: Dictionaries,
     sharpness: float,
     tolerance: float,
     matches: np.ndarray | None = None,
@@ -49,7 +49,7 @@ def estimate_initial_weights(
     Args:
         train: N pairs.
         trusted: M pairs.
-        language: what the dictionaries say.
+        dictionaries: of their languages.
         sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
         tolerance: likewise; of the likeness twice as much, as of every one.
         matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
@@ -63,7 +63,7 @@ def estimate_initial_weights(
             f"{_FEW} or more tell reliably"
         )
     matches = shared(train, trusted) if matches is None else matches
-    scores = _scores(train, trusted, language, matches)
+    scores = _scores(train, trusted, dictionaries, matches)
     tolerances = scores[0].new_tensor([TOLERANCE * tolerance, tolerance])
     accepted, expected = (
         acceptance(distances, sharpness, tolerances).clamp(max=1).prod(1)
@@ -77,17 +77,17 @@ def estimate_initial_weights(
 
 
 def _scores(
-    train: Pairs, trusted: Pairs, language: Language, matches: np.ndarray
+    train: Pairs, trusted: Pairs, dictionaries: Dictionaries, matches: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     """Likeness and word association of all pairs, shapes (N, 2) and (M, 2)."""
-    features = text_features(train, trusted, language, matches)
+    features = text_features(train, trusted, dictionaries, matches)
     x, y = features
     likeness = Likeness(memory=float("inf"))
     likeness.begin(x, [x.shape[1]])
     likeness.add(x, torch.ones(len(x), dtype=x.dtype), local_only)
     likeness.add_trusted(y, torch.ones(len(y), dtype=y.dtype))
     likeness.solve()
-    words = _distances(*associations(train, trusted, language, matches))
+    words = _distances(*associations(train, trusted, dictionaries, matches))
     of_train, of_trusted = (
         torch.cat([likeness(rows), both_ways.amin(1, keepdim=True)], 1)
         for rows, both_ways in zip(features, words, strict=True)

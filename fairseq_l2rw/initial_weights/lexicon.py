@@ -1,9 +1,9 @@
 """Word association: how well the words of a pair go together, by what all other pairs say.
 
 IBM Model 1 (Brown et al., 1993, "The Mathematics of Statistical Machine Translation: Parameter
-Estimation", Computational Linguistics 19): every word of one side has come of one of the other's,
-each with the same chance. A misaligned pair has words that come together nowhere else. It takes
-neither student nor training, and knows no language.
+Estimation", Computational Linguistics 19; docs/mathematics.md, "Initial weights"): every word of
+one side has come of one of the other's, each with the same chance. A misaligned pair has words that
+come together nowhere else. It takes neither student nor training, and knows no language.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Language, Pairs, batches, cut, shared
+from fairseq_l2rw.data.pairs import Dictionaries, Pairs, batches, cut, shared
 
 _ROUNDS = 5  # of expectation maximisation
 # Counts that the generated side's frequencies speak for: types that came up rarely say little.
@@ -157,7 +157,7 @@ class Lexicon:
 
 
 def associations(
-    train: Pairs, trusted: Pairs, language: Language, matches: np.ndarray | None = None
+    train: Pairs, trusted: Pairs, dictionaries: Dictionaries, matches: np.ndarray | None = None
 ) -> list[Tensor]:
     """How well the words of each pair go together, by the lexicon of the training pairs.
 
@@ -166,7 +166,7 @@ def associations(
     Args:
         train: N pairs.
         trusted: M pairs.
-        language: what the dictionaries say.
+        dictionaries: of their languages.
         matches: what ``fairseq_l2rw.data.pairs.shared`` says of them, if it is known.
 
     Returns:
@@ -174,11 +174,11 @@ def associations(
     """
     matches = shared(train, trusted) if matches is None else matches
     learnt = _some(train)
-    read = batches(train, language, "words", learnt, _WORDS)
+    read = batches(train, dictionaries, "words", learnt, _WORDS)
     lexicon = Lexicon(
         ((source, target) for _, source, target in read),
-        language.types,
-        language.padding,
+        dictionaries.types,
+        dictionaries.padding,
     )
     in_sample = torch.zeros(len(train), dtype=torch.double)
     in_sample[learnt] = 1
@@ -188,7 +188,7 @@ def associations(
     found = []
     for pairs, own in ((train, in_sample), (trusted, of_trusted)):
         columns = own.new_empty(len(pairs), 2)
-        for numbers, source, target in batches(pairs, language, "association", None, _WORDS):
+        for numbers, source, target in batches(pairs, dictionaries, "association", None, _WORDS):
             columns[numbers] = lexicon.association(source, target, own[numbers])
         found.append(columns)
     return found

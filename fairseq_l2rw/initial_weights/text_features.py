@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Language, Pairs, batches
+from fairseq_l2rw.data.pairs import Dictionaries, Pairs, batches
 from fairseq_l2rw.features.copying import copied
 
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
@@ -13,6 +13,9 @@ _PSEUDO = 5.0
 
 def domain_log_odds(train: Tensor, trusted: Tensor, own: int = 0) -> Tensor:
     """How much more often types come up in trusted text than in training text, in nats.
+
+    The cross-entropy difference of Moore and Lewis (2010, "Intelligent Selection of Language Model
+    Training Data") for single words; docs/mathematics.md, "Initial weights".
 
     Args:
         train: how often each type does, shape (V,).
@@ -28,7 +31,7 @@ def domain_log_odds(train: Tensor, trusted: Tensor, own: int = 0) -> Tensor:
 
 
 def text_features(
-    train: Pairs, trusted: Pairs, language: Language, matches: np.ndarray
+    train: Pairs, trusted: Pairs, dictionaries: Dictionaries, matches: np.ndarray
 ) -> tuple[Tensor, Tensor]:
     """Features of every pair: domain log-odds of both sides, copying, and lengths.
 
@@ -38,14 +41,14 @@ def text_features(
     Args:
         train: N pairs.
         trusted: M pairs.
-        language: what the dictionaries say.
+        dictionaries: of their languages.
         matches: which training pairs are trusted pairs, too
             (``fairseq_l2rw.data.pairs.shared``): they speak for themselves no more than those.
 
     Returns:
         Shapes (N, 7) and (M, 7), float64.
     """
-    counts = [_counts(pairs, language) for pairs in (train, trusted)]
+    counts = [_counts(pairs, dictionaries) for pairs in (train, trusted)]
     log_odds = [
         torch.stack([domain_log_odds(a, b, own) for own in (0, 1)])
         for a, b in zip(*counts, strict=True)
@@ -54,39 +57,41 @@ def text_features(
     own[matches[:, 0]] = 1
     of_trusted = torch.ones(len(trusted), dtype=torch.long)
     return (
-        _features(train, language, log_odds, own),
-        _features(trusted, language, log_odds, of_trusted),
+        _features(train, dictionaries, log_odds, own),
+        _features(trusted, dictionaries, log_odds, of_trusted),
     )
 
 
-def _counts(pairs: Pairs, language: Language) -> list[Tensor]:
+def _counts(pairs: Pairs, dictionaries: Dictionaries) -> list[Tensor]:
     """How often types come up in sources and in targets, shapes (V,), float64."""
-    found = [torch.zeros(size, dtype=torch.double) for size in language.types]
-    for _, *sides in batches(pairs, language, "types"):
+    found = [torch.zeros(size, dtype=torch.double) for size in dictionaries.types]
+    for _, *sides in batches(pairs, dictionaries, "types"):
         for count, tokens in zip(found, sides, strict=True):
-            count += torch.bincount(tokens[tokens.ne(language.padding)], minlength=len(count))
+            count += torch.bincount(tokens[tokens.ne(dictionaries.padding)], minlength=len(count))
     return found
 
 
-def _features(pairs: Pairs, language: Language, log_odds: list[Tensor], own: Tensor) -> Tensor:
+def _features(
+    pairs: Pairs, dictionaries: Dictionaries, log_odds: list[Tensor], own: Tensor
+) -> Tensor:
     """The features of a split, shape (N, 7).
 
     Args:
         pairs: N pairs.
-        language: what the dictionaries say.
+        dictionaries: of their languages.
         log_odds: of both languages, for a pair that is not trusted, and for one that is, each of
             shape (2, V).
         own: whether a pair is trusted, 0 or 1, shape (N,).
     """
     rows = torch.empty(len(pairs), 7, dtype=torch.double)
-    for numbers, source, target in batches(pairs, language, "features"):
-        real = [tokens.ne(language.padding).double() for tokens in (source, target)]
+    for numbers, source, target in batches(pairs, dictionaries, "features"):
+        real = [tokens.ne(dictionaries.padding).double() for tokens in (source, target)]
         lengths = [r.sum(1) for r in real]
         columns = [
             (known[own[numbers].unsqueeze(1), tokens] * r).sum(1) / n
             for known, tokens, r, n in zip(log_odds, (source, target), real, lengths, strict=True)
         ]
-        columns.append((copied(source, target, language.shared) * real[1]).sum(1) / lengths[1])
+        columns.append((copied(source, target, dictionaries.shared) * real[1]).sum(1) / lengths[1])
         columns += [n.log() for n in lengths]
         columns.append(columns[-1] - columns[-2])
         columns.append(columns[-1].square())

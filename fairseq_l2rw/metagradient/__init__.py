@@ -13,55 +13,68 @@ the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathe
 5. from inner products to the derivative by every weight: ``.weights``.
 
 In half precision the optimizer steps copies of the parameters: ``.masters``.
+
+Losses are in nats, and their derivatives in nats per unit of what they are taken by.
 """
 
-from fairseq_l2rw.metagradient.chosen import METHODS, Chosen
 from fairseq_l2rw.metagradient.clipping import Clipping
 from fairseq_l2rw.metagradient.engine import MetaGradient
-from fairseq_l2rw.metagradient.ghost import LEAST_WEIGHT, LEAST_WEIGHT_HALF, Record, Recorder
-from fairseq_l2rw.metagradient.masters import Master, wide
+from fairseq_l2rw.metagradient.ghost import (
+    LEAST_WEIGHT,
+    LEAST_WEIGHT_HALF,
+    PassRecord,
+    PassRecorder,
+)
+from fairseq_l2rw.metagradient.masters import Master, upcast
+from fairseq_l2rw.metagradient.method_choice import METHODS, MethodChoice
 from fairseq_l2rw.metagradient.signature import Curvature, Losses, Method, Parameters
 from fairseq_l2rw.metagradient.trajectory import (
     TRAJECTORIES,
     Batch,
-    Fetched,
-    Rewound,
+    OffloadedSteps,
+    RewoundSteps,
     Step,
     Trace,
     moved,
     update_sums,
 )
-from fairseq_l2rw.metagradient.updates import ADJOINTS, BLIND, Adjoint, Update, adjoint_of
+from fairseq_l2rw.metagradient.updates import (
+    ADJOINTS,
+    WITHOUT_PARAMETER,
+    Adjoint,
+    Update,
+    adjoint_of,
+)
 from fairseq_l2rw.metagradient.weights import normaliser, weight_gradient
 
 __all__ = [
     "ADJOINTS",
-    "BLIND",
     "LEAST_WEIGHT",
     "LEAST_WEIGHT_HALF",
     "METHODS",
     "TRAJECTORIES",
+    "WITHOUT_PARAMETER",
     "Adjoint",
     "Batch",
-    "Chosen",
     "Clipping",
     "Curvature",
-    "Fetched",
     "Losses",
     "Master",
     "MetaGradient",
     "Method",
+    "MethodChoice",
+    "OffloadedSteps",
     "Parameters",
-    "Record",
-    "Recorder",
-    "Rewound",
+    "PassRecord",
+    "PassRecorder",
+    "RewoundSteps",
     "Step",
     "Trace",
     "Update",
     "adjoint_of",
     "moved",
     "normaliser",
+    "upcast",
     "update_sums",
     "weight_gradient",
-    "wide",
 ]

@@ -32,11 +32,11 @@ class Clipping(NamedTuple):
         """Apply the adjoint of clipping to ``direction``, in place, one tensor after the other.
 
         Where clipping was active, dc/dg adds the rank-one term c' <g, q> g / |g| with
-        c' = -max_norm / (|g| + epsilon)^2.
+        c' = -max_norm / (|g| + epsilon)^2 (docs/mathematics.md, "Adjoints of the optimizers").
 
         Args:
             direction: q, tensors by parameter name.
-            clipped: c g by parameter name, at least for the names in ``direction``.
+            clipped: c g, tensors by parameter name, at least for the names in ``direction``.
         """
         if self.factor == 1.0:
             return

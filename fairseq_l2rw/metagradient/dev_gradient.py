@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.metagradient.gradients import gradients, sizes
-from fairseq_l2rw.metagradient.masters import wide
+from fairseq_l2rw.metagradient.masters import upcast
 from fairseq_l2rw.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class DevGradient:
         half: whether passes are in half precision.
 
     Attributes:
-        mean: by parameter name; it begins with 0.
+        mean: by parameter name, of the parameters' shapes, in float32 or wider; it begins with 0.
         count: how many gradients it has taken in.
     """
 
@@ -53,24 +53,28 @@ class DevGradient:
         """Put the gradient at the current parameters into the mean, if it is finite.
 
         Args:
-            loss: maps parameters to the dev loss, a scalar.
+            loss: maps parameters to the dev loss, a scalar, in nats per token.
             scale: what it is multiplied with before its backward pass, and the gradient divided by
                 afterwards, so that half precision holds it.
 
         Returns:
-            The dev loss, detached.
+            The dev loss, a scalar, detached.
+
+        Raises:
+            InputError: when the gradient is exactly 0 at a loss that is not, so that nothing can
+                be learnt.
         """
         values = {n: p.detach() for n, p in self.model.named_parameters()}
         leaves = {n: values[n].requires_grad_() for n in self.parameters}
         with torch.enable_grad(), differentiable_attention():
             value = loss(values)
             found = gradients([value * scale], list(leaves.values()))
-        new = {n: wide(g) for n, g in zip(leaves, found, strict=True) if g is not None}
+        new = {n: upcast(g) for n, g in zip(leaves, found, strict=True) if g is not None}
         if not self._tells(new, value):
             return value.detach()
         self.count += 1
         # Not where the pass put it: what stays of a pass breaks up the heap.
-        self.mean = self.mean or {n: torch.zeros_like(wide(p)) for n, p in leaves.items()}
+        self.mean = self.mean or {n: torch.zeros_like(upcast(p)) for n, p in leaves.items()}
         torch._foreach_mul_(list(self.mean.values()), self.average)
         if new:
             means = [self.mean[name] for name in new]
@@ -101,19 +105,24 @@ class DevGradient:
         )
 
     @property
-    def unbias(self) -> float:
-        """What makes up for the 0 that the mean begins with.
+    def bias_correction(self) -> float:
+        """1 / (1 - average^count), which makes up for the 0 that the mean begins with.
 
-        Products are linear in the mean: they are multiplied with it, not a copy of the parameters.
+        As in Adam (Kingma and Ba, 2015, section 3, arXiv 1412.6980). Products are linear in
+        the mean: they are multiplied with it, not a copy of the parameters.
         """
         return 1 / (1 - self.average**self.count)
 
     def state_dict(self) -> dict[str, Any]:
-        """The mean and what it is of."""
+        """The mean, on the CPU, and how many gradients it is of."""
         return {"mean": {n: v.cpu() for n, v in self.mean.items()}, "count": self.count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore ``state_dict``."""
+        """Restore ``state_dict``.
+
+        Raises:
+            InputError: when its mean is of other parameters.
+        """
         unknown = sorted(set(state["mean"]) ^ set(self.parameters)) if state["mean"] else []
         if unknown:
             raise InputError(

@@ -14,7 +14,12 @@ from fairseq_l2rw.metagradient.signature import Curvature, Losses, Parameters
 
 
 class Estimate(NamedTuple):
-    """Products and how far they may be off, both of the losses' shape."""
+    """Inner products, and how far they may be off.
+
+    Attributes:
+        products: <direction, grad l_i>, of the losses' shape.
+        error: bound of their absolute error, of the same shape.
+    """
 
     products: Tensor
     error: Tensor
@@ -23,7 +28,7 @@ class Estimate(NamedTuple):
 def products(losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
     """Inner products of ``direction`` with the gradient of every loss, approximately.
 
-    Same arguments and result as ``fairseq_l2rw.metagradient.forward.products``.
+    Arguments and result as for ``fairseq_l2rw.metagradient.forward.products``.
     """
     return estimate(losses, parameters, direction).products
 
@@ -34,7 +39,7 @@ def estimate(losses: Losses, parameters: Parameters, direction: Parameters) -> E
     Central differences D(h) and D(2h) along ``direction``; the result is Richardson's
     (4 D(h) - D(2h)) / 3, whose truncation error is O(h^4), and the stated error is
     2 |D(h) - D(2h)|, which bounds truncation and, in low precision, shows the rounding. Four
-    passes.
+    passes. Arguments as for ``products``.
     """
     step = _step(parameters, direction)
 
@@ -53,6 +58,7 @@ def curvature(
     """Products, and the Hessian of sum_i weights_i l_i times ``direction``, approximately.
 
     The Hessian-vector product is a central difference of gradients, extrapolated likewise.
+    Arguments as for ``fairseq_l2rw.metagradient.forward.curvature``.
     """
     step, names = _step(parameters, direction), list(direction)
 

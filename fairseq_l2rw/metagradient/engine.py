@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient import window as windows
 from fairseq_l2rw.metagradient.checkpointing import checkpointed
-from fairseq_l2rw.metagradient.chosen import Chosen
 from fairseq_l2rw.metagradient.clipping import Clipping
 from fairseq_l2rw.metagradient.dev_gradient import DevGradient
-from fairseq_l2rw.metagradient.ghost import Record, Recorder
+from fairseq_l2rw.metagradient.ghost import PassRecord, PassRecorder
 from fairseq_l2rw.metagradient.kept_steps import KeptSteps
 from fairseq_l2rw.metagradient.masters import Master
+from fairseq_l2rw.metagradient.method_choice import MethodChoice
 from fairseq_l2rw.metagradient.selection import selected
 from fairseq_l2rw.metagradient.signature import Losses
-from fairseq_l2rw.metagradient.trajectory import Batch, Rewound, Step, Trace
+from fairseq_l2rw.metagradient.trajectory import Batch, RewoundSteps, Step, Trace
 from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, adjoint_of
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.reduction import Total, local_only
@@ -70,8 +70,8 @@ class MetaGradient:
     ) -> None:
         self.model, self.adjoints, self.tolerance = model, adjoints, tolerance
         self.parameters = _parameters(model, pattern)
-        self.method = Chosen(_possible(method, model), half)
-        self._recorder = Recorder(model, self.parameters)
+        self.method = MethodChoice(_possible(method, model), half)
+        self._recorder = PassRecorder(model, self.parameters)
         self._dev = DevGradient(model, self.parameters, pattern, average, half)
         self._kept = KeptSteps(model, self.parameters, window, trajectory, tolerance, adjoints)
         self.reached = 0
@@ -98,7 +98,7 @@ class MetaGradient:
 
     def recording(
         self, sentences: int, scale: float = 1.0
-    ) -> AbstractContextManager[Record | None]:
+    ) -> AbstractContextManager[PassRecord | None]:
         """Watch a pass of the student over so many sentences, if ``ghost`` products are wanted.
 
         Args:
@@ -143,7 +143,7 @@ class MetaGradient:
 
     @property
     def mean(self) -> dict[str, Tensor]:
-        """The running mean of dev gradients, by parameter name."""
+        """The running mean of dev gradients, by parameter name, before its bias correction."""
         return self._dev.mean
 
     @property
@@ -156,42 +156,50 @@ class MetaGradient:
     ) -> Tensor:
         """Gradient of the dev loss at the current parameters, put into the running mean if finite.
 
-        See ``fairseq_l2rw.metagradient.dev_gradient.DevGradient.take``.
+        Returns the dev loss, a scalar. See
+        ``fairseq_l2rw.metagradient.dev_gradient.DevGradient.take``.
         """
         return self._dev.take(loss, scale)
 
     # -- what they say about sentences -----------------------------------------------------------
 
-    def alignments(self, losses: Losses, record: Record | None = None) -> Tensor:
+    def alignments(self, losses: Losses, record: PassRecord | None = None) -> Tensor:
         """<dev gradient, grad l_i> at the current parameters, shape (N,): no step looked ahead.
 
         Args:
-            losses: of a batch.
-            record: of its pass, if that was watched, after ``Record.differentiate``.
+            losses: of a batch, as a function of the parameters.
+            record: of its pass, if that was watched, after ``PassRecord.differentiate``.
         """
         values = {n: p.detach() for n, p in self.model.named_parameters()}
         if record is None:
-            return self._dev.unbias * self.method.products(losses, values, self.mean)
+            return self._dev.bias_correction * self.method.products(losses, values, self.mean)
         ones = next(iter(self.mean.values())).new_ones(record.sentences)
         batch = Batch(losses, ones, ones, record=record)
-        return self._dev.unbias * self.method.first_order(batch, values, self.mean)
+        return self._dev.bias_correction * self.method.first_order(batch, values, self.mean)
 
     def look_back(
         self, optimizer: torch.optim.Optimizer, total: Total = local_only
     ) -> list[tuple[Sequence[Batch], list[Tensor]]]:
         """Inner products of dL_dev/dg with the gradient of every loss of the last updates.
 
+        Args:
+            optimizer: torch's, after the step.
+            total: sums a tensor over the workers of an update; all of them must call.
+
         Returns:
-            Batches and products by update, newest first, see
+            Batches by update, newest first, and the products of each, shape (N,), see
             ``fairseq_l2rw.metagradient.window.products``.
+
+        Raises:
+            ValueError: for an optimizer that ``check`` refuses.
         """
         adjoint = adjoint_of(optimizer, self.adjoints)
         steps = self._kept.back(optimizer, total)
         found = windows.products(steps, self.mean, adjoint, self.method, total)
-        unbias = self._dev.unbias
-        result = [(batches, [unbias * p for p in products]) for batches, products in found]
+        bias_correction = self._dev.bias_correction
+        result = [(batches, [bias_correction * p for p in products]) for batches, products in found]
         self.reached = len(result)
-        if isinstance(steps, Rewound):
+        if isinstance(steps, RewoundSteps):
             self.rewind_error = steps.error
             if steps.lost:
                 logger.warning(

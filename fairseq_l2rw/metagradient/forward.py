@@ -14,7 +14,7 @@ def products(losses: Losses, parameters: Parameters, direction: Parameters) -> T
 
     The directional derivative of the loss vector along ``direction`` *is* the vector of inner
     products: J p has (J p)_i = <grad l_i, p>. A name that ``direction`` leaves out costs nothing,
-    since nothing below it carries a tangent.
+    since nothing below it carries a tangent (docs/mathematics.md, "One step back").
 
     Args:
         losses: maps parameters to a vector of losses, shape (N,) (or any shape).
@@ -38,7 +38,17 @@ def curvature(
     """Products, and the Hessian of sum_i weights_i l_i times ``direction``.
 
     Forward over reverse: the gradient, computed by backpropagation from a dual loss, carries the
-    Hessian-vector product as its tangent. Arguments and errors as for ``products``.
+    Hessian-vector product as its tangent (Pearlmutter, 1994, "Fast Exact Multiplication by the
+    Hessian", Neural Computation 6).
+
+    Args:
+        losses: as for ``products``.
+        parameters: as for ``products``.
+        direction: as for ``products``.
+        weights: w_i, of the losses' shape.
+
+    Raises:
+        RuntimeError: as ``products``.
     """
     names = list(direction)
     with torch.enable_grad(), forward_ad.dual_level(), differentiable_attention():

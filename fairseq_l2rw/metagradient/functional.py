@@ -20,9 +20,12 @@ def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwar
 
     Args:
         module: what to run; unchanged afterwards, also after an exception.
-        parameters: values by the names of ``module.named_parameters()``; the others stay.
+        parameters: values by name, as in ``module.named_parameters()``; the others stay.
         args: positional arguments for ``module``.
         kwargs: keyword arguments for ``module``.
+
+    Returns:
+        What the module returns.
     """
     values = {id(p): parameters[n] for n, p in module.named_parameters() if n in parameters}
     slots = {

@@ -11,8 +11,8 @@ arXiv 2406.11011). They are those of the student's own pass, dropout included. T
 with weights, so a sentence's derivatives are w_i times those of its loss, and w_i must not be 0.
 
 Known layers are linear projections, embeddings and the scales of layer normalisation, which is all
-that fairseq's transformers have. ``.chosen.Chosen`` compares the first products with those of
-another method, so that a model with anything else is found out.
+that fairseq's transformers have. ``.method_choice.MethodChoice`` compares the first products with
+those of another method, so that a model with anything else is found out.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fairseq_l2rw.metagradient.masters import wide
+from fairseq_l2rw.metagradient.masters import upcast
 from fairseq_l2rw.metagradient.signature import Parameters
 from fairseq_l2rw.utils.function_hooks import listening
 
@@ -71,8 +71,8 @@ class _Use:
             leading: sizes of the axes before the features'.
             axis: that of them which counts positions.
         """
-        derivative = wide(derivative)
-        scaled = {**self.given, "input": wide(self.given["input"]), "weight": None}
+        derivative = upcast(derivative)
+        scaled = {**self.given, "input": upcast(self.given["input"]), "weight": None}
         by_weight, by_bias = (
             values.view(*leading, -1).sum(axis)
             for values in (derivative * self.function(**scaled), derivative)
@@ -89,10 +89,10 @@ class _Use:
             return torch.stack([p @ q for p, q in pairs if q is not None]).sum(0)
         if self.derivative is None:
             return None
-        derivative = wide(self.derivative)
+        derivative = upcast(self.derivative)
         if self.layer == "linear" and weight is not None and len(weight) > weight[0].numel():
             # An output of many features, such as a vocabulary, is not made a second time.
-            found = ((derivative @ weight) * wide(self.given["input"])).sum(-1)
+            found = ((derivative @ weight) * upcast(self.given["input"])).sum(-1)
             found = found if bias is None else found + derivative @ bias
         else:
             found = (derivative * self._along(weight, bias)).sum(-1)
@@ -101,16 +101,16 @@ class _Use:
     def _along(self, weight: Tensor | None, bias: Tensor | None) -> Tensor:
         """f(x, q) for the direction's part q, of which one may be missing."""
         given = {**self.given} if bias is None else {**self.given, "bias": bias}
-        given["weight"] = torch.zeros_like(wide(given["weight"])) if weight is None else weight
+        given["weight"] = torch.zeros_like(upcast(given["weight"])) if weight is None else weight
         if given["input"].is_floating_point():
-            given["input"] = wide(given["input"])
+            given["input"] = upcast(given["input"])
         output = self.function(**given)
         padding = given.get("padding_idx")  # its row never moves
         return output if padding is None else output * given["input"].ne(padding).unsqueeze(-1)
 
 
 @dataclass
-class Record:
+class PassRecord:
     """What a pass over a batch leaves behind, once a backward pass is through.
 
     Attributes:
@@ -128,7 +128,7 @@ class Record:
     last: bool = True
 
     @property
-    def clear(self) -> bool:
+    def layout_known(self) -> bool:
         """Whether it is known of every output which axis counts sentences.
 
         It is not where all batches so far had as many sentences as tokens in each.
@@ -153,7 +153,7 @@ class Record:
 
         Args:
             direction: tensors by parameter name; a name left out counts as zero.
-            weights: w_i of the pass, shape (N,); products where it is 0 are 0.
+            weights: w_i of the pass, shape (N,); the product of a weight of 0 is 0.
 
         Returns:
             The products, shape (N,).
@@ -166,7 +166,7 @@ class Record:
         return torch.where(weights > 0, result / (weights * self.scale), 0.0)
 
     def keep(self, use: _Use, derivative: Tensor) -> None:
-        """Take in the derivative of the weighted loss by the output of ``use``."""
+        """Take in the derivative of the weighted loss by the output of ``use``, of its shape."""
         if self.last and use.layer == "layer_norm" and use.key in self.axes:
             use.pool(derivative, self._leading(use), 1 - self.axes[use.key])
         else:
@@ -187,7 +187,7 @@ class Record:
         return (-1, self.sentences) if len(leading) == 1 else leading
 
 
-class Recorder:
+class PassRecorder:
     """Watches a model's passes for what ghost products take.
 
     Args:
@@ -202,9 +202,14 @@ class Recorder:
         self.axes: dict[tuple[str, int], int] = {}
 
     @contextmanager
-    def recording(self, sentences: int, scale: float = 1.0) -> Iterator[Record]:
-        """Record the forward pass in this block, and the backward pass that follows it."""
-        record = Record(sentences, self.axes, scale)
+    def recording(self, sentences: int, scale: float = 1.0) -> Iterator[PassRecord]:
+        """Record the forward pass in this block, and the backward pass that follows it.
+
+        Args:
+            sentences: N.
+            scale: what the losses are multiplied with before the backward pass.
+        """
+        record = PassRecord(sentences, self.axes, scale)
 
         def listen(
             layer: str, function: Callable[..., Tensor], given: dict[str, Any], output: Tensor
@@ -218,7 +223,7 @@ class Recorder:
 
     def _note(
         self,
-        record: Record,
+        record: PassRecord,
         output: Tensor,
         layer: str,
         function: Callable[..., Tensor],

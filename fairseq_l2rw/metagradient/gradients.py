@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from fairseq_l2rw.metagradient.masters import wide
+from fairseq_l2rw.metagradient.masters import upcast
 
 
 def gradients(
@@ -21,9 +21,12 @@ def gradients(
     Args:
         values: what is differentiated, or where it is in a graph; scalars where there are no
             ``cotangents``.
-        leaves: by what.
+        leaves: by what, of any shape.
         cotangents: a factor for every value, of its shape.
         create_graph: whether the result is to be differentiated again.
+
+    Returns:
+        A gradient for every leaf, of its shape.
     """
     given = list(cotangents) if cotangents is not None else [None] * len(values)
     pairs = [
@@ -42,13 +45,17 @@ def gradients(
 
 
 def sizes(gradient: Iterable[Tensor], loss: Tensor) -> tuple[float, float]:
-    """The largest absolute value of a gradient, 0 if it is empty, and the loss, a scalar.
+    """The largest absolute value of a gradient, 0 if it is empty, and the loss.
 
     A GPU is asked for both at once. The largest value cannot overflow or vanish as a sum of squares
     can.
+
+    Args:
+        gradient: tensors of any shape.
+        loss: a scalar.
     """
     filled = [g for g in gradient if g.numel()]
-    value = wide(loss.detach())
+    value = upcast(loss.detach())
     largest = torch.nn.utils.get_total_norm(filled, math.inf).to(value)
     first, second = torch.stack([largest, value]).tolist()
     return first, second

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient.clipping import Clipping
-from fairseq_l2rw.metagradient.masters import Master, wide
+from fairseq_l2rw.metagradient.masters import Master, upcast
 from fairseq_l2rw.metagradient.trajectory import (
     Batch,
-    Fetched,
-    Rewound,
+    OffloadedSteps,
+    RewoundSteps,
     Step,
     Trace,
     moved,
     sampled,
 )
-from fairseq_l2rw.metagradient.updates import BLIND, Adjoint, Update, adjoint_of
+from fairseq_l2rw.metagradient.updates import WITHOUT_PARAMETER, Adjoint, Update, adjoint_of
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.reduction import Total
 
@@ -97,7 +97,7 @@ class KeptSteps:
             for p in group["params"]
         }
         used = {n: self.masters[n].tensor for n, p in self._trained() if p.grad is not None}
-        unread = not passes and self.adjoints.get(type(optimizer)) in BLIND
+        unread = not passes and self.adjoints.get(type(optimizer)) in WITHOUT_PARAMETER
         parameters = {} if self.rewind or unread else self._snapshot(passes)
         self._before = _Before(
             parameters=parameters,
@@ -150,17 +150,17 @@ class KeptSteps:
 
     def back(
         self, optimizer: torch.optim.Optimizer, total: Total
-    ) -> list[Step] | Fetched | Rewound:
+    ) -> list[Step] | OffloadedSteps | RewoundSteps:
         """The steps, newest first, as they are got back."""
         if self.rewind:
             return self._rewound(optimizer, total)
         kept = [s for s in reversed(self.steps) if isinstance(s, Step)]
-        return Fetched(kept, next(self.model.parameters()).device) if self.offload else kept
+        return OffloadedSteps(kept, next(self.model.parameters()).device) if self.offload else kept
 
-    def _rewound(self, optimizer: torch.optim.Optimizer, total: Total) -> Rewound:
+    def _rewound(self, optimizer: torch.optim.Optimizer, total: Total) -> RewoundSteps:
         named = dict(self.model.named_parameters())
         buffers = {n: optimizer.state.get(p, {}).get("momentum_buffer") for n, p in named.items()}
-        return Rewound(
+        return RewoundSteps(
             traces=[s for s in reversed(self.steps) if isinstance(s, Trace)],
             parameters=named,
             velocities={n: b for n, b in buffers.items() if b is not None},
@@ -176,7 +176,7 @@ class KeptSteps:
         """What the optimizer steps, copied; where it is the parameter itself that is done."""
         master = self.masters[name]
         itself = master.tensor is self.parameters[name]
-        return wide(copied) if itself else master.part(master.tensor.detach()).clone()
+        return upcast(copied) if itself else master.part(master.tensor.detach()).clone()
 
     def _snapshot(self, whole: bool) -> dict[str, Tensor]:
         """A copy of all parameters, or of those that one looks back through."""

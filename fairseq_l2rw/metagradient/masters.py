@@ -16,7 +16,8 @@ class Master:
     """What the optimizer steps for a parameter of the student.
 
     Attributes:
-        tensor: the parameter itself, its copy in float32, or a vector with copies of many.
+        tensor: the parameter itself or its copy in float32, of its shape, or a vector with copies
+            of many parameters.
         shape: of the parameter.
         start: where it begins in such a vector.
     """
@@ -34,9 +35,9 @@ class Master:
             return whole
         if whole.shape != self.shape:
             whole = whole[self.start : self.start + self.shape.numel()].view(self.shape)
-        return wide(whole)
+        return upcast(whole)
 
 
-def wide(values: Tensor) -> Tensor:
-    """The same in float32, if they are in less."""
+def upcast(values: Tensor) -> Tensor:
+    """The same values in the same shape, in float32 if they are in less."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -12,9 +12,10 @@ from fairseq_l2rw.metagradient.signature import Curvature, Losses, Parameters
 def products(losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
     """Inner products of ``direction`` with the gradient of every loss.
 
-    Same arguments and result as ``fairseq_l2rw.metagradient.forward.products``. With one
-    dummy u_i a loss, G(u) = grad_theta sum_i u_i l_i is linear in u, so that the gradient of
-    <G(u), p> by u is the vector of products <grad l_i, p>: two backward passes and their graph.
+    Arguments and result as for ``fairseq_l2rw.metagradient.forward.products``. With one dummy
+    u_i a loss, G(u) = grad_theta sum_i u_i l_i is linear in u, so that the gradient of
+    <G(u), p> by u is the vector of products <grad l_i, p>: two backward passes and their graph
+    (docs/mathematics.md, "One step back").
     """
     return _twice(losses, parameters, direction, None).products
 
@@ -25,7 +26,8 @@ def curvature(
     """Products, and the Hessian of sum_i weights_i l_i times ``direction``.
 
     The same second backward pass gives both: with u = weights, the gradient of <G(u), p> by the
-    parameters is the Hessian-vector product.
+    parameters is the Hessian-vector product. Arguments as for
+    ``fairseq_l2rw.metagradient.forward.curvature``.
     """
     return _twice(losses, parameters, direction, weights)
 

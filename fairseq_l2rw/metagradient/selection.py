@@ -13,7 +13,12 @@ _ATTENTION = r"encoder_attn|decoder\.attention"
 
 
 class Selection(NamedTuple):
-    """Parameters by name, and in words which they are."""
+    """Which parameters, and why.
+
+    Attributes:
+        parameters: by name.
+        reason: in words which they are, for the log.
+    """
 
     parameters: dict[str, nn.Parameter]
     reason: str

@@ -5,7 +5,9 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
+#: Tensors by parameter name, of the parameters' shapes: their values, or a direction among them.
 Parameters = Mapping[str, Tensor]
+#: Maps parameters to the losses of sentences or tokens, shape (N,), in nats.
 Losses = Callable[[Parameters], Tensor]
 
 

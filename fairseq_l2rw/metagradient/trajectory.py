@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.metagradient.clipping import Clipping
-from fairseq_l2rw.metagradient.ghost import Record
+from fairseq_l2rw.metagradient.ghost import PassRecord
 from fairseq_l2rw.metagradient.gradients import gradients
 from fairseq_l2rw.metagradient.signature import Losses, Parameters
 from fairseq_l2rw.metagradient.updates import Update
@@ -25,8 +25,8 @@ class Batch:
     """A (sub-)batch of an update.
 
     Attributes:
-        losses: maps parameters to the losses of its sentences (or tokens), shape (N,), with the
-            random numbers of the student's own pass.
+        losses: maps parameters to the losses of its sentences (or tokens), shape (N,), nats, with
+            the random numbers of the student's own pass.
         weights: w_i, as they trained the student, shape (N,); 0 for what did not train it.
         sizes: n_i, what i adds to the normaliser, shape (N,).
         record: of the student's own pass, if that was watched.
@@ -37,7 +37,7 @@ class Batch:
     losses: Losses
     weights: Tensor
     sizes: Tensor
-    record: Record | None = field(default=None, kw_only=True)
+    record: PassRecord | None = field(default=None, kw_only=True)
     least: Tensor | float = field(default=0.0, kw_only=True)
 
 
@@ -47,7 +47,7 @@ class Step:
 
     Attributes:
         batches: its sub-batches, of this worker.
-        parameters: all parameters before it, by name.
+        parameters: those before it that will be read, by name: all where a pass will be made.
         updates: what happened to each parameter that one looks back through and that had a
             gradient, by name.
         clipping: how g was clipped.
@@ -67,7 +67,7 @@ class Trace:
         batches: as for ``Step``.
         groups: the optimizer's options of every parameter it updated, by name.
         clipping: how the gradient was clipped.
-        sample: some coordinates of the parameters before the update (``sampled``).
+        sample: some coordinates of the parameters before the update, shape (K,) (``sampled``).
     """
 
     batches: Sequence[Batch]
@@ -76,7 +76,7 @@ class Trace:
     sample: Tensor
 
 
-class Fetched:
+class OffloadedSteps:
     """Steps that are kept on another device, brought back one at a time.
 
     Args:
@@ -110,7 +110,7 @@ def moved(step: Step, device: torch.device) -> Step:
     return Step(step.batches, parameters, updates, step.clipping)
 
 
-class Rewound:
+class RewoundSteps:
     """The last updates of SGD with momentum, newest first, got back by running them backwards.
 
     Algorithm 1 of arXiv 2007.04649, with v' = mu v + g + wd theta and theta' = theta - lr v':
@@ -183,7 +183,14 @@ class Rewound:
 def update_gradient(
     batches: Sequence[Batch], parameters: Parameters, names: Sequence[str], total: Total
 ) -> dict[str, Tensor]:
-    """The gradient sum_i w_i grad l_i / S of an update, before clipping, by parameter name."""
+    """The gradient sum_i w_i grad l_i / S of an update, before clipping, by parameter name.
+
+    Args:
+        batches: its sub-batches, of this worker.
+        parameters: all parameters before it, by name.
+        names: of those whose gradient is wanted.
+        total: sums a tensor over the workers of the update; all of them must call.
+    """
     leaves = {n: p.detach().requires_grad_(n in names) for n, p in parameters.items()}
     wanted = [leaves[n] for n in names]
     sums: list[Tensor | None] = [None] * len(wanted)
@@ -199,12 +206,15 @@ def update_gradient(
 def update_sums(
     batches: Sequence[Batch], total: Total, device: torch.device | str = "cpu"
 ) -> tuple[Tensor, Tensor]:
-    """What ``.weights.normaliser`` takes, of all sub-batches and workers of an update; float64.
+    """What ``.weights.normaliser`` takes, of all sub-batches and workers of an update.
 
     Args:
         batches: of this worker, which may have none.
         total: sums over workers; every worker must call.
         device: where the batches are.
+
+    Returns:
+        sum_i w_i n_i and the bound of S, scalars, float64.
     """
     sums = torch.zeros(2, dtype=torch.double, device=device)
     for batch in batches:
@@ -217,7 +227,7 @@ def update_sums(
 
 
 def sampled(parameters: Parameters, each: int = 64) -> Tensor:
-    """Up to ``each`` evenly spaced coordinates of every parameter, as one vector."""
+    """Up to ``each`` evenly spaced coordinates of every parameter, as one vector of shape (K,)."""
     flat = (p.detach().flatten() for p in parameters.values())
     parts = [p[:: max(1, len(p) // each)][:each].clone() for p in flat]
     return torch.cat(parts) if parts else torch.zeros(0)

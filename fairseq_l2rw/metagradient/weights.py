@@ -11,7 +11,8 @@ def normaliser(weighted: Tensor, least: Tensor | float) -> Tensor:
 
     S = max(sum_i w_i n_i, least). Normalising by the sum alone would make a full step of any
     update, also of one whose pairs have next to no weight. Where the bound is reached, such an
-    update is as small as its weights say. It is 1 where both are 0, as the gradient is then, too.
+    update is as small as its weights say. It is 1 where both are 0, as the gradient is then, too
+    (docs/mathematics.md, "The student's update").
 
     Args:
         weighted: sum_i w_i n_i over the update, a scalar.
@@ -30,7 +31,7 @@ def weight_gradient(
     total: Total = local_only,
     least: Tensor | float = 0.0,
 ) -> Tensor:
-    """Derivative of the dev loss by each weight of one update, shape (N,).
+    """Derivative of the dev loss by each weight of one update, shape (N,), in nats.
 
     The update's gradient is g = sum_i w_i grad l_i / S with S = sum_i w_i n_i, hence
 
@@ -39,7 +40,7 @@ def weight_gradient(
     with q = dL_dev/dg. The second term comes from normalising by S. It makes
     sum_i w_i dL_dev/dw_i = 0: only relative weights matter, so weights cannot drift to all-zero or
     all-large. Where S is the bound of ``normaliser``, it does not depend on the weights, and
-    the second term is 0.
+    the second term is 0 (docs/mathematics.md, "One step back").
 
     Args:
         products: a_i = <q, grad l_i>, shape (N,), of this worker's sentences (or tokens).

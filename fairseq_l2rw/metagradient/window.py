@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.metagradient.chosen import Chosen
+from fairseq_l2rw.metagradient.method_choice import MethodChoice
 from fairseq_l2rw.metagradient.signature import Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Step, update_sums
 from fairseq_l2rw.metagradient.updates import Adjoint
@@ -19,7 +19,7 @@ from fairseq_l2rw.utils.reduction import Total, local_only
 
 
 class Steps(Protocol):
-    """Steps, newest first: a list of them, or ``.trajectory.Rewound``."""
+    """Steps, newest first: a list of them, or ``.trajectory.RewoundSteps``."""
 
     def __len__(self) -> int: ...
 
@@ -30,7 +30,7 @@ def products(
     steps: Steps,
     gradient: Parameters,
     adjoint: Adjoint,
-    method: Chosen,
+    method: MethodChoice,
     total: Total = local_only,
 ) -> list[tuple[Sequence[Batch], list[Tensor]]]:
     """Inner products of dL_dev/dg_t with the gradient of every loss of the last updates.

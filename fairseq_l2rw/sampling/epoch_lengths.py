@@ -27,7 +27,7 @@ class EpochLengthLog:
         Raises:
             InputError: when there is no update in it.
         """
-        logger.info(f"epoch {epoch.number} holds {epoch.pairs} of {epoch.of} pairs")
+        logger.info(f"epoch {epoch.number} holds {epoch.pairs} of {epoch.all_pairs} pairs")
         if self._updates(epoch.number, epoch.batches) < 1:
             raise InputError(
                 f"epoch {epoch.number} holds {epoch.pairs} pairs, too few for an update with "
@@ -39,17 +39,18 @@ class EpochLengthLog:
 
     def _warning(self, epoch: EpochSize, flags: Sequence[str]) -> str:
         sampled, plain = (
-            self._updates(epoch.number, batches) for batches in (epoch.batches, epoch.of_batches)
+            self._updates(epoch.number, batches) for batches in (epoch.batches, epoch.all_batches)
         )
         text = (
-            f"epoch {epoch.number} holds {epoch.pairs} of {epoch.of} pairs, sampled by weight "
+            f"epoch {epoch.number} holds {epoch.pairs} of {epoch.all_pairs} pairs, "
+            "sampled by weight "
             f"(--min-sampling-probability {self.cfg.min_sampling_probability}): {sampled} updates, "
             f"where plain training takes {plain}"
         )
         if last := self.cfg.max_epoch:
             sampled, plain = (
                 sum(self._updates(number, batches) for number in range(1, last + 1))
-                for batches in (epoch.batches, epoch.of_batches)
+                for batches in (epoch.batches, epoch.all_batches)
             )
             text += f"; --max-epoch {last} will be about {sampled} updates, where it takes {plain}"
         elsewhere = [flag for flag in flags if not flag.startswith("--max-epoch")]

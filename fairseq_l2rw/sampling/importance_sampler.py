@@ -43,6 +43,12 @@ class ImportanceSampler:
             is not trained on. Without it they are 1.
         fingerprints: of what the weights depend on, by its name. A checkpoint with others has the
             weights of other sentences.
+
+    Attributes:
+        weights: the last one of each line, shape (lines,), NaN before the first.
+        probabilities: p_i, with which the epoch holds each line, shape (lines,).
+        epoch: number of the epoch that they are for, 0 before the first.
+        uses_learnt_weights: whether ``weights`` decide, or still the initial weights.
     """
 
     def __init__(
@@ -57,11 +63,10 @@ class ImportanceSampler:
         self.fingerprints = dict(fingerprints or {})
         self._find_initial_weights = find_initial_weights
         self._initial_weights: Tensor | None = None
-        # The last one that each got, NaN before the first.
         self.weights = torch.full((lines.count,), torch.nan)
-        self.probabilities = torch.ones(lines.count)  # of each in the epoch below
+        self.probabilities = torch.ones(lines.count)
         self.epoch = 0
-        self.uses_learnt_weights = False  # before, the initial weights decide
+        self.uses_learnt_weights = False
 
     @property
     def initial_weights(self) -> Tensor:
@@ -72,7 +77,12 @@ class ImportanceSampler:
         return self._initial_weights
 
     def sample(self, epoch: int, places: np.ndarray) -> np.ndarray:
-        """Which of ``places`` (N,) an epoch holds, bool, never none; the same when asked again."""
+        """Which of some pairs an epoch holds, bool, shape (N,); never none, and the same again.
+
+        Args:
+            epoch: its number, from 1.
+            places: places of the pairs in fairseq's dataset, shape (N,).
+        """
         lines = torch.from_numpy(self.lines.at(places))
         if epoch != self.epoch:
             self._complete(lines)
@@ -107,7 +117,11 @@ class ImportanceSampler:
         self.weights[ids.cpu()] = weights.float().cpu()
 
     def importance_weights(self, ids: Tensor) -> Tensor:
-        """How many sentences each of the sampled ones stands for, shape (N,)."""
+        """1 / p_i: how many sentences each of the sampled ones stands for, shape (N,).
+
+        Args:
+            ids: lines of the training text, shape (N,).
+        """
         return 1 / self.probabilities[ids]
 
     def with_weights(self, sample: dict[str, Any]) -> dict[str, Any]:
@@ -150,5 +164,15 @@ class ImportanceSampler:
 
 
 def truncated(weights: Tensor, importance_weight: Tensor) -> Tensor:
-    """Weights of sampled sentences, at most 2 p_i: none counts for more than two. All (N,)."""
+    """Weights of sampled sentences, at most 2 p_i, so that none counts for more than two.
+
+    Ionides, 2008, "Truncated Importance Sampling"; docs/mathematics.md, "Importance sampling".
+
+    Args:
+        weights: w_i, shape (N,).
+        importance_weight: 1 / p_i, shape (N,).
+
+    Returns:
+        The bounded weights, shape (N,).
+    """
     return torch.minimum(weights, (_MOST / importance_weight).to(weights))

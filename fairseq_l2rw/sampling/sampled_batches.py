@@ -18,16 +18,16 @@ class EpochSize:
     Attributes:
         number: from 1.
         pairs: how many it holds.
-        of: how many are trained on.
+        all_pairs: how many are trained on.
         batches: how many a worker has of it.
-        of_batches: how many it would have of all pairs.
+        all_batches: how many it would have of all pairs.
     """
 
     number: int
     pairs: int
-    of: int
+    all_pairs: int
     batches: int
-    of_batches: int
+    all_batches: int
 
 
 class SampledBatches(EpochBatchIterator):
@@ -75,8 +75,8 @@ class SampledBatches(EpochBatchIterator):
     def next_epoch_itr(self, *args: Any, **kwargs: Any) -> CountingIterator:
         """Begin the next epoch, or go on with one that was cut off."""
         found = super().next_epoch_itr(*args, **kwargs)
-        pairs, of = (sum(map(len, i.frozen_batches)) for i in (self, self._whole))
-        self._begin(EpochSize(self.epoch, pairs, of, len(self), len(self._whole)))
+        pairs, all_pairs = (sum(map(len, i.frozen_batches)) for i in (self, self._whole))
+        self._begin(EpochSize(self.epoch, pairs, all_pairs, len(self), len(self._whole)))
         return found
 
     def _get_iterator_for_epoch(

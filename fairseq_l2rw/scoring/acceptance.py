@@ -1,4 +1,7 @@
-"""Acceptance: how far a pair is accepted beside the trusted pairs, from a score to a weight."""
+"""Acceptance: how far a pair is accepted beside the trusted pairs, from a score to a weight.
+
+The equations are in docs/mathematics.md, "From scores to a weight".
+"""
 
 import math
 
@@ -15,9 +18,12 @@ def distance(scores: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """Standard deviations above the mean of the trusted pairs' scores.
 
     Args:
-        scores: shape (N, ...).
-        mean: of the trusted pairs' scores, shape (...).
+        scores: shape (N, K).
+        mean: of the trusted pairs' scores, shape (K,).
         variance: likewise; where it is 0 nothing has been learnt, and every distance is 0.
+
+    Returns:
+        Distances, shape (N, K).
     """
     return torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
 
@@ -26,9 +32,13 @@ def acceptance(distance: Tensor, sharpness: float, tolerance: float | Tensor) ->
     """A sigmoid of the ``distance`` from the trusted pairs' scores: 1 for their mean.
 
     Args:
-        distance: shape (N, ...).
+        distance: in standard deviations, shape (N, K).
         sharpness: how steeply it falls, per standard deviation.
-        tolerance: standard deviations below the mean at which it is about a half.
+        tolerance: standard deviations below the mean at which it is about a half, a scalar or of
+            shape (K,).
+
+    Returns:
+        Acceptances, shape (N, K), from 0 to a little above 1.
     """
     top = torch.sigmoid(torch.as_tensor(sharpness * tolerance).to(distance))
     return torch.sigmoid(sharpness * (distance + tolerance)) / top
@@ -52,6 +62,9 @@ def rejection_precision(train: Tensor, trusted: Tensor, variance: Tensor) -> Ten
         train: t, the mean of 1 - ``acceptance`` over training pairs, a scalar.
         trusted: f, likewise over trusted pairs.
         variance: s^2, of t - f, a scalar.
+
+    Returns:
+        The precision, a scalar.
     """
     shares = torch.stack([train, trusted])
     inside = shares.clamp(1e-30, 1 - 1e-6)
@@ -65,8 +78,11 @@ def sampling_variance(share: Tensor, pairs: Tensor | int) -> Tensor:
     """The variance, at most, of a mean of numbers from 0 to 1 over pairs drawn one by one.
 
     Args:
-        share: the mean.
-        pairs: how many.
+        share: the mean, a scalar.
+        pairs: how many, a scalar.
+
+    Returns:
+        The variance, a scalar.
     """
     return share * (1 - share) / pairs
 
@@ -76,7 +92,14 @@ def tolerance_factor(train: Tensor, trusted: Tensor) -> Tensor:
 
     The point from which on a pair is more likely bad than good moves with the log odds of good
     pairs, as between any two normal densities of one variance; and the share of good pairs is
-    (1 - t) / (1 - f) as in ``rejection_precision``, which has the arguments.
+    (1 - t) / (1 - f) as in ``rejection_precision``.
+
+    Args:
+        train: t, the mean of 1 - ``acceptance`` over training pairs, a scalar.
+        trusted: f, likewise over trusted pairs.
+
+    Returns:
+        The factor, a scalar.
     """
     good = ((1 - train) / (1 - trusted).clamp(min=1e-6)).clamp(1e-6, 1 - 1e-6)
     return 1 + ((good / (1 - good)).log() / math.log(_RARE)).clamp(0, 1)

@@ -11,7 +11,7 @@ from fairseq_l2rw.scoring.acceptance import (
     tolerance_factor,
 )
 from fairseq_l2rw.scoring.likeness import TOLERANCE
-from fairseq_l2rw.scoring.moments import LazyBuffers, SuffixAverage, mean_of
+from fairseq_l2rw.scoring.moments import LazyBuffers, SuffixAverage, weighted_mean
 from fairseq_l2rw.utils.reduction import Total, local_only
 
 # Meta steps over which training pairs are compared with trusted ones: a batch has dozens of pairs.
@@ -28,7 +28,8 @@ class Calibration(LazyBuffers):
         w = (product over scores of sigmoid(sharpness ((z - m) / d - offset + tolerance))
         / sigmoid(sharpness tolerance))^a,
 
-    so that 1 is the weight of an average good pair and any share of noise can be weighed down.
+    so that 1 is the weight of an average good pair and any share of noise can be weighed down
+    (docs/mathematics.md, "From scores to a weight").
 
     *Tolerance.* As given where half of the pairs are bad, up to twice that where hardly any is
     (``fairseq_l2rw.scoring.acceptance.tolerance_factor``, of recent meta steps): then most of
@@ -46,6 +47,11 @@ class Calibration(LazyBuffers):
         sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
         tolerance: likewise, where half of the pairs are bad; of the first score, and of every other
             one, a likeness, ``fairseq_l2rw.scoring.likeness.TOLERANCE`` times as much.
+
+    Attributes:
+        trusted_moments: mean and variance of the trusted pairs' scores, shape (2, K), float64.
+        trusted_location: where most trusted pairs' scores are, in standard deviations, what share
+            of the pairs is rejected, and 1 / their effective number, shape (K + 2,), float64.
     """
 
     trusted_moments: Tensor
@@ -58,13 +64,11 @@ class Calibration(LazyBuffers):
         # Of training and of trusted pairs the share rejected, and 1 / the number it is from.
         self.rejections = SuffixAverage(_COMPARISONS)  # (2, 2): of either both
         self.offsets = SuffixAverage(_COMPARISONS)  # (K,), not cut off at 0
-        # Mean and variance of the trusted pairs' scores, (2, K), and what _locate() says of them.
-        for name in ("trusted_moments", "trusted_location"):
-            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+        self.register_empty("trusted_moments", "trusted_location")
 
     @property
     def ready(self) -> bool:
-        """Whether training pairs were compared with trusted ones yet."""
+        """Whether training pairs have been compared with trusted ones."""
         return len(self.rejections) > 0
 
     def weights(self, scores: Tensor) -> Tensor:
@@ -101,9 +105,11 @@ class Calibration(LazyBuffers):
         self.rejections.add(torch.stack([rejected, self.trusted_location[-2:]]))
 
     def set_trusted(self, scores: Tensor, sizes: Tensor) -> None:
-        """Compare with trusted pairs of these scores, (M, K), counted ``sizes`` (M,) times.
+        """Compare with trusted pairs from now on; they are alike on every worker.
 
-        They are alike on every worker.
+        Args:
+            scores: of the trusted pairs, shape (M, K).
+            sizes: how often each counts, shape (M,).
         """
         mean = sizes @ scores / sizes.sum()
         self.trusted_moments = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
@@ -129,8 +135,8 @@ class Calibration(LazyBuffers):
         Of that the share, and 1 / the effective number of pairs: sum s^2 / (sum s)^2 of sizes s.
         """
         below, above = (self._accepted(side * distances).prod(1) for side in (1, -1))
-        share = mean_of(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
-        fewness = mean_of(sizes.unsqueeze(1), sizes, total) / total(sizes.sum())
+        share = weighted_mean(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
+        fewness = weighted_mean(sizes.unsqueeze(1), sizes, total) / total(sizes.sum())
         # From both sides, so that the middle stays where most are, however many are far out.
-        middle = mean_of(distances, sizes * (below * above).clamp(min=1e-30), total)
+        middle = weighted_mean(distances, sizes * (below * above).clamp(min=1e-30), total)
         return middle, torch.cat([share, fewness])

@@ -30,18 +30,33 @@ class Gaussian:
 
     @classmethod
     def of(cls, mean: Tensor, covariance: Tensor, scale: Tensor) -> "Gaussian":
-        """In units of ``scale``, shape (F,)."""
+        """The same distribution in units of ``scale``.
+
+        Args:
+            mean: shape (F,).
+            covariance: shape (F, F).
+            scale: shape (F,).
+        """
         return cls(mean / scale, covariance / torch.outer(scale, scale))
 
 
 def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tensor, Tensor]:
     """The log density ratio of trusted to training pairs, up to a constant, as a quadratic form.
 
-    Fisher's quadratic discriminant, both covariances enlarged by ``penalty``, shape (F,), as in a
-    ridge regression: it plays down what tells few trusted pairs from many others by chance alone.
+    The quadratic discriminant (docs/mathematics.md, "The score of likeness"), both covariances
+    enlarged by a penalty, as in a ridge regression: it plays down what tells few trusted pairs from
+    many others by chance alone.
+
+    Args:
+        trusted: density of trusted pairs.
+        train: density of training pairs.
+        penalty: what is added to the variances, shape (F,).
 
     Returns:
-        A (F, F) and b (F,): the ratio at x is x^T A x + b^T x.
+        A (F, F) and b (F,): the ratio at x is x^T A x + b^T x, in nats.
+
+    Raises:
+        LinAlgError: where a covariance is not positive definite.
     """
     # By Cholesky: half the work of an inverse that does not know it is symmetric.
     roots = [torch.linalg.cholesky(g.covariance + penalty.diag()) for g in (trusted, train)]
@@ -58,6 +73,11 @@ class Likeness(LazyBuffers):
 
     Args:
         memory: see ``fairseq_l2rw.scoring.moments.Moments``.
+
+    Attributes:
+        parts: which features a part has, 1 or 0, shape (F, P), float64.
+        curvature: A, which is 0 between parts, shape (F, F), float64.
+        tilt: b of every part, which is 0 for the features of others, shape (F, P), float64.
     """
 
     parts: Tensor
@@ -67,9 +87,7 @@ class Likeness(LazyBuffers):
     def __init__(self, memory: float) -> None:
         super().__init__()
         self.trusted, self.train_pairs = Moments(memory), Moments(memory)
-        # Which features a part has, 1 or 0, (F, P); A, 0 between parts, (F, F); b, likewise (F, P).
-        for name in ("parts", "curvature", "tilt"):
-            self.register_buffer(name, torch.zeros(0, 0, dtype=torch.float64))
+        self.register_empty("parts", "curvature", "tilt", dims=2)
 
     def begin(self, x: Tensor, widths: Sequence[int]) -> None:
         """Take features like x (N, F) in parts of these widths; all ratios are 0 until solved."""
@@ -91,11 +109,15 @@ class Likeness(LazyBuffers):
         self.train_pairs.add(x, torch.zeros_like(sizes), sizes, total)
 
     def add_trusted(self, x: Tensor, sizes: Tensor) -> None:
-        """Add trusted pairs, the same on every worker."""
+        """Add trusted pairs x (M, F), each counted ``sizes`` (M,) times, alike on every worker."""
         self.trusted.add(x, torch.zeros_like(sizes), sizes, local_only)
 
     def solve(self) -> None:
-        """The ratios, from all that was added."""
+        """Find the ratios, from all that was added.
+
+        Raises:
+            LinAlgError: as ``log_ratio``.
+        """
         _, scale, _ = self.train_pairs.scale()
         # Where parts do not covary, the ratio of all features is the sum of those of the parts.
         together = self.parts @ self.parts.T  # 1 for features of one part

@@ -14,6 +14,19 @@ class LazyBuffers(nn.Module):
     They stay on the module's device, wherever the state comes from.
     """
 
+    def register_empty(
+        self, *names: str, dims: int = 1, dtype: torch.dtype = torch.float64
+    ) -> None:
+        """Register buffers without an element, or with a 0 where they are scalars.
+
+        Args:
+            names: of the buffers.
+            dims: how many dimensions they have, 0 for scalars.
+            dtype: of their elements.
+        """
+        for name in names:
+            self.register_buffer(name, torch.zeros([0] * dims, dtype=dtype))
+
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep every buffer in the usual order of elements.
 
@@ -37,6 +50,10 @@ class RunningMean(LazyBuffers):
 
     Args:
         memory: additions after which one is mostly forgotten.
+
+    Attributes:
+        count: additions so far, a scalar.
+        value: the mean, of the additions' shape; empty before the first.
     """
 
     count: Tensor
@@ -45,8 +62,8 @@ class RunningMean(LazyBuffers):
     def __init__(self, memory: float) -> None:
         super().__init__()
         self.memory = memory
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("value", torch.zeros(0, dtype=torch.float64))
+        self.register_empty("count", dims=0)
+        self.register_empty("value")
 
     def update(self, value: Tensor) -> None:
         """Let a tensor of the shape of the others count."""
@@ -60,10 +77,14 @@ class SuffixAverage(LazyBuffers):
 
     Their mean is a suffix average (Rakhlin, Shamir and Sridharan, 2012, "Making Gradient Descent
     Optimal for Strongly Convex Stochastic Optimization"): what came first, far from what lasts, is
-    soon out of it altogether, where a ``RunningMean`` mean would go on about it.
+    soon out of it altogether, where a ``RunningMean`` would go on about it.
 
     Args:
         most: additions to remember, at least 1.
+
+    Attributes:
+        count: additions so far, a scalar.
+        values: K of them, the latest last, shape (K, ...); empty before the first.
     """
 
     count: Tensor
@@ -72,9 +93,8 @@ class SuffixAverage(LazyBuffers):
     def __init__(self, most: int) -> None:
         super().__init__()
         self.most = most
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
-        # (K, ...): K of them, the latest last.
-        self.register_buffer("values", torch.zeros(0, dtype=torch.float64))
+        self.register_empty("count", dims=0, dtype=torch.int64)
+        self.register_empty("values")
 
     def __len__(self) -> int:
         return len(self.values)
@@ -108,7 +128,7 @@ class Moments(RunningMean):
         self.update(total(rows.T @ (rows * sizes.unsqueeze(1))))
 
     def centre(self) -> tuple[Tensor, Tensor]:
-        """Means (F,) and covariances (F, F) of the features."""
+        """Means of the features, shape (F,), and their covariances, shape (F, F)."""
         m = self.value[:-1, :-1] / self.value[0, 0]
         return m[0, 1:], m[1:, 1:] - torch.outer(m[0, 1:], m[0, 1:])
 
@@ -126,9 +146,13 @@ class Moments(RunningMean):
         return mean, deviation, varies
 
     def regression(self) -> tuple[Tensor, Tensor]:
-        """Correlations (F, F) of the features, and covariances (F,) of standardised x with y.
+        """Correlations of the features, and covariances of standardised x with y.
 
+        What a ridge regression is solved from (docs/mathematics.md, "The score of the regression").
         A feature that never varied correlates with nothing, itself included.
+
+        Returns:
+            Shapes (F, F) and (F,).
         """
         _, deviation, varies = self.scale()
         mean, covariance = self.centre()
@@ -139,7 +163,13 @@ class Moments(RunningMean):
         return correlation, target * varies
 
 
-def mean_of(values: Tensor, counts: Tensor, total: Total) -> Tensor:
-    """Over the rows of all workers, values (N, K), each row counted ``counts`` (N,) times; (K,)."""
+def weighted_mean(values: Tensor, counts: Tensor, total: Total) -> Tensor:
+    """The mean over the rows of all workers, shape (K,).
+
+    Args:
+        values: shape (N, K).
+        counts: how often each row counts, shape (N,).
+        total: sums a tensor over workers; every worker must call.
+    """
     sums = total(torch.cat([counts @ values, counts.sum().view(1)]))
     return sums[:-1] / sums[-1]

@@ -17,7 +17,7 @@ from fairseq_l2rw.compatibility.models import check_architecture, check_output, 
 from fairseq_l2rw.compatibility.out_of_memory import leave_out
 from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
-from fairseq_l2rw.data.pairs import Language
+from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.data.training_text import check_fits, check_splits
 from fairseq_l2rw.data.trusted_pairs import TrustedBatches, batch_tokens, trusted_pairs
 from fairseq_l2rw.features.copying import shared_types
@@ -46,7 +46,7 @@ class L2RWTranslationTask(TranslationTask):
         self._wants_trusted = rule.needs_dev_gradient or rule.learns_from_trusted
         reads_trusted = self._wants_trusted or rule.reads_initial_weights
         self._data = TrainingData(
-            cfg, rule, self._language, self._trusted_pairs if reads_trusted else None
+            cfg, rule, self._dictionaries, self._trusted_pairs if reads_trusted else None
         )
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
@@ -103,9 +103,9 @@ class L2RWTranslationTask(TranslationTask):
     def _shared_types(self) -> Tensor:
         return shared_types(self.src_dict, self.tgt_dict)
 
-    def _language(self) -> Language:
+    def _dictionaries(self) -> Dictionaries:
         sizes = len(self.src_dict), len(self.tgt_dict)
-        return Language(sizes, self.tgt_dict.pad(), self._shared_types)
+        return Dictionaries(sizes, self.tgt_dict.pad(), self._shared_types)
 
     def _trusted_pairs(self) -> Any:
         return trusted_pairs(self, self.cfg.meta_subset)

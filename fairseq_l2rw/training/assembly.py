@@ -13,7 +13,7 @@ from fairseq_l2rw.training.meta_schedule import MetaSchedule
 from fairseq_l2rw.training.meta_step import MetaStep
 from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.progress import Progress
-from fairseq_l2rw.training.resume import LastingParts
+from fairseq_l2rw.training.resume import PersistentParts
 from fairseq_l2rw.training.student import Student
 from fairseq_l2rw.training.weigher import Weigher
 from fairseq_l2rw.weighting import Weighting
@@ -55,7 +55,7 @@ class Assembly:
         schedule: says when a meta step is due.
         meta_step: lets the weighting learn; None without trusted pairs.
         bookkeeping: is told of every update.
-        lasting: what goes into a checkpoint.
+        persistent: what goes into a checkpoint.
         plain: whether everything is as in plain training, and left to fairseq's trainer.
     """
 
@@ -67,7 +67,7 @@ class Assembly:
     schedule: MetaSchedule
     meta_step: MetaStep | None
     bookkeeping: Bookkeeping
-    lasting: LastingParts
+    persistent: PersistentParts
     plain: bool
 
 
@@ -95,7 +95,7 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     bookkeeping = Bookkeeping(
         cfg, extractor, weigher.usual, given.sampler, progress, student.device
     )
-    lasting = LastingParts(
+    persistent = PersistentParts(
         cfg,
         given.trusted,
         weighting=weighting,
@@ -114,7 +114,7 @@ def assemble(cfg: Any, given: Given) -> Assembly:
         schedule=schedule,
         meta_step=meta_step,
         bookkeeping=bookkeeping,
-        lasting=lasting,
+        persistent=persistent,
         plain=plain,
     )
 

@@ -70,7 +70,7 @@ class Bookkeeping:
         local = [Summary.of(batch) for batch in update.batches if not batch.dummy]
         summaries = gathered(local, self.device)
         self.extractor.update(summaries)
-        warming = self.progress.warming(update.number)
+        in_warmup = self.progress.in_warmup(update.number)
         # Soon in warm-up the weighting's own weights tell something, though they are not applied
         # yet, and the first epoch that samples by them should know as many sentences as possible.
         if (
@@ -80,8 +80,8 @@ class Bookkeeping:
             for summary in summaries:
                 weights = summary.by_sentence(summary.rule_weights)
                 self.sampler.update(summary.sentences, weights)
-            self.sampler.uses_learnt_weights = not warming
-        if not warming:
+            self.sampler.uses_learnt_weights = not in_warmup
+        if not in_warmup:
             self.usual.add(summaries)
         log_weights(summaries, step_share)
         self._shares += torch.stack([step_share, torch.ones_like(step_share)])

@@ -9,7 +9,7 @@ import torch
 from fairseq import utils
 from torch import Tensor
 
-from fairseq_l2rw.config import no_ghost
+from fairseq_l2rw.config import why_no_ghost
 from fairseq_l2rw.metagradient import Batch, MetaGradient
 from fairseq_l2rw.training.optimizers import FAIRSEQ_ADJOINTS
 from fairseq_l2rw.training.student import Student
@@ -35,7 +35,7 @@ class MetaWindow:
         self.length, self.interval = cfg.meta_window, cfg.meta_interval
         self.rewinds = cfg.meta_trajectory == "rewind"
         self.student = student
-        ghost = cfg.meta_method == "auto" and not no_ghost(cfg)
+        ghost = cfg.meta_method == "auto" and not why_no_ghost(cfg)
         self.meta = MetaGradient(
             student.model,
             pattern=cfg.meta_params,

@@ -56,7 +56,7 @@ class Progress:
         """Updates of this weighting before one."""
         return update - self.first
 
-    def warming(self, update: int) -> bool:
+    def in_warmup(self, update: int) -> bool:
         """Whether weights of an update are not learnt ones."""
         return self.age(update) < self.warmup
 

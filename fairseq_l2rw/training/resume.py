@@ -12,11 +12,11 @@ from fairseq_l2rw.weighting.options import parsed
 
 logger = logging.getLogger(__name__)
 
-#: Of what ``LastingParts.state_dict`` gives.
+#: Of what ``PersistentParts.state_dict`` gives.
 STATE_VERSION = 15
 
 
-class LastingParts:
+class PersistentParts:
     """The parts of reweighting that last, by name.
 
     Args:

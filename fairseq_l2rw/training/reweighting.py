@@ -46,7 +46,7 @@ class Reweighting:
     def __init__(self, cfg: Any, given: Given, state: dict[str, Any] | None = None) -> None:
         self.cfg = cfg
         self.parts = assemble(cfg, given)
-        self._restored = self.parts.lasting.load_state_dict(state)
+        self._restored = self.parts.persistent.load_state_dict(state)
         self._watch: GradientWatch | None = None
         self._update = UpdateBuffer(0, cfg.meta_batches)
         self._context: SubBatchContext | None = None  # of the sub-batch that fairseq is at
@@ -165,4 +165,4 @@ class Reweighting:
     def state_dict(self) -> dict[str, Any]:
         """All that lasts, in types that torch's safe loader takes; closes a part of the record."""
         self.parts.bookkeeping.flush()
-        return utils.move_to_cpu(self.parts.lasting.state_dict())
+        return utils.move_to_cpu(self.parts.persistent.state_dict())

@@ -9,7 +9,7 @@ from fairseq.data.iterators import EpochBatchIterator
 from torch import Tensor
 
 from fairseq_l2rw.data.fingerprint import fingerprint
-from fairseq_l2rw.data.pairs import Language
+from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.data.training_text import TrainingText
 from fairseq_l2rw.data.trusted_pairs import shared_with_training
 from fairseq_l2rw.initial_weights.estimate import estimate_initial_weights
@@ -28,7 +28,7 @@ class TrainingData:
     Args:
         cfg: the task's options.
         weighting: the rule.
-        language: what the dictionaries say.
+        dictionaries: gives those of the languages.
         trusted: gives the trusted pairs, for a weighting that reads them.
 
     Attributes:
@@ -39,11 +39,11 @@ class TrainingData:
         self,
         cfg: Any,
         weighting: Weighting,
-        language: Callable[[], Language],
+        dictionaries: Callable[[], Dictionaries],
         trusted: Callable[[], Any] | None,
     ) -> None:
         self.cfg, self.weighting = cfg, weighting
-        self._language, self._trusted = language, trusted
+        self._dictionaries, self._trusted = dictionaries, trusted
         self.sampler: ImportanceSampler | None = None
         self._text: TrainingText | None = None
         self._matches: np.ndarray | None = None  # of training with trusted pairs
@@ -106,7 +106,7 @@ class TrainingData:
         weights = estimate_initial_weights(
             self._text.pairs,
             self._trusted(),
-            self._language(),
+            self._dictionaries(),
             self.weighting.initial_sharpness,
             self.weighting.initial_tolerance,
             self._matches,

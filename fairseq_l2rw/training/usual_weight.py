@@ -28,6 +28,10 @@ class UsualWeight(nn.Module):
     Args:
         absolute: whether 1 is the weight of plain training by the meaning of the weights. If not,
             only ratios count, and the mean is learnt from the updates after warm-up.
+
+    Attributes:
+        mean: the mean weight, a scalar.
+        count: updates that had any weight, a scalar.
     """
 
     mean: Tensor
@@ -39,13 +43,13 @@ class UsualWeight(nn.Module):
         self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
 
-    def value(self, warming: bool) -> Tensor:
+    def value(self, in_warmup: bool) -> Tensor:
         """The usual weight, a scalar; 0 where nothing is known of it yet.
 
         Args:
-            warming: whether ``--weighting-warmup`` lasts, whose weights are absolute for all.
+            in_warmup: whether ``--weighting-warmup`` lasts, whose weights are absolute for all.
         """
-        return torch.ones_like(self.mean) if self.absolute or warming else self.mean
+        return torch.ones_like(self.mean) if self.absolute or in_warmup else self.mean
 
     def add(self, update: Sequence[Summary]) -> None:
         """Take in an update after warm-up, of all workers; one without any weight says nothing."""

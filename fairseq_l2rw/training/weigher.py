@@ -11,7 +11,7 @@ from torch import Tensor
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.features.student_states import States
-from fairseq_l2rw.metagradient import LEAST_WEIGHT, LEAST_WEIGHT_HALF, MetaGradient, Record
+from fairseq_l2rw.metagradient import LEAST_WEIGHT, LEAST_WEIGHT_HALF, MetaGradient, PassRecord
 from fairseq_l2rw.sampling.importance_sampler import truncated
 from fairseq_l2rw.training.progress import Progress
 from fairseq_l2rw.training.student import Student
@@ -54,7 +54,7 @@ class SubBatchContext:
     dummy: bool
     scale: float | None = None
     states: States | None = None
-    record: Record | None = None
+    record: PassRecord | None = None
 
 
 class Weigher:
@@ -86,12 +86,12 @@ class Weigher:
     def aligns(self, update: int) -> bool:
         """Whether the weights of an update take the alignment with the dev gradient."""
         known = self.meta is not None and self.meta.count > 0
-        return self.weighting.reads_alignment and known and not self.progress.warming(update)
+        return self.weighting.reads_alignment and known and not self.progress.in_warmup(update)
 
     @contextmanager
     def watching(self, sample: dict[str, Any], context: SubBatchContext) -> Iterator[None]:
         """Collect in the context what is wanted of the student's pass in the ``with`` block."""
-        recording: AbstractContextManager[Record | None] = nullcontext()
+        recording: AbstractContextManager[PassRecord | None] = nullcontext()
         if self.meta is not None and context.scale is not None:
             recording = self.meta.recording(len(sample["target"]), context.scale)
         with recording as context.record, self.student.reading() as context.states:
@@ -112,7 +112,7 @@ class Weigher:
         state = self.progress.state(number)
         features = self.extractor.extract(sample, context.states, tokens, state)
         features = self._aligned(features, sample, context, losses)
-        usual = self.usual.value(self.progress.warming(number))
+        usual = self.usual.value(self.progress.in_warmup(number))
         rule_weights, applied, fallback = self._weights(features, context, usual)
         by_sentence = self.student.criterion.sentence_avg
         plain_size = len(sample["target"]) if by_sentence else sample["ntokens"]
@@ -150,12 +150,12 @@ class Weigher:
         self, features: Features, context: SubBatchContext, usual: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The weighting's own weights, those to apply, and how many fell back to another."""
-        warming = self.progress.warming(context.update.number)
+        in_warmup = self.progress.in_warmup(context.update.number)
         warmup, _ = safe(self.weighting.warmup_weights(features))
         # What cannot be weighed has its warm-up weight, beside the usual ones of this weighting.
         instead = warmup * torch.where(usual > 0, usual, 1.0)
         rule_weights, fallback = safe(self.weighting(features), instead)
-        applied = warmup if warming else rule_weights
+        applied = warmup if in_warmup else rule_weights
         if features.importance_weight is not None:
             applied = truncated(applied, features.importance_weight)
         if context.record is not None and self.weighting.learns:

@@ -10,7 +10,12 @@ from torch import Tensor
 
 @dataclass
 class RandomState:
-    """Random number generators as they were before the student's pass, to replay its dropout."""
+    """Random number generators as they were before the student's pass, to replay its dropout.
+
+    Attributes:
+        cpu: state of the CPU's generator, bytes, shape (n,).
+        device: of the GPU's, likewise; None where the pass is on the CPU.
+    """
 
     cpu: Tensor
     device: Tensor | None

@@ -18,7 +18,8 @@ class Signal:
 
     Attributes:
         features: what the weighting read of them.
-        usefulness: -dL_dev/dw_i, shape (N,): positive where more weight would lower the dev loss.
+        usefulness: -dL_dev/dw_i, shape (N,), in nats: positive where more weight would lower the
+            dev loss.
         mass: how much of the training they speak for: the sum of squared learning rates of the
             student's updates since the last meta step.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fairseq_l2rw.utils.checks import at_least
-from fairseq_l2rw.weighting.options import option, own
+from fairseq_l2rw.weighting.options import flag_of, option
 from fairseq_l2rw.weighting.registry import register
 from fairseq_l2rw.weighting.teachers.options import TeacherOptions
 from fairseq_l2rw.weighting.teachers.teacher import Teacher
@@ -38,4 +38,4 @@ class Deep(Teacher):
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
-        at_least(1, own("depth"), self.options.depth)
+        at_least(1, flag_of("depth"), self.options.depth)

@@ -13,7 +13,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.utils.reduction import Total
 from fairseq_l2rw.weighting.base import Signal
-from fairseq_l2rw.weighting.rows import finite, without
+from fairseq_l2rw.weighting.rows import finite, masked
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Descent(nn.Module):
             good = finite(signal.features) & signal.usefulness.isfinite()
             skipped += (~good).sum()
             with torch.enable_grad():
-                found = weights(without(signal.features, good))
+                found = weights(masked(signal.features, good))
             found.backward(torch.where(good, -signal.usefulness, 0.0).to(found))
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained]
         flat = total(torch.cat([parameters_to_vector(gradients), skipped]))

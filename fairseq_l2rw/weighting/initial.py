@@ -8,7 +8,7 @@ from torch import Tensor
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.utils.checks import at_least
 from fairseq_l2rw.weighting.base import Weighting
-from fairseq_l2rw.weighting.options import option, own
+from fairseq_l2rw.weighting.options import flag_of, option
 from fairseq_l2rw.weighting.registry import register
 
 
@@ -37,7 +37,7 @@ class Initial(Weighting):
         super().__init__(cfg)
         options = self.options
         for name in ("sharpness", "tolerance"):
-            at_least(0, own(name), getattr(options, name))
+            at_least(0, flag_of(name), getattr(options, name))
         self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
 
     def forward(self, features: Features) -> Tensor:

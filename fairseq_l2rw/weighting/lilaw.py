@@ -13,7 +13,7 @@ from fairseq_l2rw.weighting.base import Signal, Weighting
 from fairseq_l2rw.weighting.descent import Descent, adam
 from fairseq_l2rw.weighting.options import option
 from fairseq_l2rw.weighting.registry import register
-from fairseq_l2rw.weighting.rows import finite, without
+from fairseq_l2rw.weighting.rows import finite, masked
 
 PROBABILITIES = ("reference_probability", "best_probability")
 
@@ -72,7 +72,7 @@ class LiLAW(Weighting):
     def learn_from_trusted(self, features: Features) -> dict[str, float]:
         """The authors' first-order step, on the weighted dev loss per token."""
         good = finite(features)
-        features = without(features, good)  # a row that is not finite counts for nothing
+        features = masked(features, good)  # a row that is not finite counts for nothing
         loss, sizes = features["loss"].double(), features.sizes.double()
         whole = sizes.sum().clamp(min=1e-9)
         self.descent.down(lambda: (self(features).double() * loss) @ sizes / whole)

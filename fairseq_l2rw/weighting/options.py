@@ -44,6 +44,6 @@ def parsed(cls: Any, text: str) -> Any:
     return OmegaConf.to_object(found)
 
 
-def own(name: str) -> str:
+def flag_of(name: str) -> str:
     """How an option of a weighting is called where it is refused."""
     return f"--weighting-options {name}"

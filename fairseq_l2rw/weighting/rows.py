@@ -96,7 +96,7 @@ def finite(features: Features) -> Tensor:
     return torch.stack(rows).all(0)
 
 
-def without(features: Features, good: Tensor) -> Features:
+def masked(features: Features, good: Tensor) -> Features:
     """The same with 0 for all numbers of the rows that are not ``good``, shape (N,), bool."""
 
     def kept(numbers: Tensor | None) -> Tensor | None:

@@ -1,4 +1,7 @@
-"""Drop what the student finds hardest: self-paced learning, turned against noise."""
+"""Drop what the student finds hardest: self-paced learning, turned against noise.
+
+Kumar, Packer and Koller, 2010, "Self-Paced Learning for Latent Variable Models".
+"""
 
 from dataclasses import dataclass
 

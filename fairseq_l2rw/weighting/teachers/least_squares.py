@@ -10,7 +10,7 @@ from torch import Tensor
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.scoring.calibration import Calibration
 from fairseq_l2rw.scoring.likeness import Likeness
-from fairseq_l2rw.scoring.moments import LazyBuffers, Moments, RunningMean, mean_of
+from fairseq_l2rw.scoring.moments import LazyBuffers, Moments, RunningMean, weighted_mean
 from fairseq_l2rw.utils.reduction import Total
 from fairseq_l2rw.weighting.base import Signal
 from fairseq_l2rw.weighting.rows import Rows
@@ -55,6 +55,15 @@ class LeastSquaresHead(LazyBuffers, Head):
 
     Initial weights are a factor of the weight. So how strict the calibration must be is found out
     from pairs that count as far as their initial weights let them; others are rejected already.
+
+    The equations are in docs/mathematics.md, "The teacher".
+
+    Attributes:
+        slope: phi of the score phi . x, shape (F,), float64; empty before the first solution.
+        trusted: inputs of the M trusted pairs that are remembered, as they were last seen, centred,
+            shape (M, F), float64.
+        trusted_sizes: their target tokens, shape (M,), float64.
+        trusted_ids: their numbers in the split, shape (M,).
     """
 
     learns_from_trusted = True
@@ -74,11 +83,9 @@ class LeastSquaresHead(LazyBuffers, Head):
         self.likeness = Likeness(options.memory) if "likeness" in parts else None
         self.centre = RunningMean(_CENTRE_MEMORY)  # of the inputs of training pairs
         self.calibration = Calibration(options.sharpness, options.tolerance)
-        for name in ("slope", "trusted_sizes"):
-            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
-        # Trusted pairs as they were last seen, centred.
-        self.register_buffer("trusted", torch.zeros(0, 0, dtype=torch.float64))
-        self.register_buffer("trusted_ids", torch.zeros(0, dtype=torch.int64))
+        self.register_empty("slope", "trusted_sizes")
+        self.register_empty("trusted", dims=2)
+        self.register_empty("trusted_ids", dtype=torch.int64)
         self._trusted: _Trusted | None = None  # until learn()
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -101,13 +108,16 @@ class LeastSquaresHead(LazyBuffers, Head):
         return {"teacher_skipped_trusted": float(skipped)}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
-        """Add an update's signals to the moments and solve again; trusted pairs must be known."""
+        """Add signals to the moments and solve again; ``learn_from_trusted`` comes first.
+
+        Rows that are not finite count for nothing. Where there is no solution, the last one stays.
+        """
         assert self._trusted is not None  # learn_from_trusted() comes first
         trusted, rows = self._trusted, Rows.of(signals, self.inputs, total, self.slope.device)
         log = {"teacher_skipped_rows": float(rows.skipped)}
         if not rows.count or not len(trusted.inputs):
             return log
-        self.centre.update(mean_of(rows.inputs, rows.sizes, total))
+        self.centre.update(weighted_mean(rows.inputs, rows.sizes, total))
         x, known = (pairs.inputs - self.centre.value for pairs in (rows, trusted))
         if self.likeness is not None:
             self.likeness.begin(x, trusted.widths)
@@ -201,7 +211,7 @@ def _scaled(y: Tensor, counts: Tensor, total: Total) -> Tensor:
 
     The few sentences far out would otherwise decide alone.
     """
-    squares = mean_of(y.square().unsqueeze(1), counts, total)
+    squares = weighted_mean(y.square().unsqueeze(1), counts, total)
     return (y / squares.sqrt().clamp(min=1e-30)).clamp(-3, 3)
 
 

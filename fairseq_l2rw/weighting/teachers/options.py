@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.weighting.base import Weighting
-from fairseq_l2rw.weighting.options import option, own
+from fairseq_l2rw.weighting.options import flag_of, option
 
 
 @dataclass
@@ -55,14 +55,14 @@ def check(options: TeacherOptions, heads: Collection[str], parts: Sequence[str])
         heads: that there are.
         parts: what may be named in its ``reads``.
     """
-    one_of(own("head"), options.head, heads)
-    one_of(own("spacing"), options.spacing, ("rate", "even"))
+    one_of(flag_of("head"), options.head, heads)
+    one_of(flag_of("spacing"), options.spacing, ("rate", "even"))
     # Below this ridge there may be no solution: some features follow from others.
     bounds = {"sharpness": 0, "tolerance": 0, "rate": 0, "ridge": 1e-6, "memory": 2, "hidden": 1}
     for name, bound in bounds.items():
-        at_least(bound, own(name), getattr(options, name))
+        at_least(bound, flag_of(name), getattr(options, name))
     for name in reads_of(options) or [""]:
-        one_of(own("reads"), name, parts)
+        one_of(flag_of("reads"), name, parts)
 
 
 def reads_of(options: TeacherOptions) -> list[str]:

@@ -18,7 +18,7 @@ METHODS: dict[str, Method] = {"forward": forward, "reverse": reverse, "differenc
 _ROUNDING, _ROUNDING_HALF = 1e-3, 0.1
 
 
-class Chosen:
+class MethodChoice:
     """The method of ``--meta-method``.
 
     ``auto`` takes products in forward mode where the model allows it, else in reverse, and
@@ -47,13 +47,21 @@ class Chosen:
     def passes(self, batches: Sequence[Batch]) -> bool:
         """Whether first-order products of these batches take a pass, and so all parameters."""
         records = [b.record for b in batches]
-        known = self.ghost and self._compared and all(r is not None and r.clear for r in records)
+        known = (
+            self.ghost and self._compared and all(r is not None and r.layout_known for r in records)
+        )
         return not (known and records)
 
     def first_order(self, batch: Batch, parameters: Parameters, direction: Parameters) -> Tensor:
-        """Products of a batch that the student trained on, shape (N,), the cheapest way."""
+        """Products of a batch that the student trained on, shape (N,), the cheapest way.
+
+        Args:
+            batch: of the student's.
+            parameters: all parameters before its update, by name.
+            direction: tensors by parameter name; a name left out counts as zero.
+        """
         record = batch.record
-        if not self.ghost or record is None or not record.clear:
+        if not self.ghost or record is None or not record.layout_known:
             return self.products(batch.losses, parameters, direction)
         found = record.products(direction, batch.weights)
         if self._compared:
@@ -79,7 +87,11 @@ class Chosen:
         return found
 
     def products(self, losses: Losses, parameters: Parameters, direction: Parameters) -> Tensor:
-        """See ``fairseq_l2rw.metagradient.Method``."""
+        """Inner products of ``direction`` with the gradient of every loss, of the losses' shape.
+
+        In half precision the direction goes through the pass divided by its largest entry. See
+        ``fairseq_l2rw.metagradient.Method``.
+        """
         if not self.half:
             return self._products(losses, parameters, direction)
         peak = torch.stack([d.abs().amax() for d in direction.values()]).amax().clamp(min=1e-30)
@@ -98,7 +110,10 @@ class Chosen:
     def curvature(
         self, losses: Losses, parameters: Parameters, direction: Parameters, weights: Tensor
     ) -> Curvature:
-        """See ``fairseq_l2rw.metagradient.Method``."""
+        """Products and the weighted Hessian times ``direction``; weights: (N,).
+
+        See ``fairseq_l2rw.metagradient.Method``.
+        """
         return self._curvature.curvature(losses, parameters, direction, weights)
 
     def _first_products(
