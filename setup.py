@@ -19,7 +19,7 @@ def version() -> str:
     return found[1]
 
 
-EXAMPLES = ["matplotlib", "py3langid", "scikit-learn", "scipy"]
+EXAMPLES = ["py3langid", "scikit-learn"]
 
 setup(
     name="fairseq-l2rw",
@@ -28,6 +28,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["fairseq_l2rw*"]),
+    package_data={"fairseq_l2rw.reporting": ["page.html"]},
     install_requires=[
         "fairseq-fixed==0.12.3.1",
         "torch>=2.6",
@@ -36,7 +37,14 @@ setup(
         "sacremoses",
         "pyarrow",
         "tqdm",
+        # What the command fairseq-l2rw reads, draws and prints with.
+        "jinja2",
+        "matplotlib",
+        "scipy",
+        "shtab",
+        "xopen>=2.1",
     ],
+    entry_points={"console_scripts": ["fairseq-l2rw = fairseq_l2rw.commands.main:main"]},
     extras_require={
         "examples": EXAMPLES,
         "peers": ["higher", "torchopt"],  # that scripts/benchmark.py measures beside ours

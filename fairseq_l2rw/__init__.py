@@ -5,7 +5,7 @@ Importing this package (``--user-dir`` does it in every fairseq command) registe
 tells torch's safe loader of the types in fairseq's checkpoints.
 """
 
-from fairseq_l2rw import criterions, tasks  # noqa: F401  (registers)
+from fairseq_l2rw import compatibility, criterions, tasks  # noqa: F401  (the last two register)
 from fairseq_l2rw.compatibility import safe_types
 from fairseq_l2rw.version import __version__
 

@@ -139,6 +139,8 @@ class L2RWTranslationConfig(TranslationConfig, WeightingConfig, MetaConfig):
     disable_validation: bool = II("dataset.disable_validation")
     max_update: int = II("optimization.max_update")
     max_epoch: int = II("optimization.max_epoch")
+    save_dir: str = II("checkpoint.save_dir")
+    no_save: bool = II("checkpoint.no_save")
     seed: int = II("common.seed")
     optimizer: Any = II("optimizer._name")
     fp16: bool = II("common.fp16")

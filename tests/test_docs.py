@@ -99,7 +99,6 @@ def test_the_page_from_two_text_files_to_a_test_set_runs_as_it_is_written(tmp_pa
     script = "set -euo pipefail\n" + "".join(re.findall(r"```bash\n(.*?)```", page, re.S))
     (tmp_path / "text").mkdir()
     corpus(tmp_path / "text")
-    (tmp_path / "fairseq_l2rw").symlink_to(ROOT / "fairseq_l2rw")
     settings = {"PIECES": "60", "UPDATES": "9", "ARCH": "transformer_tiny", "DEVICE": "--cpu"}
     path = f"{BIN}{os.pathsep}{ENVIRONMENT['PATH']}"
     done = subprocess.run(
@@ -112,4 +111,7 @@ def test_the_page_from_two_text_files_to_a_test_set_runs_as_it_is_written(tmp_pa
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert "initial weights: mean" in done.stdout and '"name": "BLEU"' in done.stdout
-    assert len(re.findall(r"^\d\.\d{3} .* \|\|\| ", done.stdout, re.M)) == 10
+    assert "<svg" in (tmp_path / "report.html").read_text()
+    assert len((tmp_path / "filtered" / "kept.de").read_text().splitlines()) == 75
+    scored = (tmp_path / "scored.tsv").read_text().splitlines()
+    assert len(scored) == 20 and all(float(line.split("\t")[2]) >= 0 for line in scored)

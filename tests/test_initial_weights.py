@@ -1,5 +1,6 @@
 """What pairs look like before any training: gross noise starts with small weights, nothing else."""
 
+import io
 import random
 
 import pytest
@@ -9,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data.pairs import Dictionaries
-from fairseq_l2rw.initial_weights.estimate import estimate_initial_weights
-from fairseq_l2rw.initial_weights.lexicon import associations
+from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.lexicon import learn_lexicon
 from fairseq_l2rw.initial_weights.text_features import domain_log_odds
+from fairseq_l2rw.utils.errors import InputError
 
 
 def weights(train, trusted, sharpness=3.0, tolerance=1.5):
-    return estimate_initial_weights(train, trusted, DICTIONARIES, sharpness, tolerance)
+    model, accepted = InitialWeightModel.learn(train, trusted, DICTIONARIES, sharpness, tolerance)
+    return model.weights(accepted)
 
 
 GROSS = ("wrong_language", "untranslated", "short")
@@ -78,7 +81,10 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt
     )
     text = Split(train.src[:600], train.tgt[:600])
     within, other = (
-        estimate_initial_weights(text, x, dictionaries, 3.0, 1.5) for x in (own, apart)
+        model.weights(accepted)
+        for model, accepted in (
+            InitialWeightModel.learn(text, x, dictionaries, 3.0, 1.5) for x in (own, apart)
+        )
     )
     assert within[spoilt:].mean() > other[spoilt:].mean() - 0.02
     assert within[spoilt:].mean() > 0.85
@@ -147,7 +153,7 @@ def test_the_weight_is_written_out_what_passes_by_looks_and_by_words():
     # The ratio is known up to a constant, which decides where its extremes are drawn in.
     origin = score(torch.zeros(1, 7).double())
     a, b = ((s := score(rows) - origin).sign() * s.abs().log1p() for rows in (x, y))
-    words = associations(train, trusted, DICTIONARIES)
+    words = learn_lexicon(train, trusted, DICTIONARIES)[1]
     mean, deviation = words[1].mean(0), words[1].std(0, correction=0)
     c, d = (((scores - mean) / deviation).min(1).values for scores in words)
 
@@ -171,3 +177,25 @@ def test_the_weight_is_written_out_what_passes_by_looks_and_by_words():
 def test_a_handful_of_trusted_pairs_gives_finite_weights(count):
     found = weights(split(["good"] * 100 + ["short"] * 50, 1), split(["good"] * count, 2))
     assert torch.isfinite(found).all() and ((found >= 0) & (found <= 1)).all()
+
+
+def test_other_pairs_are_weighed_as_training_pairs_are():
+    kinds = ["good"] * 700 + [kind for kind in GROSS for _ in range(100)]
+    train, trusted = split(kinds, 1), split(["good"] * 200, 2)
+    model, accepted = InitialWeightModel.learn(train, trusted, DICTIONARIES, 3.0, 1.5)
+    known = model.weights(accepted)
+    state = io.BytesIO()
+    torch.save(model.state_dict(), state)
+    state.seek(0)
+    again = InitialWeightModel.from_state(torch.load(state, weights_only=True), DICTIONARIES)
+    others = split(["good"] * 100 + [kind for kind in GROSS for _ in range(30)], 9)
+    found = again.weights(again.accepted(others))
+    expected = model.weights(model.accepted(others))
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
+    factors = again.factors(again.accepted(others))
+    torch.testing.assert_close(factors.prod(1), found)
+    assert found[:100].mean() > known[:700].mean() - 0.05
+    assert found[100:].mean() < known[700:].mean() + 0.05
+    wrong = Dictionaries((TYPES + 1, TYPES), PAD, DICTIONARIES.shared)
+    with pytest.raises(InputError, match="other dictionaries"):
+        InitialWeightModel.from_state(model.state_dict(), wrong)

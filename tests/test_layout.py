@@ -9,15 +9,19 @@ PACKAGE = Path(__file__).resolve().parents[1] / "fairseq_l2rw"
 # From the bottom up: a part may import its own and what is below.
 FLOORS = [
     {"utils"},
-    {"metagradient", "scoring", "features", "data", "compatibility"},
+    {"metagradient", "scoring", "features", "data", "compatibility", "text"},
     {"weighting", "initial_weights", "sampling"},
     {"config"},
     {"training"},
     {"criterions"},
-    {"tasks", "__main__", "version", "__init__"},
+    {"tasks", "version", "__init__"},
+    {"inference", "reporting"},
+    {"commands", "__main__"},
 ]
 # May import neither fairseq nor anything that does.
-WITHOUT_FAIRSEQ = {"utils", "metagradient", "scoring", "features", "weighting", "initial_weights"}
+WITHOUT_FAIRSEQ = {
+    *("utils", "text", "metagradient", "scoring", "features", "weighting", "initial_weights")
+}
 # Of data, what initial weights read: pairs are any two lists of numbers.
 WITHOUT_FAIRSEQ_TOO = {"fairseq_l2rw.data.pairs"}
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}

@@ -8,7 +8,12 @@ import torch
 from artificial import DICTIONARIES, PAD, TYPES, Split, sentence, split
 
 from fairseq_l2rw.initial_weights import lexicon as module
-from fairseq_l2rw.initial_weights.lexicon import associations
+from fairseq_l2rw.initial_weights.lexicon import learn_lexicon
+
+
+def associations(train, trusted):
+    """Of training pairs and of trusted pairs."""
+    return learn_lexicon(train, trusted, DICTIONARIES)[1]
 
 
 def by_hand(train, judged, own, rounds=5, pseudo=5.0, enough=1.5):
@@ -55,7 +60,7 @@ def test_it_is_ibm_model_1_without_a_pairs_own_counts():
     train, trusted = split(["good"] * 30 + ["short"] * 10, 1), split(["good"] * 8, 2)
     train.src[0] = torch.cat([train.src[0], train.src[0][:3]])  # words that come up twice
     train.tgt[0] = torch.cat([train.tgt[0], train.tgt[0][:3]])
-    found = associations(train, trusted, DICTIONARIES)
+    found = associations(train, trusted)
 
     def lists(pairs, way):
         return [(a.tolist(), b.tolist())[::way] for a, b in zip(pairs.src, pairs.tgt, strict=True)]
@@ -70,7 +75,7 @@ def test_it_is_ibm_model_1_without_a_pairs_own_counts():
 def test_misaligned_pairs_are_told_although_half_of_the_pairs_are():
     train, trusted = split(["good"] * 1000, 1), split(["good"] * 100, 2)
     train.tgt[500:] = train.tgt[501:] + train.tgt[500:501]
-    found, of_trusted = (scores.sum(1) for scores in associations(train, trusted, DICTIONARIES))
+    found, of_trusted = (scores.sum(1) for scores in associations(train, trusted))
     good, bad = found[:500], found[500:]
     assert (good.unsqueeze(1) > bad).double().mean() > 0.98
     # What was learnt from is judged as what was not.
@@ -82,7 +87,7 @@ def test_a_pair_does_not_speak_for_itself():
     train, trusted = split(["good"] * 100, 1), split(["good"] * 10, 2)
     train.src[0], train.tgt[0] = torch.tensor([TYPES - 2, TYPES - 1]), torch.tensor([TYPES - 1])
     trusted.src[0], trusted.tgt[0] = torch.tensor([TYPES - 2]), torch.tensor([TYPES - 1])
-    alone, told = (scores[0].sum() for scores in associations(train, trusted, DICTIONARIES))
+    alone, told = (scores[0].sum() for scores in associations(train, trusted))
     assert abs(alone) < 1e-9 and told > 1
 
 
@@ -92,9 +97,9 @@ def test_a_trusted_pair_that_is_a_training_pair_is_judged_as_that_one(links, mon
     monkeypatch.setattr(module, "_LINKS", links)
     train, other = split(["good"] * 60, 1), split(["good"] * 5, 2)
     trusted = Split([*train.src[:20], *other.src], [*train.tgt[:20], *other.tgt])
-    found, of_trusted = associations(train, trusted, DICTIONARIES)
+    found, of_trusted = associations(train, trusted)
     torch.testing.assert_close(of_trusted[:20], found[:20])
-    torch.testing.assert_close(of_trusted[20:], associations(train, other, DICTIONARIES)[1])
+    torch.testing.assert_close(of_trusted[20:], associations(train, other)[1])
 
 
 def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatch):
@@ -109,7 +114,7 @@ def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatc
         return key(self, source, target)
 
     monkeypatch.setattr(module.Lexicon, "_key", remembered)
-    assert torch.isfinite(associations(train, trusted, DICTIONARIES)[0]).all()
+    assert torch.isfinite(associations(train, trusted)[0]).all()
     assert max(seen) == (256, 129)
 
 
@@ -119,33 +124,34 @@ def test_of_a_large_corpus_a_part_is_learnt_from(monkeypatch):
     read = []
 
     class Counting(module.Lexicon):
-        def __init__(self, pairs, *args):
+        @classmethod
+        def learn(cls, pairs, *args):
             pairs = list(pairs)
             read.append(sum(len(source) for source, _ in pairs))
-            super().__init__(pairs, *args)
+            return super().learn(pairs, *args)
 
     monkeypatch.setattr(module, "Lexicon", Counting)
     monkeypatch.setattr(module, "_LINKS", 50_000)
-    found, _ = (scores.sum(1) for scores in associations(train, trusted, DICTIONARIES))
+    found, _ = (scores.sum(1) for scores in associations(train, trusted))
     assert len(read) == 1 and 300 < read[0] < 800
     assert (found[:900].unsqueeze(1) > found[900:]).double().mean() > 0.98
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_tiny_corpus_gives_finite_numbers(count):
-    for scores in associations(split(["good"] * count, 1), split(["good"], 2), DICTIONARIES):
+    for scores in associations(split(["good"] * count, 1), split(["good"], 2)):
         assert torch.isfinite(scores).all()
 
 
 def test_padding_changes_nothing():
     train, trusted = split(["good"] * 50, 1), split(["good"] * 5, 2)
     long = Split([*train.src, sentence([1] * 60, "source")], [*train.tgt, train.tgt[0][-1:]])
-    lexicon = module.Lexicon(
+    lexicon = module.Lexicon.learn(
         ((s.unsqueeze(0), t.unsqueeze(0)) for s, t in zip(long.src, long.tgt, strict=True)),
         (TYPES, TYPES),
         PAD,
     )
-    found, _ = associations(long, trusted, DICTIONARIES)
+    found, _ = associations(long, trusted)
     for number in range(50):
         sides = (side[number].unsqueeze(0) for side in (long.src, long.tgt))
         alone = lexicon.association(*sides, torch.ones(1))
@@ -154,7 +160,7 @@ def test_padding_changes_nothing():
 
 def test_how_many_pairs_are_looked_at_together_changes_nothing(monkeypatch):
     train, trusted = split(["good"] * 60, 1), split(["good"] * 20, 2)
-    together = associations(train, trusted, DICTIONARIES)
+    together = associations(train, trusted)
     monkeypatch.setattr("fairseq_l2rw.data.pairs._CELLS", 500)
-    for found, expected in zip(associations(train, trusted, DICTIONARIES), together, strict=True):
+    for found, expected in zip(associations(train, trusted), together, strict=True):
         torch.testing.assert_close(found, expected)

@@ -20,21 +20,26 @@ SHAPE = re.compile(
 PLAIN = re.findall(
     r"\w+",
     """
-absolute accuracy add advance after age ahead align all allow alone along argument around assemble
-assembly at atomic atomically auto average back base before begin begun best bookkeeping bound build
-by call centre check choice chosen clear column combine compare compatibility config constant
-context count create cut data deep deeper default depth difference dir disable down drop each empty
-end engine error estimate evaluate evaluation extra extract extractor find fingerprint finite first
-fit flag flush folder free from function get given good group highest history id ignore in indices
-input instead keep kept key known last layout learnt least leave left length list listen listener
-load local location logger look lost make mask match max mean memory message method min minimum most
-move name need next no now num number of offload once one only option order out output overwrite own
-pack parallel parse parser part path pattern per position progress pull ratio reach read reader
-ready real reason recorder reduce reduction register registry release remainder remove report
-restore resume reverse right safe same save scale schedule schema select selection sentence set
-shape side signature skip slope solve source space split square start sum summary table take target
-task teach text through to total translation truncate unit unpack update use utils validation value
-version watch weigh weigher what whole why width with without write writer zero
+absolute accepted accuracy add advance after age agreement ahead align all allow alone along any
+args argument around assemble assembly at atomic atomically auto average back bands base before
+begin begun best better blanks bookkeeping bound broken build by call centre check choice chosen
+clear close colours column combine commands compare compatibility compressed config constant context
+count courses create curves cut deep deeper default depth description difference digest dir disable
+down drop each empty encode encoded end engine error estimate evaluate evaluation example examples
+explained explains export extra extract extractor file files filter filtered find fingerprint
+finished finite first fit flag flush folder format formats free from function get given good group
+header help highest history id ignore in indices input instead join keep kept key known languages
+last layout learnt least leave left length list listen listener load local location logger look lost
+main make mask match max mean measures memory message method min minimum mode most move name need
+next no now num number of offload once one only open opened option order out output over overwrite
+own pack page parallel parse parser part path pattern per pictures points position prepare progress
+pull ratio reach read reader ready real reason recorder reduce reduction register registry release
+remainder remove render replaced report restore resume reverse right safe same save scale schedule
+schema scorer screen second select selection sentence set settings shape short shown side signature
+skip slope solve source space spark split splitter spread square start sum summary table take target
+task teach text thresholds through times to total translation truncate unit unpack update usage use
+user utils validation value version watch weigh weigher what where whole why width with without
+words worse write writer zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.
@@ -43,13 +48,14 @@ BORROWED = re.findall(
     """
 adam adamw alpha amp architecture attention avg axes backend bar beta bf16 bias bigram bmuf buffer
 cfg checkpoint clip collate correction cotangent covariance cpu criterion cross dataloader dataset
-ddp decay decoder delta derivative descent device dict dictionary differentiable differentiate dim
-direction distance dropout dst dtype dummy encoder entropy epoch epsilon fairseq forward fp16 freq
-functional gather gaussian grad graph half hessian hidden hook idx interval iterator itr l2rw label
-lazy lexicon lilaw lr matrix metric mixed mlp model module moment mwnet nag net nll norm optimizer
-padding parameter params patience penalty persistent pipeline pool prefix probability quantization
-random rank regression ridge rng scheduler seed sgd shard smooth src subset suffix tensor tgt token
-tpu trim uniform upcast valid validate variance velocity vocabulary
+ddp decay decoder delta density derivative descent device dict dictionary differentiable
+differentiate dim direction distance dropout dst dtype dummy encoder entropy eole epoch epsilon
+fairseq forward fp16 freq functional gather gaussian grad graph half hessian hidden histogram hook
+idx inference interval iterator itr l2rw label lazy lexicon lilaw lr manifest marian matrix metric
+mixed mlp model module moment mwnet nag net nll norm optimizer opus padding parameter params parquet
+patience penalty persistent pieces pipeline pool prefix probability quantization random rank
+regression ridge rng roc scheduler seed sgd shard smooth src subset suffix tensor tgt token tpu
+trainer trim uniform upcast valid validate variance velocity vocabulary
 """,
 )
 

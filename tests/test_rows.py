@@ -75,8 +75,10 @@ def assert_same(one, other):
         assert value.isfinite().all(), name
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [(n, w) for n in RULES for w in WRONG if (n, w) != ("surface", "states")],  # it reads none
+)
 def test_a_row_that_is_not_finite_teaches_as_much_as_none(name, wrong):
     bad, good = torch.tensor([2, 7]), [i for i in range(12) if i not in (2, 7)]
     with_bad, without = built(name), built(name)

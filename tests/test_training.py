@@ -26,7 +26,7 @@ from commands import (
     translate,
 )
 
-from fairseq_l2rw.__main__ import parser as main_parser
+from fairseq_l2rw.commands.options import listing
 from fairseq_l2rw.config import MetaConfig, WeightingConfig
 from fairseq_l2rw.training.reweighting import Reweighting
 from fairseq_l2rw.weighting import find
@@ -501,15 +501,8 @@ def test_the_weighting_of_the_docs_is_found_in_a_folder_of_ones_own(data, tmp_pa
     assert len(given) > 20 and all(0 < w < 0.1 for w in given)  # squares of small probabilities
 
 
-def test_python_m_prints_the_folder_for_user_dir():
-    done = subprocess.run(
-        [sys.executable, "-m", "fairseq_l2rw"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == str(PLUGIN.resolve())
-
-
-def test_python_m_help_lists_every_option_of_the_task():
-    text = main_parser().format_help()
+def test_the_options_command_lists_every_option_of_the_task():
+    text = listing().format_help()
     for concern in (WeightingConfig, MetaConfig):
         for name in concern.__annotations__:
             assert f"--{name.replace('_', '-')} " in text

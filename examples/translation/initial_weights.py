@@ -23,7 +23,7 @@ from fairseq.data.data_utils import load_indexed_dataset
 
 from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.features.copying import shared_types
-from fairseq_l2rw.initial_weights.estimate import estimate_initial_weights
+from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.weighting import Initial
 from lines import read_lines, write_lines
 from report import Table, as_text
@@ -94,12 +94,12 @@ def table(
     train, trusted, dictionaries = load(folder, languages)
     options = Initial.Options()
     bounds = options.sharpness, options.tolerance
-    found = {
-        count: estimate_initial_weights(
+    found = {}
+    for count in counts or [len(trusted)]:
+        model, accepted = InitialWeightModel.learn(
             train, trusted.some(count, seed), dictionaries, *bounds
-        ).numpy()
-        for count in counts or [len(trusted)]
-    }
+        )
+        found[count] = model.weights(accepted).numpy()
     labels = folder / "train.labels"
     text = as_text(rows(found, read_lines(labels) if labels.exists() else None))
     return text, list(found.values())[-1]

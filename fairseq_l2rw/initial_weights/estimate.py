@@ -6,14 +6,16 @@ before they have done harm.
 """
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.pairs import Dictionaries, Pairs, shared
-from fairseq_l2rw.initial_weights.lexicon import associations
-from fairseq_l2rw.initial_weights.text_features import text_features
+from fairseq_l2rw.initial_weights.lexicon import Lexicon, associations, learn_lexicon
+from fairseq_l2rw.initial_weights.text_features import TextFeatures
 from fairseq_l2rw.scoring.acceptance import (
     acceptance,
     distance,
@@ -21,6 +23,7 @@ from fairseq_l2rw.scoring.acceptance import (
     sampling_variance,
 )
 from fairseq_l2rw.scoring.likeness import TOLERANCE, Likeness
+from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.reduction import local_only
 
 logger = logging.getLogger(__name__)
@@ -29,17 +32,11 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
+_VERSION = 1  # of what state_dict() gives
 
 
-def estimate_initial_weights(
-    train: Pairs,
-    trusted: Pairs,
-    dictionaries: Dictionaries,
-    sharpness: float,
-    tolerance: float,
-    matches: np.ndarray | None = None,
-) -> Tensor:
-    """How far each training pair is accepted beside the trusted ones, before any training.
+class InitialWeightModel:
+    """What gives a pair its initial weight: how far it is accepted beside the trusted pairs.
 
     By two scores, both of which must accept it. One is of its text
     (``fairseq_l2rw.initial_weights.text_features``): the log density ratio of trusted to
@@ -47,58 +44,153 @@ def estimate_initial_weights(
     together (``fairseq_l2rw.initial_weights.lexicon``), in the worse of both directions.
 
     Args:
-        train: N pairs.
-        trusted: M pairs.
-        dictionaries: of their languages.
-        sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
-        tolerance: likewise; of the likeness twice as much, as of every one.
-        matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
-
-    Returns:
-        Weights in [0, 1], shape (N,).
+        features: of the text.
+        likeness: of these features.
+        lexicon: of the words.
+        numbers: the rest that was learnt: ``words``, mean and variance of the trusted pairs' word
+            association in both directions, shape (2, 2); ``scores``, those of their two scores,
+            likewise; ``tolerances`` of the two scores, shape (2,); ``sharpness``, a scalar;
+            ``exponent``, the precision of rejection, a scalar.
     """
-    if len(trusted) < _FEW:
-        logger.warning(
-            f"only {len(trusted)} trusted pairs: good pairs may lose initial weight by chance; "
-            f"{_FEW} or more tell reliably"
-        )
-    matches = shared(train, trusted) if matches is None else matches
-    scores = _scores(train, trusted, dictionaries, matches)
-    tolerances = scores[0].new_tensor([TOLERANCE * tolerance, tolerance])
-    accepted, expected = (
-        acceptance(distances, sharpness, tolerances).clamp(max=1).prod(1)
-        for distances in _distances(*scores)
-    )
-    rejected, falsely = (1 - accepted).mean(), (1 - expected).mean()
-    variance = sampling_variance(rejected, len(train)) + sampling_variance(falsely, len(trusted))
-    weights = (accepted ** rejection_precision(rejected, falsely, variance)).float()
-    _report(weights)
-    return weights
+
+    #: What the two scores are of.
+    SCORES = ("text", "words")
+
+    def __init__(
+        self,
+        features: TextFeatures,
+        likeness: Likeness,
+        lexicon: Lexicon,
+        numbers: dict[str, Tensor],
+    ) -> None:
+        self.features, self.likeness, self.lexicon = features, likeness, lexicon
+        self.numbers = numbers
+
+    @classmethod
+    def learn(
+        cls,
+        train: Pairs,
+        trusted: Pairs,
+        dictionaries: Dictionaries,
+        sharpness: float,
+        tolerance: float,
+        matches: np.ndarray | None = None,
+    ) -> tuple["InitialWeightModel", Tensor]:
+        """From training pairs and trusted pairs.
+
+        Args:
+            train: N pairs.
+            trusted: M pairs.
+            dictionaries: of their languages.
+            sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
+            tolerance: likewise; of the likeness twice as much, as of every one.
+            matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
+
+        Returns:
+            The model, and how far both scores accept the training pairs, shape (N, 2): see
+            ``accepted``.
+        """
+        if len(trusted) < _FEW:
+            logger.warning(
+                f"only {len(trusted)} trusted pairs: good pairs may lose initial weight by chance; "
+                f"{_FEW} or more tell reliably"
+            )
+        matches = shared(train, trusted) if matches is None else matches
+        own = torch.zeros(len(train), dtype=torch.long)
+        own[matches[:, 0]] = 1
+        features = TextFeatures.learn(train, trusted, dictionaries)
+        texts = features(train, own), features(trusted, torch.ones(len(trusted), dtype=torch.long))
+        likeness = _likeness(*texts)
+        lexicon, words = learn_lexicon(train, trusted, dictionaries, matches)
+        numbers = {
+            "words": _moments(words[1]),
+            "tolerances": words[0].new_tensor([TOLERANCE * tolerance, tolerance]),
+            "sharpness": torch.tensor(float(sharpness)),
+        }
+        model = cls(features, likeness, lexicon, numbers)
+        scores = [model._scores(*found) for found in zip(texts, words, strict=True)]
+        numbers["scores"] = _moments(scores[1])
+        accepted, expected = map(model._accepted, scores)
+        rejected, falsely = (1 - accepted.prod(1)).mean(), (1 - expected.prod(1)).mean()
+        variance = sampling_variance(rejected, len(train))
+        variance = variance + sampling_variance(falsely, len(trusted))
+        numbers["exponent"] = rejection_precision(rejected, falsely, variance)
+        _report(model.weights(accepted))
+        return model, accepted
+
+    def accepted(self, pairs: Pairs) -> Tensor:
+        """How far both scores accept other pairs, by their text and by their words.
+
+        Args:
+            pairs: N pairs that were not among the training pairs.
+
+        Returns:
+            In [0, 1], shape (N, 2), float64.
+        """
+        words = associations(self.lexicon, pairs, self.features.dictionaries)
+        return self._accepted(self._scores(self.features(pairs), words))
+
+    def weights(self, accepted: Tensor) -> Tensor:
+        """Initial weights, in [0, 1], shape (N,), from what ``accepted`` gives."""
+        return (accepted.prod(1) ** self.numbers["exponent"]).float()
+
+    def factors(self, accepted: Tensor) -> Tensor:
+        """Both factors of the weights, in [0, 1], shape (N, 2)."""
+        return (accepted ** self.numbers["exponent"]).float()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that ``accepted`` needs, in types that torch's safe loader takes."""
+        return {
+            "version": _VERSION,
+            "log_odds": self.features.log_odds,
+            "likeness": self.likeness.state_dict(),
+            "lexicon": self.lexicon.state_dict(),
+            "numbers": self.numbers,
+        }
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, Any], dictionaries: Dictionaries
+    ) -> "InitialWeightModel":
+        """From what ``state_dict`` gave, with the dictionaries it was learnt with.
+
+        Raises:
+            InputError: for another version's, or other dictionaries.
+        """
+        if state.get("version") != _VERSION:
+            raise InputError("its initial weights were saved by another version of this package")
+        if tuple(state["lexicon"]["types"]) != tuple(dictionaries.types):
+            raise InputError("its initial weights were learnt with other dictionaries")
+        likeness = Likeness(memory=float("inf"))
+        likeness.load_state_dict(state["likeness"])
+        features = TextFeatures(dictionaries, state["log_odds"])
+        return cls(features, likeness, Lexicon.from_state(state["lexicon"]), state["numbers"])
+
+    def _scores(self, texts: Tensor, words: Tensor) -> Tensor:
+        """Likeness and word association, shape (N, 2)."""
+        both_ways = distance(words, *self.numbers["words"])
+        return torch.cat([self.likeness(texts), both_ways.amin(1, keepdim=True)], 1)
+
+    def _accepted(self, scores: Tensor) -> Tensor:
+        """How far each of two scores accepts, in [0, 1], shape (N, 2)."""
+        distances = distance(scores, *self.numbers["scores"])
+        sharpness = float(self.numbers["sharpness"])
+        return acceptance(distances, sharpness, self.numbers["tolerances"]).clamp(max=1)
 
 
-def _scores(
-    train: Pairs, trusted: Pairs, dictionaries: Dictionaries, matches: np.ndarray
-) -> tuple[Tensor, Tensor]:
-    """Likeness and word association of all pairs, shapes (N, 2) and (M, 2)."""
-    features = text_features(train, trusted, dictionaries, matches)
-    x, y = features
+def _likeness(train: Tensor, trusted: Tensor) -> Likeness:
+    """Of trusted pairs of features (M, F), among training pairs (N, F)."""
     likeness = Likeness(memory=float("inf"))
-    likeness.begin(x, [x.shape[1]])
-    likeness.add(x, torch.ones(len(x), dtype=x.dtype), local_only)
-    likeness.add_trusted(y, torch.ones(len(y), dtype=y.dtype))
+    likeness.begin(train, [train.shape[1]])
+    likeness.add(train, torch.ones(len(train), dtype=train.dtype), local_only)
+    likeness.add_trusted(trusted, torch.ones(len(trusted), dtype=trusted.dtype))
     likeness.solve()
-    words = _distances(*associations(train, trusted, dictionaries, matches))
-    of_train, of_trusted = (
-        torch.cat([likeness(rows), both_ways.amin(1, keepdim=True)], 1)
-        for rows, both_ways in zip(features, words, strict=True)
-    )
-    return of_train, of_trusted
+    return likeness
 
 
-def _distances(train: Tensor, trusted: Tensor) -> list[Tensor]:
-    """Distances of scores (N, K) and (M, K) from those of the trusted pairs."""
-    mean, variance = trusted.mean(0), trusted.var(0, correction=0)
-    return [distance(scores, mean, variance) for scores in (train, trusted)]
+def _moments(scores: Tensor) -> Tensor:
+    """Mean and variance of scores (M, K), shape (2, K)."""
+    return torch.stack([scores.mean(0), scores.var(0, correction=0)])
 
 
 def _report(weights: Tensor) -> None:

@@ -6,8 +6,9 @@ one side has come of one of the other's, each with the same chance. A misaligned
 come together nowhere else. It takes neither student nor training, and knows no language.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ _LINKS = 20_000_000
 _WORDS = 256
 _MERGED = 16  # parts whose keys are sorted together
 _LEAST = 1e-300  # in place of 0 where 0 is divided
+_LEAST_COUNT = 1e-3  # that is worth keeping
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,14 @@ class _Direction:
     Attributes:
         generated: 0 if it is the source that is generated, 1 if it is the target.
         chance: p(generated | given) by number, before the last round, shape (K,); 0 of number 0.
+            None where it is for pairs that were not learnt from.
         counts: how often one was generated because of the other, in the last round, likewise.
         totals: their sums, by the given type, shape (size of the given side's dictionary,).
         usual: p(generated) by frequency, shape (size of the generated side's dictionary,).
     """
 
     generated: int
-    chance: Tensor
+    chance: Tensor | None
     counts: Tensor
     totals: Tensor
     usual: Tensor
@@ -61,38 +64,78 @@ def _shares(chance: Tensor, given: int) -> Tensor:
 
 
 class Lexicon:
-    """Which types of one side come with which of the other, learnt from pairs.
+    """Which types of one side come with which of the other.
 
     Args:
-        pairs: source types (n, S) and target types (n, T), some pairs at a time.
         types: sizes of the dictionaries.
         padding: number of the padding type in both.
+        keys: of all types that came together, sorted, shape (K,); before them that of padding.
+        directions: that in which targets are generated, and that in which sources are.
     """
 
     def __init__(
-        self, pairs: Iterable[tuple[Tensor, Tensor]], types: tuple[int, int], padding: int
+        self,
+        types: tuple[int, int],
+        padding: int,
+        keys: Tensor,
+        directions: Sequence[_Direction] = (),
     ) -> None:
         self.types, self.padding = types, padding
+        self.keys, self.directions = keys, list(directions)
+
+    @classmethod
+    def learn(
+        cls, pairs: Iterable[tuple[Tensor, Tensor]], types: tuple[int, int], padding: int
+    ) -> "Lexicon":
+        """From source types (n, S) and target types (n, T), some pairs at a time."""
+        lexicon = cls(types, padding, torch.tensor([-1]))
         found: list[Tensor] = []
         numbers: list[Tensor] = []  # of every source word with every target word of its pair
         frequency = [torch.ones(size, dtype=torch.double) for size in types]
         for sides in pairs:
-            keys, number = self._key(*sides).unique(return_inverse=True)
+            keys, number = lexicon._key(*sides).unique(return_inverse=True)
             found.append(keys)
             numbers.append(number.int())
             for count, words in zip(frequency, sides, strict=True):
                 count += torch.bincount(words[words.ne(padding)], minlength=len(count))
-        # Of all types that came together, sorted; before them that of padding.
-        self.keys = torch.tensor([-1])
+        keys = lexicon.keys
         for k in range(0, len(found), _MERGED):
-            self.keys = torch.cat([self.keys, *found[k : k + _MERGED]]).unique()
+            keys = torch.cat([keys, *found[k : k + _MERGED]]).unique()
         for place, number in enumerate(numbers):
-            numbers[place] = _at(torch.searchsorted(self.keys, found.pop(0)).int(), number)
-        given = self.keys // types[1], self.keys % types[1]
-        self.directions = [
-            self._learn(generated, numbers, given[1 - generated], frequency[generated])
+            numbers[place] = _at(torch.searchsorted(keys, found.pop(0)).int(), number)
+        lexicon.keys = keys
+        given = keys // types[1], keys % types[1]
+        lexicon.directions = [
+            lexicon._learn(generated, numbers, given[1 - generated], frequency[generated])
             for generated in (1, 0)
         ]
+        return lexicon
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it takes to score pairs that it was not learnt from."""
+        # What hardly ever came together says no more than the frequencies do.
+        counts = torch.stack([direction.counts for direction in self.directions])
+        kept = (counts >= _LEAST_COUNT).any(0)
+        kept[0] = True
+        return {
+            "types": self.types,
+            "padding": self.padding,
+            "keys": self.keys[kept],
+            "counts": counts[:, kept].float(),
+            "totals": [direction.totals.float() for direction in self.directions],
+            "usual": [direction.usual.float() for direction in self.directions],
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Lexicon":
+        """From what ``state_dict`` gave."""
+        rows = zip((1, 0), *(state[name] for name in ("counts", "totals", "usual")), strict=True)
+        directions = [
+            _Direction(generated, None, *(numbers.double() for numbers in row))
+            for generated, *row in rows
+        ]
+        source, target = state["types"]
+        return cls((source, target), state["padding"], state["keys"], directions)
 
     def _key(self, source: Tensor, target: Tensor) -> Tensor:
         """One number for two types, shape (n, S, T); -1 for padding."""
@@ -117,7 +160,9 @@ class Lexicon:
             following = counts / totals[types].clamp(min=_LEAST)
         return _Direction(generated, chance, counts, totals, frequency / frequency.sum())
 
-    def association(self, source: Tensor, target: Tensor, in_sample: Tensor) -> Tensor:
+    def association(
+        self, source: Tensor, target: Tensor, in_sample: Tensor | None = None
+    ) -> Tensor:
         """How much likelier a side is given the other one, in nats per word, shape (n, 2).
 
         Of a single word it is 1.5 at most.
@@ -126,7 +171,7 @@ class Lexicon:
             source: types, shape (n, S).
             target: types, shape (n, T).
             in_sample: how often a pair was learnt from, shape (n,): what it taught itself is left
-                out, or every pair would speak for itself.
+                out, or every pair would speak for itself. Without it, none was.
 
         Returns:
             Of the target given the source, and of the source given the target.
@@ -136,15 +181,19 @@ class Lexicon:
         number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         number = number.where(_at(self.keys, number) == key, 0)
         real = [side.ne(self.padding).double() for side in sides]
-        # Which words of a side are of one type, (n, S, S) and (n, T, T).
-        same = [side.unsqueeze(2).eq(side.unsqueeze(1)).double() for side in sides]
+        same: list[Tensor] = []
+        if in_sample is not None:  # which words of a side are of one type, (n, S, S) and (n, T, T)
+            same = [side.unsqueeze(2).eq(side.unsqueeze(1)).double() for side in sides]
         columns = []
         for direction in self.directions:
             generated, given = direction.generated, 1 - direction.generated
-            shares = _shares(_at(direction.chance, number), given) * in_sample.view(-1, 1, 1)
-            own = shares.sum(1 + generated).unsqueeze(2)  # of every given word
-            totals = _at(direction.totals, sides[given]) - (same[given] @ own).squeeze(2)
-            counts = _at(direction.counts, number) - same[0] @ shares @ same[1]
+            totals, counts = _at(direction.totals, sides[given]), _at(direction.counts, number)
+            if in_sample is not None:
+                assert direction.chance is not None
+                shares = _shares(_at(direction.chance, number), given) * in_sample.view(-1, 1, 1)
+                own = shares.sum(1 + generated).unsqueeze(2)  # of every given word
+                totals = totals - (same[given] @ own).squeeze(2)
+                counts = counts - same[0] @ shares @ same[1]
             # Rounding may leave a little less than nothing.
             counts, totals = counts.clamp(min=0), totals.clamp(min=0).unsqueeze(1 + generated)
             usual = _at(direction.usual, sides[generated])
@@ -156,10 +205,10 @@ class Lexicon:
         return torch.stack(columns, 1)
 
 
-def associations(
+def learn_lexicon(
     train: Pairs, trusted: Pairs, dictionaries: Dictionaries, matches: np.ndarray | None = None
-) -> list[Tensor]:
-    """How well the words of each pair go together, by the lexicon of the training pairs.
+) -> tuple[Lexicon, list[Tensor]]:
+    """The lexicon of training pairs, and how well the words of all pairs go together by it.
 
     Of a very long pair the first words are looked at, the same part of both sides.
 
@@ -170,28 +219,41 @@ def associations(
         matches: what ``fairseq_l2rw.data.pairs.shared`` says of them, if it is known.
 
     Returns:
-        What ``Lexicon.association`` says of both, shapes (N, 2) and (M, 2), float64.
+        The lexicon, and ``associations`` of both, shapes (N, 2) and (M, 2).
     """
     matches = shared(train, trusted) if matches is None else matches
     learnt = _some(train)
     read = batches(train, dictionaries, "words", learnt, _WORDS)
-    lexicon = Lexicon(
-        ((source, target) for _, source, target in read),
-        dictionaries.types,
-        dictionaries.padding,
-    )
+    sides = ((source, target) for _, source, target in read)
+    lexicon = Lexicon.learn(sides, dictionaries.types, dictionaries.padding)
     in_sample = torch.zeros(len(train), dtype=torch.double)
     in_sample[learnt] = 1
     # A trusted pair that is a training pair, too, was learnt from as often as that one.
     of_trusted = in_sample.new_zeros(len(trusted))
     of_trusted.index_add_(0, torch.from_numpy(matches[:, 1]), in_sample[matches[:, 0]])
-    found = []
-    for pairs, own in ((train, in_sample), (trusted, of_trusted)):
-        columns = own.new_empty(len(pairs), 2)
-        for numbers, source, target in batches(pairs, dictionaries, "association", None, _WORDS):
-            columns[numbers] = lexicon.association(source, target, own[numbers])
-        found.append(columns)
-    return found
+    both = (train, in_sample), (trusted, of_trusted)
+    return lexicon, [associations(lexicon, pairs, dictionaries, own) for pairs, own in both]
+
+
+def associations(
+    lexicon: Lexicon, pairs: Pairs, dictionaries: Dictionaries, in_sample: Tensor | None = None
+) -> Tensor:
+    """How well the words of each pair go together.
+
+    Args:
+        lexicon: that says it.
+        pairs: N pairs.
+        dictionaries: of their languages.
+        in_sample: how often it was learnt from each, shape (N,); without it, from none.
+
+    Returns:
+        What ``Lexicon.association`` says, shape (N, 2), float64.
+    """
+    columns = torch.empty(len(pairs), 2, dtype=torch.double)
+    for numbers, source, target in batches(pairs, dictionaries, "association", None, _WORDS):
+        own = None if in_sample is None else in_sample[numbers]
+        columns[numbers] = lexicon.association(source, target, own)
+    return columns
 
 
 def _some(pairs: Pairs) -> Sequence[int]:

@@ -1,6 +1,7 @@
 """What can be read of a pair's text before any training: domain, copying, lengths."""
 
-import numpy as np
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -30,36 +31,56 @@ def domain_log_odds(train: Tensor, trusted: Tensor, own: int = 0) -> Tensor:
     return ((trusted - own).clamp(min=0) + _PSEUDO).log() - (expected + _PSEUDO).log()
 
 
-def text_features(
-    train: Pairs, trusted: Pairs, dictionaries: Dictionaries, matches: np.ndarray
-) -> tuple[Tensor, Tensor]:
-    """Features of every pair: domain log-odds of both sides, copying, and lengths.
+class TextFeatures:
+    """Features of a pair's text: domain log-odds of both sides, copying, and lengths.
 
     That is, by column: mean domain log-odds of source and of target tokens, the fraction of target
     tokens that the source has, too, both log lengths, their difference and its square.
 
     Args:
-        train: N pairs.
-        trusted: M pairs.
-        dictionaries: of their languages.
-        matches: which training pairs are trusted pairs, too
-            (``fairseq_l2rw.data.pairs.shared``): they speak for themselves no more than those.
-
-    Returns:
-        Shapes (N, 7) and (M, 7), float64.
+        dictionaries: of the languages.
+        log_odds: of both, for a pair that is not trusted, and for one that is, each of shape
+            (2, V).
     """
-    counts = [_counts(pairs, dictionaries) for pairs in (train, trusted)]
-    log_odds = [
-        torch.stack([domain_log_odds(a, b, own) for own in (0, 1)])
-        for a, b in zip(*counts, strict=True)
-    ]
-    own = torch.zeros(len(train), dtype=torch.long)
-    own[matches[:, 0]] = 1
-    of_trusted = torch.ones(len(trusted), dtype=torch.long)
-    return (
-        _features(train, dictionaries, log_odds, own),
-        _features(trusted, dictionaries, log_odds, of_trusted),
-    )
+
+    def __init__(self, dictionaries: Dictionaries, log_odds: Sequence[Tensor]) -> None:
+        self.dictionaries, self.log_odds = dictionaries, list(log_odds)
+
+    @classmethod
+    def learn(cls, train: Pairs, trusted: Pairs, dictionaries: Dictionaries) -> "TextFeatures":
+        """From how often types come up in training and in trusted pairs."""
+        counts = [_counts(pairs, dictionaries) for pairs in (train, trusted)]
+        log_odds = [
+            torch.stack([domain_log_odds(a, b, own) for own in (0, 1)])
+            for a, b in zip(*counts, strict=True)
+        ]
+        return cls(dictionaries, log_odds)
+
+    def __call__(self, pairs: Pairs, own: Tensor | None = None) -> Tensor:
+        """The features of N pairs, shape (N, 7), float64.
+
+        Args:
+            pairs: of any split.
+            own: whether each is a trusted pair, 0 or 1, shape (N,): it then does not speak for
+                itself. Without it, none is.
+        """
+        own = torch.zeros(len(pairs), dtype=torch.long) if own is None else own
+        rows = torch.empty(len(pairs), 7, dtype=torch.double)
+        for numbers, source, target in batches(pairs, self.dictionaries, "features"):
+            sides = source, target
+            real = [tokens.ne(self.dictionaries.padding).double() for tokens in sides]
+            lengths = [r.sum(1) for r in real]
+            columns = [
+                (known[own[numbers].unsqueeze(1), tokens] * r).sum(1) / n
+                for known, tokens, r, n in zip(self.log_odds, sides, real, lengths, strict=True)
+            ]
+            both = copied(source, target, self.dictionaries.shared) * real[1]
+            columns.append(both.sum(1) / lengths[1])
+            columns += [n.log() for n in lengths]
+            columns.append(columns[-1] - columns[-2])
+            columns.append(columns[-1].square())
+            rows[numbers] = torch.stack(columns, 1)
+        return rows
 
 
 def _counts(pairs: Pairs, dictionaries: Dictionaries) -> list[Tensor]:
@@ -69,31 +90,3 @@ def _counts(pairs: Pairs, dictionaries: Dictionaries) -> list[Tensor]:
         for count, tokens in zip(found, sides, strict=True):
             count += torch.bincount(tokens[tokens.ne(dictionaries.padding)], minlength=len(count))
     return found
-
-
-def _features(
-    pairs: Pairs, dictionaries: Dictionaries, log_odds: list[Tensor], own: Tensor
-) -> Tensor:
-    """The features of a split, shape (N, 7).
-
-    Args:
-        pairs: N pairs.
-        dictionaries: of their languages.
-        log_odds: of both languages, for a pair that is not trusted, and for one that is, each of
-            shape (2, V).
-        own: whether a pair is trusted, 0 or 1, shape (N,).
-    """
-    rows = torch.empty(len(pairs), 7, dtype=torch.double)
-    for numbers, source, target in batches(pairs, dictionaries, "features"):
-        real = [tokens.ne(dictionaries.padding).double() for tokens in (source, target)]
-        lengths = [r.sum(1) for r in real]
-        columns = [
-            (known[own[numbers].unsqueeze(1), tokens] * r).sum(1) / n
-            for known, tokens, r, n in zip(log_odds, (source, target), real, lengths, strict=True)
-        ]
-        columns.append((copied(source, target, dictionaries.shared) * real[1]).sum(1) / lengths[1])
-        columns += [n.log() for n in lengths]
-        columns.append(columns[-1] - columns[-2])
-        columns.append(columns[-1].square())
-        rows[numbers] = torch.stack(columns, 1)
-    return rows

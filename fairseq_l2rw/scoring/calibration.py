@@ -73,7 +73,12 @@ class Calibration(LazyBuffers):
 
     def weights(self, scores: Tensor) -> Tensor:
         """From 0 to a little above 1, shape (N,), of scores (N, K)."""
-        return self.acceptances(scores).prod(1) ** self.exponent()
+        return self.explained(scores)[0]
+
+    def explained(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights, shape (N,), and the factor of each score in them, shape (N, K)."""
+        accepted, exponent = self.acceptances(scores), self.exponent()
+        return accepted.prod(1) ** exponent, accepted**exponent
 
     def exponent(self) -> Tensor:
         """a, a scalar; pairs must have been compared."""

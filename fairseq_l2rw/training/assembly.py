@@ -80,20 +80,21 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     """
     student = Student(cfg, given.model, given.criterion, given.weighting, given.vocabulary)
     weighting = given.weighting.to(student.device)
-    extractor = _extractor(cfg, given).to(student.device)
+    recorded = cfg.weights_dir is not None
+    read = given.criterion, cfg.weight_unit, weighting, given.shared
+    extractor = build_extractor(*read, recorded).to(student.device)
     progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
     schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
     window = MetaWindow(cfg, student) if weighting.needs_dev_gradient else None
     plain = weighting.plain and given.sampler is None
     meta = window.meta if window else None
-    weigher = Weigher(student, weighting, extractor, meta, progress, plain)
+    weigher = Weigher(student, weighting, extractor, meta, progress, plain, explains=recorded)
+    seen = student, weighting, extractor
     meta_step = None
     if given.trusted is not None:
-        meta_step = MetaStep(
-            student, weighting, extractor, given.trusted, window, progress, cfg.seed
-        )
+        meta_step = MetaStep(*seen, given.trusted, window, progress, cfg.seed)
     bookkeeping = Bookkeeping(
-        cfg, extractor, weigher.usual, given.sampler, progress, student.device
+        cfg, extractor, weigher.usual, given.sampler, progress, student.device, weighting.factors
     )
     persistent = PersistentParts(
         cfg,
@@ -119,15 +120,23 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     )
 
 
-def _extractor(cfg: Any, given: Given) -> FeatureExtractor:
-    """Of the features that the weighting reads, and of what the record says of a sentence."""
-    recorded = ["loss"] if cfg.weights_dir is not None else []
-    criterion = given.criterion
+def build_extractor(
+    criterion: Any, unit: str, weighting: Weighting, shared: Tensor, recorded: bool = False
+) -> FeatureExtractor:
+    """Of the features that the weighting reads, and of what the record has of a sentence.
+
+    Args:
+        criterion: fairseq's, of the run.
+        unit: ``sentence`` or ``token``: what a row is.
+        weighting: the rule.
+        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        recorded: whether there is a record.
+    """
     return FeatureExtractor(
-        [*given.weighting.reads, *recorded],
-        cfg.weight_unit,
+        [*weighting.reads, *(["loss"] if recorded else [])],
+        unit,
         criterion.padding_idx,
         criterion.sentence_avg,
-        given.shared,
+        shared,
         criterion.ignore_prefix_size,
     )

@@ -1,6 +1,7 @@
 """What is kept of every update: for features of later ones, the sampler, the log and the record."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ class Bookkeeping:
         sampler: is told the weights, if they decide how often sentences come up.
         progress: of training.
         device: the student's.
+        factors: names of the factors of a weight, for the record.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class Bookkeeping:
         sampler: ImportanceSampler | None,
         progress: Progress,
         device: torch.device,
+        factors: Sequence[str] = (),
     ) -> None:
         self.cfg, self.extractor, self.usual = cfg, extractor, usual
         self.sampler, self.progress, self.device = sampler, progress, device
+        self._factors = factors
         self._writer: RecordWriter | None = None
         # Of the epoch: shares of a full step, summed, and updates.
         self._shares = torch.zeros(2, dtype=torch.double, device=device)
@@ -48,7 +52,9 @@ class Bookkeeping:
     def begin(self, update: int) -> None:
         """Before the first update of this process, with the run's own number of it."""
         if self.cfg.weights_dir is not None:
-            self._writer = RecordWriter(self.cfg.weights_dir, self.cfg.weight_unit, update)
+            self._writer = RecordWriter(
+                self.cfg.weights_dir, self.cfg.weight_unit, update, self._factors
+            )
 
     def begin_epoch(self) -> None:
         """Warn of an epoch in which hardly any pair had weight."""

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterator, Sequence
 from multiprocessing.util import Finalize
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from fairseq_l2rw.training.update_summary import Summary
-from fairseq_l2rw.training.weight_record import Row, WeightRecord
+from fairseq_l2rw.training.weight_record import WeightRecord
 from fairseq_l2rw.training.workers import rank
 
 logger = logging.getLogger(__name__)
@@ -24,11 +25,14 @@ class RecordWriter:
         folder: of the record.
         unit: ``sentence`` or ``token``: what has a weight.
         start: the first update of this process.
+        factors: names of the factors of a weight.
     """
 
-    def __init__(self, folder: str | Path, unit: str, start: int) -> None:
-        self.unit = unit
-        self.record = WeightRecord(folder, start) if rank() == 0 else None
+    def __init__(
+        self, folder: str | Path, unit: str, start: int, factors: Sequence[str] = ()
+    ) -> None:
+        self.unit, self.factors = unit, factors
+        self.record = WeightRecord(folder, start, factors) if rank() == 0 else None
         if self.record is not None:  # what comes after the last checkpoint, or all with --no-save
             Finalize(self.record, self.record.flush, exitpriority=1)
         if self.record is not None and self.record.removed:
@@ -47,18 +51,20 @@ class RecordWriter:
         if self.record is not None:
             self.record.flush()
 
-    def _rows(self, number: int, epoch: int, summary: Summary) -> Iterator[Row]:
+    def _rows(self, number: int, epoch: int, summary: Summary) -> Iterator[tuple[Any, ...]]:
         """A sentence whose tokens have weights gets their mean and the list of them."""
         weights = summary.applied_weights
         numbers = weights, summary.importance_weight, summary.columns["loss"]
         columns = [summary.sentences, summary.lengths, *map(summary.by_sentence, numbers)]
+        columns += [summary.by_sentence(summary.factors[name]) for name in self.factors]
         if summary.usefulness is not None:  # per unit of its size
             sums, sizes = map(summary.by_sentence, (summary.usefulness, summary.sizes))
             columns.append(sums / sizes)
         # A GPU is asked for all of them at once; float64 holds every one.
         found = torch.stack([column.double() for column in columns]).tolist()
         sentences, lengths = ([int(x) for x in column] for column in found[:2])
-        means, importance_weights, losses, *usefulness = found[2:]
+        means, importance_weights, losses, *others = found[2:]
+        factors, usefulness = others[: len(self.factors)], others[len(self.factors) :]
         by_token: list[list[float] | None] = [None] * len(lengths)
         if self.unit == "token":
             by_token = [part.tolist() for part in weights.cpu().split(lengths)]
@@ -72,5 +78,6 @@ class RecordWriter:
             usefulness[0] if usefulness else [None] * len(lengths),
             lengths,
             by_token,
+            *factors,
             strict=True,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.data.training_text import TrainingText
 from fairseq_l2rw.data.trusted_pairs import shared_with_training
-from fairseq_l2rw.initial_weights.estimate import estimate_initial_weights
+from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.saved import save
 from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
 from fairseq_l2rw.sampling.sampled_batches import SampledBatches
+from fairseq_l2rw.training.workers import rank
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.weighting import Weighting
 
@@ -103,7 +106,7 @@ class TrainingData:
     def _find_initial_weights(self) -> Tensor:
         """Initial weights by line."""
         assert self._text is not None and self._trusted is not None
-        weights = estimate_initial_weights(
+        model, accepted = InitialWeightModel.learn(
             self._text.pairs,
             self._trusted(),
             self._dictionaries(),
@@ -111,4 +114,6 @@ class TrainingData:
             self.weighting.initial_tolerance,
             self._matches,
         )
-        return self._text.by_line(weights)
+        if rank() == 0 and not self.cfg.no_save:
+            save(model, Path(self.cfg.save_dir))
+        return self._text.by_line(model.weights(accepted))

@@ -25,6 +25,7 @@ class SubBatch(Batch):
         random: from before the student's pass.
         dummy: whether it fills up an uneven shard, and counts for nothing.
         usefulness: -dL_dev/dw_i, (N,), once there was a meta step.
+        factors: that the weighting's own weights are the product of, by name, each of shape (N,).
     """
 
     sample: dict[str, Any]
@@ -35,6 +36,7 @@ class SubBatch(Batch):
     random: RandomState
     dummy: bool
     usefulness: Tensor | None = None
+    factors: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(cls, replay: Replay, **kept: Any) -> "SubBatch":

@@ -32,6 +32,7 @@ class Summary:
         fallback: how many of the weighting's own weights were unusable, a scalar.
         usefulness: -dL_dev/dw_i, or <dev gradient, grad l_i>, shape (N,), where there was a meta
             step.
+        factors: that the weighting's own weights are the product of, by name, each of shape (N,).
     """
 
     sentences: Tensor
@@ -44,6 +45,7 @@ class Summary:
     applied_weights: Tensor
     fallback: Tensor
     usefulness: Tensor | None
+    factors: dict[str, Tensor]
 
     @classmethod
     def of(cls, batch: SubBatch) -> "Summary":
@@ -60,6 +62,7 @@ class Summary:
             applied_weights=batch.applied_weights,
             fallback=batch.fallback,
             usefulness=features.alignment if batch.usefulness is None else batch.usefulness,
+            factors=batch.factors,
         )
 
     def by_sentence(self, rows: Tensor) -> Tensor:

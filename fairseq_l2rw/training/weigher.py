@@ -67,6 +67,7 @@ class Weigher:
         meta: the meta-gradient, if the weighting uses it.
         progress: of training.
         plain: whether everything is as in plain training.
+        explains: whether the factors of weights are wanted, for the record.
     """
 
     def __init__(
@@ -77,9 +78,11 @@ class Weigher:
         meta: MetaGradient | None,
         progress: Progress,
         plain: bool,
+        explains: bool,
     ) -> None:
         self.student, self.weighting, self.extractor = student, weighting, extractor
         self.meta, self.progress, self.plain = meta, progress, plain
+        self._explains = explains
         absolute = weighting.samples_by_weight or weighting.plain
         self.usual = UsualWeight(absolute).to(student.device)
 
@@ -113,7 +116,7 @@ class Weigher:
         features = self.extractor.extract(sample, context.states, tokens, state)
         features = self._aligned(features, sample, context, losses)
         usual = self.usual.value(self.progress.in_warmup(number))
-        rule_weights, applied, fallback = self._weights(features, context, usual)
+        rule_weights, applied, fallback, factors = self._weights(features, context, usual)
         by_sentence = self.student.criterion.sentence_avg
         plain_size = len(sample["target"]) if by_sentence else sample["ntokens"]
         context.update.batches.append(
@@ -124,6 +127,7 @@ class Weigher:
                 rule_weights=rule_weights,
                 applied_weights=applied,
                 fallback=fallback,
+                factors=factors,
                 random=context.random,
                 dummy=context.dummy,
                 record=context.record,
@@ -148,16 +152,21 @@ class Weigher:
     @torch.no_grad()
     def _weights(
         self, features: Features, context: SubBatchContext, usual: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The weighting's own weights, those to apply, and how many fell back to another."""
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """The weighting's own weights, those to apply, how many fell back, and the factors."""
         in_warmup = self.progress.in_warmup(context.update.number)
         warmup, _ = safe(self.weighting.warmup_weights(features))
         # What cannot be weighed has its warm-up weight, beside the usual ones of this weighting.
         instead = warmup * torch.where(usual > 0, usual, 1.0)
-        rule_weights, fallback = safe(self.weighting(features), instead)
+        explain = self.weighting.explained if self._explains else self._unexplained
+        weights, factors = explain(features)
+        rule_weights, fallback = safe(weights, instead)
         applied = warmup if in_warmup else rule_weights
         if features.importance_weight is not None:
             applied = truncated(applied, features.importance_weight)
         if context.record is not None and self.weighting.learns:
             applied = applied.clamp(min=LEAST_WEIGHT_HALF if self.student.half else LEAST_WEIGHT)
-        return rule_weights, applied, fallback
+        return rule_weights, applied, fallback, factors
+
+    def _unexplained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.weighting(features), {}

@@ -3,7 +3,7 @@
 import os
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ SCHEMA = pa.schema(
         ("token_weights", pa.list_(pa.float32())),  # with --weight-unit token, else null
     ]
 )
-Row = tuple[int, int, int, float, float, float, float | None, int, list[float] | None]
+#: What a column of a factor of the weighting's own weight begins with, before its name.
+FACTOR = "factor_"
 _PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
 # How numbers are kept until then: lists of Python's own take several times as much.
@@ -50,18 +51,21 @@ class WeightRecord:
     Args:
         folder: where the parts go; made if missing.
         start: the first update of this process, 0 from scratch.
+        factors: names of the factors of a weight, a column each.
     """
 
-    def __init__(self, folder: str | Path, start: int = 0) -> None:
+    def __init__(self, folder: str | Path, start: int = 0, factors: Sequence[str] = ()) -> None:
+        columns = [_always(FACTOR + name, pa.float32()) for name in factors]
+        self.schema = pa.schema([*SCHEMA, *columns])
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.removed = [p for p in self._parts() if _first_update(p) >= start]
         for part in self.removed:
             part.unlink()
-        self._columns = _columns()
+        self._columns = self._empty()
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Add rows of one update, in the order of ``SCHEMA``."""
+    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add rows of one update, in the order of ``schema``."""
         for row in rows:
             for column, value in zip(self._columns.values(), row, strict=True):
                 column.append(value)
@@ -75,19 +79,18 @@ class WeightRecord:
         name = f"weights-{self._columns['update'][0]:010d}.parquet"
         # Readers skip names that begin with a dot, so an unfinished file is never read.
         unfinished = self.folder / f".{name}"
-        pq.write_table(pa.table(self._columns, schema=SCHEMA), unfinished)
+        pq.write_table(pa.table(self._columns, schema=self.schema), unfinished)
         with open(unfinished, "rb") as written:
             os.fsync(written.fileno())
         os.replace(unfinished, self.folder / name)
-        self._columns = _columns()
+        self._columns = self._empty()
+
+    def _empty(self) -> dict[str, Any]:
+        """Empty columns: compact ones, and lists where a row may hold nothing."""
+        return {f.name: [] if f.nullable else array(_CODES[f.type]) for f in self.schema}
 
     def _parts(self) -> list[Path]:
         return sorted(p for p in self.folder.iterdir() if _PART.fullmatch(p.name))
-
-
-def _columns() -> dict[str, Any]:
-    """Empty columns: compact ones, and lists where a row may hold nothing."""
-    return {f.name: [] if f.nullable else array(_CODES[f.type]) for f in SCHEMA}
 
 
 def _first_update(part: Path) -> int:

@@ -54,6 +54,11 @@ class Weighting(nn.Module):
     spaced_by_learning_rate: bool = False  # wants meta steps of equal mass, see Signal.mass
     samples_by_weight: bool = False  # a sentence's weights may decide how often it comes up
     plain: bool = False  # weighs 1 whatever it reads: training stays bit for bit the same
+    #: Whether a weight depends on nothing but the student and the pair: not on the update, on pairs
+    #: around it, or on a gradient. Then any other text can be weighed, too.
+    weighs_any_pair: bool = True
+    #: Names of the factors that ``explained`` gives.
+    factors: tuple[str, ...] = ()
 
     @dataclass
     class Options:
@@ -71,6 +76,14 @@ class Weighting(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Weights of a batch, shape (N,), not negative."""
         raise NotImplementedError
+
+    def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weights of a batch, and the factors that they are the product of, for the record.
+
+        Returns:
+            What ``forward`` gives, and factors by name (``factors``), all of shape (N,).
+        """
+        return self(features), {}
 
     def warmup_weights(self, features: Features) -> Tensor:
         """Weights while ``--weighting-warmup`` lasts, shape (N,): the initial ones, if read."""

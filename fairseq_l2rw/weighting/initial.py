@@ -19,6 +19,7 @@ class Initial(Weighting):
     units = ("sentence", "token")
     reads_initial_weights = True
     samples_by_weight = True
+    factors = ("initial",)
 
     @dataclass
     class Options(Weighting.Options):
@@ -39,6 +40,11 @@ class Initial(Weighting):
         for name in ("sharpness", "tolerance"):
             at_least(0, flag_of(name), getattr(options, name))
         self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
+
+    def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weights, shape (N,), which are their only factor."""
+        weights = self(features)
+        return weights, {"initial": weights}
 
     def forward(self, features: Features) -> Tensor:
         """Weights in [0, 1], shape (N,)."""

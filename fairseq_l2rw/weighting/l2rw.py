@@ -21,6 +21,7 @@ class L2RW(Weighting):
 
     units = ("sentence", "token")
     reads_alignment = True
+    weighs_any_pair = False
 
     def forward(self, features: Features) -> Tensor:
         """Weights, shape (N,); 1 until there is a dev gradient."""

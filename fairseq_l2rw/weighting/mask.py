@@ -14,6 +14,7 @@ class Mask(Weighting):
 
     units = ("sentence", "token")
     reads_alignment = True
+    weighs_any_pair = False
 
     def forward(self, features: Features) -> Tensor:
         """Weights 0 or 1, shape (N,); 1 until there is a dev gradient."""

@@ -20,6 +20,7 @@ class Random(Weighting):
     """
 
     units = ("sentence", "token")
+    weighs_any_pair = False
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)

@@ -24,6 +24,7 @@ class Trim(Weighting):
 
     units = ("sentence", "token")
     reads = ("loss_rank",)
+    weighs_any_pair = False
 
     @dataclass
     class Options(Weighting.Options):

@@ -33,11 +33,21 @@ class Head(nn.Module):
         self, options: TeacherOptions, parts: Collection[str], seed: int, read: Read
     ) -> None:
         super().__init__()
-        self.read = read
+        self.parts, self.read = tuple(parts), read
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Weights, shape (N,)."""
         raise NotImplementedError
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Names of the factors that ``explained`` gives."""
+        return ("teacher",)
+
+    def explained(self, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weights, shape (N,), and the factors that they are the product of, likewise."""
+        weights = self(inputs)
+        return weights, {"teacher": weights}
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """See ``fairseq_l2rw.weighting.Weighting.learn``."""

@@ -90,10 +90,25 @@ class LeastSquaresHead(LazyBuffers, Head):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from inputs of shape (N, F)."""
+        return self.explained(inputs)[0]
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The predicted usefulness, and the likeness of each part if it is read."""
+        states = {"encoder", "decoder"} & {*self.parts}
+        parts = ["surface"] * ("surface" in self.parts) + ["states"] * bool(states)
+        likeness = [f"likeness_{part}" for part in parts] if self.likeness is not None else []
+        return ("usefulness", *likeness)
+
+    def explained(self, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weights, shape (N,), and how far each score accepts, as it counts in them, likewise."""
         if not self.calibration.ready:
-            return inputs.new_ones(len(inputs))
+            ones = inputs.new_ones(len(inputs))
+            return ones, dict.fromkeys(self.factors, ones)
         x = self._with_likeness(inputs.double() - self.centre.value)
-        return self.calibration.weights(self._scores(x)).to(inputs)
+        weights, factors = self.calibration.explained(self._scores(x))
+        by_name = zip(self.factors, factors.to(inputs).unbind(1), strict=True)
+        return weights.to(inputs), dict(by_name)
 
     def learn_from_trusted(self, features: Features) -> dict[str, float]:
         """Keep trusted pairs for ``learn``, which comes next."""

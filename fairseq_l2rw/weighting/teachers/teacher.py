@@ -48,15 +48,28 @@ class Teacher(Weighting):
         self.spaced_by_learning_rate = by_rate and head.spaced_by_learning_rate
         self.reads_initial_weights = head.reads_initial_weights and "initial" in chosen
         self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
+        known = ("initial",) if self.reads_initial_weights else ()
+        self.factors = (*known, *self.head.factors)
 
     def inputs(self, features: Features) -> list[Tensor]:
         """What is read: surface information, internal states; shapes (N, F)."""
         found = [features.matrix(self.reads)] if self.reads else []
-        return found if features.states is None else [*found, features.states]
+        reads_states = self.reads_states and features.states is not None
+        return [*found, features.states] if reads_states else found  # type: ignore[list-item]
 
     def forward(self, features: Features) -> Tensor:
         """Weights, shape (N,); the initial ones until the teacher has learnt something."""
         return self.warmup_weights(features) * self.head(self.head.inputs(features))
+
+    def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weights, and their factors: the initial weight, if it is read, and those of the head.
+
+        All are of shape (N,).
+        """
+        initial = self.warmup_weights(features)
+        weights, factors = self.head.explained(self.head.inputs(features))
+        known = {"initial": initial} if self.reads_initial_weights else {}
+        return initial * weights, known | factors
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """One step of the head on the meta-gradient."""

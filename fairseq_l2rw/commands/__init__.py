@@ -1,0 +1,1 @@
+"""The command ``fairseq-l2rw``: one file a sub-command."""

@@ -1,0 +1,110 @@
+"""``fairseq-l2rw export``: the weights of a finished run for other toolkits."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fairseq_l2rw.commands.export_format import Line, Setting
+from fairseq_l2rw.commands.formats import FORMATS
+from fairseq_l2rw.commands.progress import progress
+from fairseq_l2rw.commands.selection import add_selection, kept
+from fairseq_l2rw.inference.line_weights import REASONS, LineWeights
+from fairseq_l2rw.inference.run_folder import RunFolder
+from fairseq_l2rw.text.columns import read_pairs
+from fairseq_l2rw.text.files import count_lines
+from fairseq_l2rw.text.manifest import Manifest
+from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
+from fairseq_l2rw.utils.errors import InputError
+
+HELP = "write a filtered corpus, or weights for Marian, eole, OpusTrainer, OpusFilter"
+DESCRIPTION = """
+Write the last weight that a run gave to every line of its training text, in the formats that you
+name, to a folder. A line that was not trained on (too long) has weight 0. Formats:
+
+""" + "\n".join(f"  {name:13} {found.help}" for name, found in FORMATS.items())
+EXAMPLE = """
+examples:
+  fairseq-l2rw export run filtered --out filtered --share 0.6
+  fairseq-l2rw export run marian opusfilter --out weights
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    add = parser.add_argument
+    add("run", type=Path, help="the --save-dir of a finished run, or a checkpoint")
+    add("formats", nargs="+", choices=list(FORMATS), metavar="FORMAT", help="see above")
+    add("--out", type=Path, required=True, metavar="FOLDER", help="folder to write to")
+    add_selection(parser)
+    add_places(parser)
+    add(
+        "--thresholds",
+        type=float,
+        nargs=2,
+        default=(0.8, 0.3),
+        metavar=("CLEAN", "MEDIUM"),
+        help="opustrainer: weights from which on a line is clean, or medium (default: 0.8 0.3)",
+    )
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where a run's things are, if they were moved."""
+    add = parser.add_argument
+    add("--text", nargs="+", metavar="FILE", help="the training text, if prepare did not read it")
+    add("--data", type=Path, metavar="FOLDER", help="the binary data, if they were moved")
+    add("--weights-dir", type=Path, metavar="FOLDER", help="the record, if it was moved")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do it."""
+    folder = RunFolder.of(args.run)
+    text = folder.text(args.text, args.data)
+    total = count_lines(text[0])
+    weights = LineWeights.of(folder, folder.record(args.weights_dir), total)
+    chosen = kept(weights.weight, args)
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    def splitter() -> Splitter:
+        model = folder.data(args.data) / Manifest.PIECES
+        return SentencePieces(model) if model.is_file() else Blanks()
+
+    clean, medium = args.thresholds
+    setting = Setting(
+        args.out, folder.languages(args.data), splitter, list(weights.factors), (clean, medium)
+    )
+    with ExitStack() as stack:
+        formats = [
+            stack.enter_context(FORMATS[name](setting)) for name in dict.fromkeys(args.formats)
+        ]
+        for line in progress(_lines(text, weights, chosen), "export", total):
+            for found in formats:
+                found.add(line)
+    _report(weights, chosen)
+    for found in formats:
+        print(f"\n{found.usage()}")
+
+
+def _lines(text: list[str], weights: LineWeights, chosen: npt.NDArray[np.bool_]) -> Iterator[Line]:
+    why = weights.why()
+    last = np.nan_to_num(weights.weight)
+    for number, (source, target) in enumerate(read_pairs(text)):
+        if number >= len(weights):
+            raise InputError(f"{text[0]} has more than the {len(weights)} lines of the run")
+        factors = {name: float(column[number]) for name, column in weights.factors.items()}
+        yield Line(
+            number, source, target, float(last[number]), factors, why[number], bool(chosen[number])
+        )
+
+
+def _report(weights: LineWeights, chosen: npt.NDArray[np.bool_]) -> None:
+    """Say how many lines are kept, and why others are not."""
+    tokens = np.nan_to_num(weights.length)
+    share = tokens[chosen].sum() / max(1.0, tokens.sum())
+    print(f"kept {chosen.sum():,} of {len(chosen):,} lines ({share:.0%} of the target tokens)")
+    removed = [reason for reason, keeps in zip(weights.why(), chosen, strict=True) if not keeps]
+    for reason in sorted(set(removed), key=removed.count, reverse=True):
+        print(f"  removed {removed.count(reason):>9,}: {REASONS.get(reason, reason)}")

@@ -1,0 +1,244 @@
+"""``fairseq-l2rw report``: a page with pictures of the weights, and a file with the numbers."""
+
+import argparse
+import json
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+from fairseq.data.data_utils import load_indexed_dataset
+
+from fairseq_l2rw.commands.export import add_places
+from fairseq_l2rw.commands.progress import progress
+from fairseq_l2rw.commands.selection import add_selection, kept
+from fairseq_l2rw.inference.line_weights import REASONS, LineWeights, short
+from fairseq_l2rw.inference.run_folder import RunFolder
+from fairseq_l2rw.reporting import measures, pictures
+from fairseq_l2rw.reporting.page import render
+from fairseq_l2rw.text.columns import read_pairs
+from fairseq_l2rw.text.files import lines, replaced
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.version import __version__
+
+HELP = "make a page that shows the weights of one run or more"
+DESCRIPTION = """
+Write one HTML file that needs no network: how many pairs were kept out and why, the weights and how
+they came about, examples from both ends and around the cut, and a table of sentences to search.
+Beside it, the same numbers as JSON. With several runs, all that goes by line is of the first one.
+"""
+EXAMPLE = """
+examples:
+  fairseq-l2rw report run --out report.html
+  fairseq-l2rw report run-deep run-uniform --out report.html --origins train.corpus
+"""
+_SHOWN = 12  # examples of a kind
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    add = parser.add_argument
+    add("runs", type=Path, nargs="+", metavar="RUN", help="a --save-dir, or a checkpoint")
+    add(
+        "--out", type=Path, default=Path("report.html"), help="file to write (default: report.html)"
+    )
+    add("--origins", type=Path, metavar="FILE", help="a word for every line: the corpus it is from")
+    add("--labels", type=Path, metavar="FILE", help="a word for every line: whether it is good")
+    add(
+        "--good",
+        nargs="+",
+        default=["clean"],
+        metavar="LABEL",
+        help="the labels of good lines (default: clean)",
+    )
+    add("--rows", type=int, default=3000, help="sentences in the table (default: 3000)")
+    add_selection(parser)
+    add_places(parser)
+
+
+@dataclass
+class _Run:
+    """A run and what is shown of it."""
+
+    folder: RunFolder
+    weights: LineWeights
+    lengths: npt.NDArray[np.float64]
+    chosen: npt.NDArray[np.bool_]
+    numbers: dict[str, Any]
+
+    @property
+    def cut(self) -> float:
+        """The least weight of a kept line."""
+        return self.numbers["cut"]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do it."""
+    folders = [RunFolder.of(path) for path in args.runs]
+    found = [
+        _measured(args, folder, n == 0)
+        for n, folder in enumerate(progress(folders, "runs", unit=" runs"))
+    ]
+    first = found[0]
+    text = list(read_pairs(first.folder.text(args.text, args.data)))
+    if len(text) != len(first.weights):
+        raise InputError(f"the text has {len(text)} lines, the run {len(first.weights)}")
+    command = "fairseq-l2rw " + shlex.join(sys.argv[1:])
+    picked = measures.examples(first.weights.weight, first.cut, _SHOWN)
+    page = render(
+        runs=[run.numbers for run in found],
+        first=first.numbers,
+        pictures=_pictures(found),
+        reasons=REASONS,
+        examples=_examples(first, text, picked),
+        table=_table(first, text, picked, args.rows),
+        version=__version__,
+        command=command,
+    )
+    with replaced(args.out) as file:
+        file.write(page)
+    numbers = args.out.with_suffix(".stats.json")
+    with replaced(numbers) as file:
+        json.dump({"command": command, "runs": [run.numbers for run in found]}, file, indent=1)
+        file.write("\n")
+    print(f"{args.out} ({args.out.stat().st_size / 1e6:.1f} MB), and the numbers: {numbers}")
+
+
+def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Run:
+    """Read a run and take its numbers."""
+    lengths = _target_lengths(folder, args.data)
+    record = folder.record(args.weights_dir if len(args.runs) == 1 else None)
+    weights = LineWeights.of(folder, record, len(lengths))
+    chosen = kept(weights.weight, args)
+    cut = float(weights.weight[chosen].min()) if chosen.any() else math.inf
+    rows = pq.read_table(record, columns=["epoch", "weight", "importance_weight"])
+    epochs, values, counts = (rows[name].to_numpy() for name in rows.column_names)
+    numbers = {
+        **_facts(folder),
+        "cut": cut,
+        "summary": measures.summary(weights.weight, lengths, chosen),
+        "reasons": measures.reasons(weights.why(), lengths, chosen),
+        "epochs": measures.bands_by_epoch(epochs, values, counts),
+        "origins": None,
+        "labels": None,
+    }
+    if args.origins and by_line:
+        groups = _words(args.origins, len(lengths))
+        numbers["origins"] = measures.by_group(weights.weight, lengths, chosen, groups)
+    if args.labels:
+        labels = _words(args.labels, len(lengths))
+        missing = {*args.good} - {*labels}
+        if missing:
+            raise InputError(
+                f"{args.labels}: no line has the label {sorted(missing)[0]!r} of --good"
+            )
+        numbers["labels"] = measures.by_label(weights.weight, labels, args.good)
+        numbers["label_groups"] = measures.by_group(weights.weight, lengths, chosen, labels)
+    return _Run(folder, weights, lengths, chosen, numbers)
+
+
+def _target_lengths(folder: RunFolder, data: Path | None) -> npt.NDArray[np.float64]:
+    """Target tokens of every training line."""
+    source, target = folder.languages(data)
+    for pair in (f"{source}-{target}", f"{target}-{source}"):
+        prefix = folder.data(data) / f"train.{pair}.{target}"
+        if prefix.with_name(prefix.name + ".idx").is_file():
+            dataset = load_indexed_dataset(str(prefix))  # closes its file when it goes
+            return np.array(dataset.sizes, dtype=np.float64)
+    raise InputError(f"{folder.data(data)} has no train.{source}-{target}.{target}.idx")
+
+
+def _facts(folder: RunFolder) -> dict[str, Any]:
+    """What a run was, and how it ended."""
+    extra = folder.extra
+    seconds, loss = extra.get("previous_training_time"), extra.get("val_loss")
+    bleu = folder.checkpoint.parent / "bleu.json"
+    reweighting = extra.get("L2RWTranslationTask") or {}
+    return {
+        "name": folder.name,
+        "weighting": folder.task["weighting"],
+        "updates": folder.updates,
+        "seed": folder.task["seed"],
+        "hours": seconds / 3600 if seconds else None,
+        "valid_loss": float(loss) if loss is not None else None,
+        "dev_loss": reweighting.get("progress", {}).get("dev_loss"),
+        "bleu": json.loads(bleu.read_text())["score"] if bleu.is_file() else None,
+    }
+
+
+def _words(path: Path, count: int) -> list[str]:
+    """A word for every line."""
+    found = [line.strip() for line in lines(path)]
+    if len(found) != count:
+        raise InputError(f"{path} has {len(found)} lines, the training text has {count}")
+    return found
+
+
+def _pictures(runs: Sequence[_Run]) -> dict[str, str]:
+    first = runs[0]
+    own = first.weights
+    curves = {
+        run.folder.name: run.numbers["labels"]["roc"] for run in runs if run.numbers["labels"]
+    }
+    return {
+        "why": pictures.why_removed(
+            {short(row["reason"]): row["lines"] for row in first.numbers["reasons"]}
+        ),
+        "histogram": pictures.histogram({r.folder.name: r.weights.weight for r in runs}, first.cut),
+        "training": pictures.over_training(first.numbers["epochs"], measures.BANDS),
+        "loss": pictures.density(own.weight, own.loss, ("weight", "loss, nats per target token")),
+        "map": pictures.density(own.mean, own.spread, ("mean weight", "spread over epochs")),
+        "roc": pictures.roc_curves(curves) if curves else "",
+    }
+
+
+def _examples(
+    run: _Run, text: Sequence[tuple[str, str]], picked: dict[str, npt.NDArray[np.int64]]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    titles = {
+        "lowest": "The lowest weights (some of the lowest twentieth)",
+        "around": "Around the cut",
+        "highest": "The highest weights (some of the highest twentieth)",
+    }
+    why = run.weights.why()
+
+    def row(number: int) -> dict[str, Any]:
+        source, target = text[number]
+        weight = float(run.weights.weight[number])
+        reason = short(why[number]) if weight < 0.99 else ""
+        return {"weight": weight, "source": source, "target": target, "why": reason}
+
+    return [(titles[kind], [row(int(n)) for n in numbers]) for kind, numbers in picked.items()]
+
+
+def _table(
+    run: _Run,
+    text: Sequence[tuple[str, str]],
+    picked: dict[str, npt.NDArray[np.int64]],
+    rows: int,
+) -> dict[str, Any]:
+    """Columns and rows of the table: the examples, and other lines by chance."""
+    others = np.random.default_rng(1).permutation(len(text)).tolist()
+    numbers = list(dict.fromkeys([*(int(n) for found in picked.values() for n in found), *others]))
+    why, factors = run.weights.why(), run.weights.factors
+
+    def number(x: float) -> float | None:
+        return None if math.isnan(x) else float(f"{x:.4g}")
+
+    def row(n: int) -> list[Any]:
+        parts = [number(column[n]) for column in factors.values()]
+        found = [n, number(run.weights.weight[n]), *parts, number(run.weights.loss[n])]
+        return [*found, short(why[n]), *text[n]]
+
+    columns = ["line", "weight", *map(short, factors), "loss", "why"]
+    return {
+        "columns": [*columns, "source", "target"],
+        "numeric": list(range(len(factors) + 3)),
+        "rows": [row(n) for n in numbers[:rows]],
+    }

@@ -1,0 +1,51 @@
+"""Which lines are kept: by a least weight, a share of the lines, or a number of them."""
+
+import argparse
+
+import numpy as np
+import numpy.typing as npt
+
+from fairseq_l2rw.utils.errors import InputError
+
+_LEAST = 0.5  # weight, where nothing is asked for
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which lines are kept."""
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument(
+        "--min-weight",
+        type=float,
+        metavar="W",
+        help=f"keep lines of at least this weight; raise it for a smaller, cleaner corpus "
+        f"(default: {_LEAST})",
+    )
+    how.add_argument(
+        "--share", type=float, metavar="S", help="keep this share of the lines, 0 to 1"
+    )
+    how.add_argument("--pairs", type=int, metavar="N", help="keep so many lines")
+
+
+def kept(weights: npt.NDArray[np.float64], args: argparse.Namespace) -> npt.NDArray[np.bool_]:
+    """Which lines are kept, shape (lines,); one without a weight never is.
+
+    Args:
+        weights: of the lines, shape (lines,), NaN for none.
+        args: what ``add_selection`` added.
+
+    Raises:
+        InputError: for a share or a number that cannot be.
+    """
+    if args.share is None and args.pairs is None:
+        least = _LEAST if args.min_weight is None else args.min_weight
+        return np.nan_to_num(weights, nan=-1.0) >= max(least, 0.0)
+    if args.share is not None and not 0 < args.share <= 1:
+        raise InputError(f"--share must be in (0, 1], got {args.share}")
+    count = round(args.share * len(weights)) if args.share is not None else args.pairs
+    if not 0 < count <= len(weights):
+        raise InputError(f"--pairs must be from 1 to {len(weights)}, got {count}")
+    known = np.flatnonzero(~np.isnan(weights))
+    best = known[np.argsort(-weights[known], kind="stable")[:count]]
+    found = np.zeros(len(weights), dtype=bool)
+    found[best] = True
+    return found

@@ -1,0 +1,171 @@
+"""A finished run: its student, its weighting, and what their features need."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from fairseq import checkpoint_utils, tasks, utils
+from torch import Tensor
+
+from fairseq_l2rw import weighting
+from fairseq_l2rw.data.pairs import Dictionaries
+from fairseq_l2rw.features.copying import shared_types
+from fairseq_l2rw.features.sample import INITIAL_WEIGHT
+from fairseq_l2rw.initial_weights import saved
+from fairseq_l2rw.training.assembly import build_extractor
+from fairseq_l2rw.training.progress import Progress
+from fairseq_l2rw.training.resume import check_same
+from fairseq_l2rw.training.student import Student
+from fairseq_l2rw.utils.errors import InputError
+
+#: fairseq's name of the last checkpoint of a run.
+LAST = "checkpoint_last.pt"
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The checkpoint that is meant by a folder of them, or by its own name.
+
+    Raises:
+        InputError: when there is none.
+    """
+    path = run / LAST if run.is_dir() else run
+    if not path.is_file():
+        raise InputError(f"no checkpoint {path}: name the --save-dir of a run, or a checkpoint")
+    return path
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """A checkpoint of a run with ``--task l2rw_translation``, on the CPU.
+
+    Raises:
+        InputError: when it is of another task.
+    """
+    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    name = getattr(state["cfg"].task, "_name", None)
+    if name != "l2rw_translation":
+        raise InputError(f"{path} was trained with --task {name}, not l2rw_translation")
+    return state
+
+
+def reweighting_state(state: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """What a checkpoint has of the weighting.
+
+    Raises:
+        InputError: when it has nothing.
+    """
+    found = state["extra_state"].get("L2RWTranslationTask")
+    if not found:
+        raise InputError(f"{path} holds no weighting: its run had not begun to train")
+    return found
+
+
+class FinishedRun:
+    """The student and the weighting of a checkpoint, which weigh any pair.
+
+    Args:
+        path: of the checkpoint.
+        device: where it computes.
+        data: the folder of binary data, if it is no longer where it was.
+        half: whether the student computes in half precision.
+
+    Attributes:
+        task: fairseq's, with both dictionaries.
+        unit: ``sentence`` or ``token``: what has a weight.
+        factors: names of the factors of a weight.
+
+    Raises:
+        InputError: when the run's weighting cannot weigh other text.
+    """
+
+    def __init__(
+        self, path: Path, device: torch.device, data: str | None = None, half: bool = False
+    ) -> None:
+        state = load_state(path)
+        cfg = state["cfg"]
+        cfg.task.data = self._data(cfg.task.data if data is None else data)
+        self.device, self.half = device, half
+        self.task: Any = tasks.setup_task(cfg.task, from_checkpoint=True)
+        rule = self.weighting = weighting.build(cfg.task)
+        if not rule.weighs_any_pair:
+            raise InputError(
+                f"--weighting {cfg.task.weighting} weighs a pair by what else is trained on with "
+                "it, so it says nothing of other text; deep, surface, initial, mwnet and lilaw do"
+            )
+        kept = reweighting_state(state, path)
+        check_same(kept, cfg.task)
+        self.unit: str = cfg.task.weight_unit
+        self.factors: tuple[str, ...] = rule.factors
+        self.dictionaries = self._dictionaries()
+        self.initial = (
+            saved.load(path.parent, self.dictionaries) if rule.reads_initial_weights else None
+        )
+        criterion = self.task.build_criterion(cfg.criterion, from_checkpoint=True)
+        self.model = self.task.build_model(cfg.model, from_checkpoint=True)
+        self.model.load_state_dict(state["model"], strict=True, model_cfg=cfg.model)
+        self.model.to(device).eval()
+        if half:
+            self.model.half()
+        self.criterion = criterion.to(device)
+        vocabulary = len(self.task.target_dictionary)
+        self.student = Student(cfg.task, self.model, criterion, rule, vocabulary)
+        shared = self.dictionaries.shared
+        self.extractor = build_extractor(criterion, cfg.task.weight_unit, rule, shared)
+        self.extractor.load_state_dict(kept["extractor"])
+        self.extractor.to(device)
+        rule.load_state_dict(kept["weighting"])
+        rule.to(device)
+        progress = Progress(0, cfg.task.max_update, cfg.task.max_epoch)
+        progress.load_state_dict(kept["progress"])
+        self._when = progress.state(progress.updates)
+        limits = self.task.max_positions(), self.model.max_positions()
+        self.max_positions: tuple[int, int] = utils.resolve_max_positions(*limits)
+
+    @staticmethod
+    def _data(data: str) -> str:
+        folder = Path(utils.split_paths(data)[0])
+        if not folder.is_dir():
+            raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
+        return data
+
+    def _dictionaries(self) -> Dictionaries:
+        source, target = self.task.source_dictionary, self.task.target_dictionary
+        return Dictionaries((len(source), len(target)), target.pad(), shared_types(source, target))
+
+    @torch.no_grad()
+    def weigh(self, sample: dict[str, Any], initial: Tensor | None) -> dict[str, Tensor]:
+        """Weights of a batch, and their factors.
+
+        Args:
+            sample: fairseq's batch of N pairs.
+            initial: their initial weights, shape (N,), if the weighting reads them.
+
+        Returns:
+            ``weight`` and factors by name, each of shape (N,), on the CPU: of tokens the mean.
+        """
+        if self.half:
+            sample = utils.apply_to_sample(
+                lambda x: x.half() if x.dtype is torch.float32 else x, sample
+            )
+        sample = utils.move_to_cuda(sample) if self.device.type == "cuda" else sample
+        if initial is not None:
+            sample[INITIAL_WEIGHT] = initial.to(self.device, torch.double)
+        with self.student.reading() as states:
+            output = self.model(**sample["net_input"])
+        tokens = self.criterion.token_losses(self.model, output, sample)
+        features = self.extractor.extract(sample, states, tokens, self._when)
+        weights, factors = self.weighting.explained(features)
+        safe, _ = weighting.safe(weights, torch.nan)
+        place = torch.arange(len(features.lengths), device=safe.device)
+        if len(safe) != len(place):  # a row a token
+            place = place.repeat_interleave(features.lengths)
+        found = {"weight": safe, **factors}
+        return {name: _means(rows, place, len(features.lengths)) for name, rows in found.items()}
+
+
+def _means(rows: Tensor, sentence: Tensor, count: int) -> Tensor:
+    """Means of rows over their sentences, shape (count,), on the CPU."""
+    if len(rows) == count:
+        return rows.float().cpu()
+    sums = rows.new_zeros(count).index_add_(0, sentence, rows)
+    return (sums / torch.bincount(sentence, minlength=count).clamp(min=1)).float().cpu()

@@ -1,0 +1,127 @@
+"""What a run came to think of every line of its training text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fairseq_l2rw.inference.run_folder import RunFolder
+from fairseq_l2rw.training.weight_record import FACTOR
+
+Numbers = npt.NDArray[np.float64]
+
+#: Why a line has no weight.
+LEFT_OUT = "left out"
+#: What the factor of a weight is about, in words.
+REASONS = {
+    "initial": "unlike the trusted pairs before training: its words, or how they go together",
+    "usefulness": "learning from it is predicted to raise the dev loss",
+    "likeness_surface": "losses, copying or lengths unlike those of trusted pairs",
+    "likeness_states": "hidden states unlike those of trusted pairs",
+    "teacher": "the teacher's network gives it little weight",
+    LEFT_OUT: "not trained on: longer than the model or a batch takes",
+    "weight": "the weighting gives it little weight",
+}
+#: The same in a word or two.
+_SHORT = {
+    "initial": "before training",
+    "usefulness": "usefulness",
+    "likeness_surface": "losses, lengths",
+    "likeness_states": "hidden states",
+}
+
+
+def short(reason: str) -> str:
+    """What a factor is about, in a word or two."""
+    return _SHORT.get(reason, reason)
+
+
+@dataclass(frozen=True)
+class LineWeights:
+    """Numbers by line of the training text, each of shape (lines,); NaN where there is none.
+
+    Attributes:
+        weight: the last one.
+        factors: of the last weight that was recorded, by name.
+        mean: of the recorded weights.
+        spread: their standard deviation.
+        loss: the last one, per target token, nats.
+        usefulness: mean over meta steps.
+        times: how often the line was trained on.
+        length: target tokens.
+    """
+
+    weight: Numbers
+    factors: dict[str, Numbers]
+    mean: Numbers
+    spread: Numbers
+    loss: Numbers
+    usefulness: Numbers
+    times: Numbers
+    length: Numbers
+
+    def __len__(self) -> int:
+        """Number of lines."""
+        return len(self.weight)
+
+    @classmethod
+    def of(cls, run: RunFolder, record: Path, lines: int) -> "LineWeights":
+        """Of a run.
+
+        The last weight of a line that sampling left out of late epochs is the one that left it out.
+
+        Args:
+            run: the run.
+            record: the folder of its record.
+            lines: of the training text.
+        """
+        rows = pq.read_table(record)
+        factors = [name for name in rows.column_names if name.startswith(FACTOR)]
+        rows = rows.drop(["token_weights"]).sort_by("update")
+        wanted = [(name, "last") for name in ("weight", "loss", "length", *factors)]
+        wanted += [("weight", "mean"), ("weight", "stddev"), ("usefulness", "mean")]
+        found = rows.group_by("id", use_threads=False).aggregate([*wanted, ("weight", "count")])
+
+        def by_line(name: str) -> Numbers:
+            numbers = np.full(lines, np.nan)
+            column = pc.fill_null(found[name].cast(pa.float64()), np.nan)
+            numbers[found["id"].to_numpy()] = column.to_numpy()
+            return numbers
+
+        weight = by_line("weight_last")
+        sampler = run.extra["train_iterator"].get("sampler")
+        if sampler is not None:  # knows what the weighting thought last, also of lines left out
+            for name in ("initial_weights", "weights"):
+                known = sampler[name].double().numpy()[:lines]
+                better = ~np.isnan(known) if name == "weights" else np.isnan(weight)
+                weight = np.where(better, known, weight)
+        names = {name.removeprefix(FACTOR): by_line(f"{name}_last") for name in factors}
+        if sampler is not None and "initial" in names:
+            names["initial"] = sampler["initial_weights"].double().numpy()[:lines].copy()
+        return cls(
+            weight=np.maximum(weight, 0),
+            factors=names,
+            mean=by_line("weight_mean"),
+            spread=by_line("weight_stddev"),
+            loss=by_line("loss_last"),
+            usefulness=by_line("usefulness_mean"),
+            times=np.nan_to_num(by_line("weight_count")),
+            length=by_line("length_last"),
+        )
+
+    def why(self) -> list[str]:
+        """The factor that says most against each line, or ``left out``."""
+        if not self.factors:
+            names, place = ["weight"], np.zeros(len(self), dtype=int)
+        else:
+            names = list(self.factors)
+            place = np.nan_to_num(np.stack(list(self.factors.values())), nan=1.0).argmin(0)
+        found = [names[k] for k in place]
+        return [
+            LEFT_OUT if lacks else name
+            for name, lacks in zip(found, np.isnan(self.weight), strict=True)
+        ]

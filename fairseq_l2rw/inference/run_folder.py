@@ -1,0 +1,104 @@
+"""Where a run left its things: checkpoint, record of weights, data, text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from fairseq.data.data_utils import infer_language_pair
+
+from fairseq_l2rw.inference.finished_run import checkpoint_of
+from fairseq_l2rw.text.manifest import Manifest
+from fairseq_l2rw.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What a checkpoint says of its run, read without loading the model.
+
+    Attributes:
+        checkpoint: its file.
+        task: options of the task.
+        extra: fairseq's extra state: the iterator with the sampler, the weighting, the meters.
+        updates: done so far.
+    """
+
+    checkpoint: Path
+    task: dict[str, Any]
+    extra: dict[str, Any]
+    updates: int
+
+    @classmethod
+    def of(cls, run: Path) -> "RunFolder":
+        """From a folder of checkpoints, or a checkpoint.
+
+        Raises:
+            InputError: when it is of another task.
+        """
+        path = checkpoint_of(run)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        task = dict(state["cfg"]["task"])
+        if task.get("_name") != "l2rw_translation":
+            raise InputError(
+                f"{path} was trained with --task {task.get('_name')}, not l2rw_translation"
+            )
+        return cls(path, task, state["extra_state"], state["optimizer_history"][-1]["num_updates"])
+
+    def languages(self, data: Path | None = None) -> tuple[str, str]:
+        """Source and target; fairseq finds out from the data if it is not told.
+
+        Args:
+            data: the folder of binary data, if it was moved.
+        """
+        named = self.task["source_lang"], self.task["target_lang"]
+        source, target = named if all(named) else infer_language_pair(str(self.data(data)))
+        return source, target
+
+    @property
+    def name(self) -> str:
+        """What to call it beside others."""
+        return self.checkpoint.resolve().parent.name
+
+    def record(self, given: Path | None = None) -> Path:
+        """The folder of the record.
+
+        Args:
+            given: where it is now, if it was moved.
+
+        Raises:
+            InputError: when there is none.
+        """
+        named = given or self.task.get("weights_dir")
+        if named is None:
+            raise InputError(f"{self.checkpoint} was trained without --weights-dir: no weights")
+        for folder in (Path(named), self.checkpoint.parent / Path(named).name):
+            if folder.is_dir():
+                return folder
+        raise InputError(f"the record of weights is not there: {named}; give --weights-dir")
+
+    def data(self, given: Path | None = None) -> Path:
+        """The folder of binary data.
+
+        Raises:
+            InputError: when it is not there.
+        """
+        folder = Path(given or self.task["data"].split(":")[0])
+        if not folder.is_dir():
+            raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
+        return folder
+
+    def text(self, given: list[str] | None = None, data: Path | None = None) -> list[str]:
+        """The files of the training text.
+
+        Args:
+            given: where they are now, if they were moved or are not known.
+            data: likewise of the binary data.
+
+        Raises:
+            InputError: when they are not known or not there.
+        """
+        files = given or Manifest.read(self.data(data)).texts["train"]
+        for file in files:
+            if not Path(file).is_file():
+                raise InputError(f"the training text is not there: {file}; give --text")
+        return files

@@ -1,0 +1,1 @@
+"""Parallel text in files: reading, writing, columns, pieces; needs neither torch nor fairseq."""

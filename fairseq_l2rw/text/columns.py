@@ -1,0 +1,81 @@
+"""Pairs of sentences in text: one file a side, or one table with a column a side."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from fairseq_l2rw.text.files import lines
+from fairseq_l2rw.utils.errors import InputError
+
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a tab-separated table have what.
+
+    Attributes:
+        source, target: their places, from 0.
+    """
+
+    source: int
+    target: int
+
+    @classmethod
+    def named(cls, source: str, target: str, header: Sequence[str] | None) -> "Columns":
+        """By number, from 1, or by a name of the table's header.
+
+        Raises:
+            InputError: for a name that no column has, or a number below 1.
+        """
+        return cls(column_of(source, header), column_of(target, header))
+
+    def pair(self, line: str, where: str) -> tuple[str, str]:
+        """Source and target of a line.
+
+        Raises:
+            InputError: when it has too few columns.
+        """
+        cells = line.split("\t")
+        most = max(self.source, self.target)
+        if len(cells) <= most:
+            found = f"{len(cells)} column{'s' * (len(cells) != 1)}"
+            raise InputError(f"{where}: {found}, but column {most + 1} is asked for")
+        return cells[self.source], cells[self.target]
+
+
+def column_of(name: str, header: Sequence[str] | None) -> int:
+    """The place of a column, from 0, by its number, from 1, or by its name in a header.
+
+    Raises:
+        InputError: for a name that no column has, or a number below 1.
+    """
+    if header is not None and name in header:
+        return list(header).index(name)
+    if name.isdecimal() and int(name) > 0:
+        return int(name) - 1
+    if header is None:
+        raise InputError(f"column {name!r} is no number from 1 on; for a name, add --header")
+    raise InputError(f"no column {name!r}; the header has {', '.join(header)}")
+
+
+def read_pairs(files: Sequence[str | Path]) -> Iterator[tuple[str, str]]:
+    """Pairs from two files, or from the first two columns of one table.
+
+    Raises:
+        InputError: for another number of files, or files of different lengths.
+    """
+    if len(files) == 1:
+        columns = Columns(0, 1)
+        for number, line in enumerate(lines(files[0]), 1):
+            yield columns.pair(line, f"{files[0]}, line {number}")
+        return
+    if len(files) != 2:
+        raise InputError(f"give two files, or one table with two columns, not {len(files)}")
+    pairs = zip_longest(lines(files[0]), lines(files[1]), fillvalue=_MISSING)
+    for number, (source, target) in enumerate(pairs):
+        if source is _MISSING or target is _MISSING:
+            short, long = files if source is _MISSING else reversed(files)
+            raise InputError(f"{short} ends after line {number}, {long} goes on: not parallel")
+        yield str(source), str(target)

@@ -1,0 +1,365 @@
+"""Promise: from raw text to a model, scores, a filtered corpus and a report by single commands."""
+
+import html
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import sentencepiece
+from commands import STUDENT, TRAINING, Run, fairseq_train
+from scipy.stats import spearmanr
+
+from fairseq_l2rw.commands.main import main
+from fairseq_l2rw.inference.line_weights import LineWeights
+from fairseq_l2rw.inference.run_folder import RunFolder
+from fairseq_l2rw.text.files import lines, replaced
+from fairseq_l2rw.utils.errors import InputError
+
+ODD = ["", "w1 w2", "a\u2028b w3", "w4\fw5", " ".join(["w6"] * 3000), "日本 w7"]
+
+
+def sentences(count, seed):
+    rng = random.Random(seed)
+    return [[f"w{rng.randrange(40)}" for _ in range(rng.randint(3, 9))] for _ in range(count)]
+
+
+def translated(words):
+    return [word.upper() for word in reversed(words)]
+
+
+def write(path, rows):
+    with replaced(path) as file:
+        file.writelines(f"{row}\n" for row in rows)
+    return path
+
+
+def read(path):
+    return list(lines(path))
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    """Raw text: 400 pairs, the first 160 misaligned, and odd lines at the end."""
+    folder = tmp_path_factory.mktemp("text")
+    sources = sentences(400, 1)
+    targets = [translated(words) for words in sources]
+    targets[:160] = targets[1:160] + targets[:1]
+    write(folder / "train.de.gz", [*map(" ".join, sources), *ODD])
+    write(folder / "train.en", [*map(" ".join, targets), *("w1" for _ in ODD)])
+    write(folder / "train.labels", ["bad"] * 160 + ["clean"] * 240 + ["odd"] * len(ODD))
+    for split, count, seed in (("valid", 40, 3), ("trusted", 80, 2)):
+        pairs = [(" ".join(s), " ".join(translated(s))) for s in sentences(count, seed)]
+        write(folder / f"{split}.tsv", ["\t".join(pair) for pair in pairs])
+    return folder
+
+
+def call(*arguments):
+    assert main([str(argument) for argument in arguments]) == 0
+
+
+@pytest.fixture(scope="module")
+def prepared(text):
+    files = ["--train", text / "train.de.gz", text / "train.en", "--valid", text / "valid.tsv"]
+    files += ["--trusted", text / "trusted.tsv", "--out", text / "data", "--pieces", 120]
+    call("prepare", "--source-lang", "de", "--target-lang", "en", *files)
+    return text / "data"
+
+
+def trained(data, out, *flags):
+    Run(
+        fairseq_train,
+        [
+            *(str(data), "--user-dir", "fairseq_l2rw", *STUDENT, *TRAINING),
+            *("--task", "l2rw_translation", "--criterion", "l2rw_label_smoothed_cross_entropy"),
+            *("--meta-subset", "meta", "--weighting-warmup", "20", "--meta-interval", "2"),
+            *("--skip-invalid-size-inputs-valid-test", "--max-update", "120"),
+            *("--save-dir", out, "--weights-dir", f"{out}/weights", *flags),
+        ],
+    ).finish()
+    return out
+
+
+@pytest.fixture(scope="module")
+def run(prepared, text):
+    return trained(prepared, text / "run")
+
+
+def test_the_prepared_folder_has_every_line_in_its_place(prepared, text, capsys):
+    table = json.loads((prepared / "prepare.json").read_text())
+    assert table["texts"]["train"] == [str(text / "train.de.gz"), str(text / "train.en")]
+    assert sorted(path.name.split(".")[0] for path in prepared.glob("*.de.idx")) == [
+        "meta", "train", "valid",
+    ]  # fmt: skip
+    again = ["--train", text / "train.de.gz", text / "train.en", "--valid", text / "valid.tsv"]
+    again += ["--trusted", text / "trusted.tsv", "--out", prepared, "--pieces", 120]
+    call("prepare", "--source-lang", "de", "--target-lang", "en", *again)
+    said = capsys.readouterr().out
+    assert "already there" in said and "fairseq-train" in said
+    with pytest.raises(InputError, match="made from other files"):
+        call(
+            "prepare",
+            "--source-lang",
+            "de",
+            "--target-lang",
+            "en",
+            *again,
+            "--separate-dictionaries",
+        )
+
+
+def test_weights_by_line_are_the_last_ones(run, text):
+    folder = RunFolder.of(run)
+    weights = LineWeights.of(folder, folder.record(), 406)
+    rows = pq.read_table(folder.record()).to_pylist()
+    times = np.bincount([row["id"] for row in rows], minlength=406)
+    assert weights.times.tolist() == times.tolist()
+    last = {row["id"]: row for row in sorted(rows, key=lambda row: row["update"])}
+    for number, row in last.items():
+        product = np.prod([value for name, value in row.items() if name.startswith("factor_")])
+        if row["update"] >= 20 and row["importance_weight"] < 2:
+            assert row["weight"] == pytest.approx(product, rel=1e-4, abs=1e-6)
+        assert weights.loss[number] == pytest.approx(row["loss"])
+    assert np.isnan(weights.weight[404])  # longer than the student takes
+    assert weights.why()[404] == "left out"
+    assert weights.weight[160:400].mean() > weights.weight[:160].mean()
+
+
+def column(path, place):
+    return [line.split("\t")[place] for line in lines(path)]
+
+
+def table(text, path):
+    sides = read(text / "train.de.gz"), read(text / "train.en")
+    return write(path, [f"{source}\t{target}\tmore" for source, target in zip(*sides, strict=True)])
+
+
+def test_score_answers_every_line_in_order_as_the_run_weighed_them(run, text, capsys):
+    given = table(text, text / "given.tsv")
+    call("score", given, text / "scored.tsv", "--run", run, "--device", "cpu")
+    assert "406 lines" in capsys.readouterr().err
+    rows = read(text / "scored.tsv")
+    assert [row.rsplit("\t", 1)[0] for row in rows] == read(given)
+    cells = [row.rsplit("\t", 1)[1] for row in rows]
+    assert cells[400] == cells[404] == ""  # an empty side, and one that is too long
+    assert all(0 <= float(cell) < 1.1 for cell in cells[:400])
+    folder = RunFolder.of(run)
+    weights = LineWeights.of(folder, folder.record(), 406).weight[:400]
+    assert spearmanr(weights, [float(cell) for cell in cells[:400]]).statistic > 0.8
+
+
+def test_score_goes_on_where_it_was_killed_and_reads_columns_by_name(run, text, monkeypatch):
+    given = write(
+        text / "named.tsv",
+        ["id\tsrc\ttrg", *(f"{n}\tw{n % 40} w1\tW1 W{n % 40}" for n in range(50))],
+    )
+    how = ["--run", run, "--header", "--scol", "src", "--tcol", "trg", "--factors"]
+    call("score", given, text / "whole.tsv", *how)
+    whole = (text / "whole.tsv").read_text()
+    assert whole.startswith("id\tsrc\ttrg\tweight\tinitial\tusefulness\t")
+    cut = text / ".unfinished-part.tsv"
+    cut.write_text(whole[: len(whole) // 2])  # ends within a line
+    call("score", given, text / "part.tsv", *how, "--resume")
+    assert column(text / "part.tsv", 0) == column(text / "whole.tsv", 0)
+    for a, b in zip(column(text / "part.tsv", 3), column(text / "whole.tsv", 3), strict=True):
+        assert a == b or float(a) == pytest.approx(float(b), rel=1e-3)
+    call("score", given, text / "only.txt", *how[:-1], "--score-only")
+    assert column(text / "only.txt", 0) == column(text / "whole.tsv", 3)
+
+
+def test_score_before_training_compares_with_trusted_pairs(prepared, text):
+    given = table(text, text / "given.tsv")
+    how = ["--initial", "--data", prepared, "--trusted", text / "trusted.tsv"]
+    call("score", given, text / "initial.tsv.gz", *how)
+    cells = [row.rsplit("\t", 1)[1] for row in lines(text / "initial.tsv.gz")]
+    assert cells[400] == ""
+    found = np.array([float(cell) for cell in cells[:400]])
+    assert found[160:].mean() > found[:160].mean() + 0.2
+
+
+@pytest.mark.parametrize(
+    "how", [["--share", "0.5"], ["--pairs", "100"], ["--min-weight", "0.7"], []]
+)
+def test_export_keeps_what_is_asked_for_and_says_why_not(run, text, tmp_path, how):
+    call("export", run, "filtered", "--out", tmp_path, *how)
+    kept = [int(line) for line in (tmp_path / "kept.lines").read_text().split()]
+    removed = read(tmp_path / "removed.tsv")[1:]
+    assert sorted([*kept, *(int(row.split("\t")[0]) for row in removed)]) == list(range(406))
+    sources = read(text / "train.de.gz")
+    assert read(tmp_path / "kept.de") == [sources[n] for n in kept]
+    weights = LineWeights.of(RunFolder.of(run), run / "weights", 406).weight
+    lowest = min(weights[n] for n in kept)
+    assert lowest >= max(float(row.split("\t")[1]) for row in removed) - 1e-3
+    if how[:1] == ["--share"]:
+        assert len(kept) == 203
+    if how[:1] == ["--pairs"]:
+        assert len(kept) == 100
+    assert {row.split("\t")[2] for row in removed} <= {
+        "initial",
+        "usefulness",
+        "likeness_surface",
+        "likeness_states",
+        "left out",
+    }
+
+
+def test_every_format_answers_every_line_with_usable_numbers(run, text, tmp_path):
+    names = ["marian", "marian-words", "eole", "opustrainer", "opusfilter", "tsv", "parquet"]
+    call("export", run, *names, "--out", tmp_path)
+    weights = [float(line) for line in lines(tmp_path / "marian.weights")]
+    assert len(weights) == 406 and all(np.isfinite(weights)) and min(weights) >= 0
+    assert (tmp_path / "eole.scores").read_text() == (tmp_path / "marian.weights").read_text()
+    model = sentencepiece.SentencePieceProcessor(
+        model_file=str(text / "data" / "sentencepiece.model")
+    )
+    targets, rows = read(text / "train.en"), read(tmp_path / "marian.word-weights")
+    assert [len(row.split(" ")) for row in rows] == [len(model.encode(t)) + 1 for t in targets]
+    objects = [json.loads(line) for line in lines(tmp_path / "opusfilter.jsonl")]
+    assert [o["FairseqL2RW"]["weight"] for o in objects] == pytest.approx(weights, rel=1e-4)
+    parts = [read(tmp_path / f"opustrainer.{part}.tsv.gz") for part in ("clean", "medium", "dirty")]
+    assert sum(map(len, parts)) == 406 and all(
+        row.count("\t") == 1 for part in parts for row in part
+    )
+    found = pq.read_table(tmp_path / "weights.parquet")
+    assert found["line"].to_pylist() == list(range(406))
+    assert found["source"].to_pylist()[402:404] == ["a\u2028b w3", "w4\fw5"]
+    assert len(read(tmp_path / "weights.tsv")) == 407
+
+
+def test_the_report_is_one_file_with_numbers_beside_it(run, text, tmp_path):
+    labels = ["--labels", text / "train.labels", "--origins", text / "train.labels"]
+    call("report", run, run, "--out", tmp_path / "report.html", *labels, "--rows", 100)
+    page = (tmp_path / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    assert page.count("<svg") >= 6 and "nan" not in page.split("<script")[0].lower().split()
+    numbers = json.loads((tmp_path / "report.stats.json").read_text())["runs"][0]
+    assert numbers["summary"]["lines"] == 406 and numbers["summary"]["weighed"] == 405
+    assert numbers["labels"]["auc"]["bad"] > 0.6
+    assert sum(row["lines"] for row in numbers["reasons"]) == 406 - numbers["summary"]["kept"]
+    assert [row["group"] for row in numbers["origins"]] == ["clean", "bad", "odd"]
+    with pytest.raises(InputError, match="no line has the label 'fine'"):
+        call("report", run, "--out", tmp_path / "x.html", *labels, "--good", "fine")
+
+
+def test_compare_says_how_far_scores_agree(run, text, tmp_path, capsys):
+    call("compare", run, run)
+    assert "rank correlation (Spearman): 1.000" in capsys.readouterr().out
+    human = write(
+        tmp_path / "human.tsv", ["id\tgood", *(f"{n}\t{int(n >= 160)}" for n in range(406))]
+    )
+    call("compare", run, f"{human}:good", "--out", tmp_path / "all.tsv", "--show", 3)
+    said = capsys.readouterr().out
+    assert "AUC of" in said and said.count("\n") == 9
+    assert len(read(tmp_path / "all.tsv")) == 406
+    with pytest.raises(InputError, match="has 407 scores"):
+        call("compare", run, human)
+
+
+LOG = """
+2026-01-01 | INFO | train_inner | epoch 001:     10 / 20 loss=5.5, weight_mean=0.9, num_updates=10
+2026-01-01 | INFO | train_inner | {"epoch": 1, "loss": "4.5", "num_updates": "20", "dev_loss": null}
+2026-01-01 | INFO | train | {"epoch": 1, "train_loss": "4"}
+"""
+
+
+def test_watch_shows_the_last_values_and_their_course(tmp_path, capsys):
+    write(tmp_path / "train.log", [LOG])
+    call("watch", tmp_path, "--once")
+    said = capsys.readouterr().out
+    assert said.startswith("epoch 1, update 20\n")
+    assert "loss                       4.5  █▁" in said and "dev_loss" not in said
+    write(tmp_path / "other.log", ["nothing"])
+    with pytest.raises(InputError, match="2 files"):
+        call("watch", tmp_path, "--once")
+    with pytest.raises(InputError, match="no line of statistics"):
+        call("watch", tmp_path / "other.log", "--once")
+
+
+def test_a_weighting_that_cannot_weigh_other_text_says_so(prepared, text, tmp_path):
+    out = trained(prepared, tmp_path / "l2rw", "--weighting", "l2rw", "--max-update", "8")
+    given = write(tmp_path / "given.tsv", ["w1\tW1"])
+    with pytest.raises(InputError, match="--weighting l2rw weighs a pair by what else"):
+        call("score", given, "--run", out)
+    call("export", out, "marian", "--out", tmp_path)  # but its record can be used
+    assert len(read(tmp_path / "marian.weights")) == 406
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["score", "nowhere.tsv", "--run", "nowhere"], "missing file: nowhere.tsv"),
+        (["score", "-", "--initial"], "--initial needs --trusted"),
+        (["export", "nowhere", "tsv", "--out", "x"], "no checkpoint nowhere"),
+        (["watch", "nowhere"], "missing file: nowhere"),
+        (["compare", "nowhere", "x"], "no checkpoint nowhere"),
+    ],
+)
+def test_what_cannot_work_is_one_line(arguments, says):
+    with pytest.raises(InputError, match=says) as caught:
+        main(arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_is_installed_and_a_module_and_completes(prepared):
+    module = [sys.executable, "-m", "fairseq_l2rw"]
+    done = subprocess.run([*module, "user-dir"], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("fairseq_l2rw") and done.stderr == ""
+    done = subprocess.run([*module, "--print-completion", "bash"], capture_output=True, text=True)
+    assert "opustrainer" in done.stdout and done.returncode == 0
+    done = subprocess.run(
+        [*module, "export", "nowhere", "tsv", "--out", "x"], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+# What a reader does with the table: searches, sorts twice by a column, and goes to the next page.
+READER = """
+<script>
+{
+const rows = () => [...document.querySelectorAll("#sentences tbody tr")];
+const seen = () => rows().map(row => row.cells[0].textContent);
+const search = document.getElementById("search");
+const heads = document.querySelectorAll("#sentences th");
+const result = {pictures: document.querySelectorAll("figure svg").length, all: seen()};
+heads[0].click(); result.up = seen();
+heads[0].click(); result.down = seen();
+document.getElementById("next").click(); result.next = seen();
+search.value = "w1 w2"; search.dispatchEvent(new Event("input"));
+result.found = rows().map(row => row.textContent);
+search.value = "no such text"; search.dispatchEvent(new Event("input")); result.none = seen();
+const said = document.createElement("pre");
+said.id = "said"; said.textContent = JSON.stringify(result);
+document.body.append(said);
+}
+</script>
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no browser: install the package chromium")
+def test_the_report_works_in_a_browser(run, text, tmp_path):
+    page = tmp_path / "report.html"
+    call("report", run, "--out", page, "--rows", 150, "--labels", text / "train.labels")
+    page.write_text(page.read_text().replace("</body>", READER + "</body>"))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
+    flags += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=4000", page.as_uri()]
+    done = subprocess.run([BROWSER, *flags], capture_output=True, text=True, timeout=120)
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert console == []
+    said = json.loads(html.unescape(re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.S)[1]))
+    assert said["pictures"] == 6 and len(said["all"]) == 50
+    numbers = [[int(n) for n in said[name]] for name in ("up", "down", "next")]
+    assert numbers[0] == sorted(numbers[0]) and numbers[1] == sorted(numbers[1], reverse=True)
+    assert len(numbers[2]) == 50 and max(numbers[2]) < min(numbers[1])
+    assert (
+        said["found"]
+        and all("w1 w2" in row.lower() for row in said["found"])
+        and said["none"] == []
+    )
