@@ -56,6 +56,8 @@ setup(
             "pytest-timeout",
             "pytest-xdist",
             "ruff",
+            "tensorboard",
+            "wandb",
         ],
     },
 )

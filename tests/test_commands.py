@@ -172,10 +172,12 @@ def test_score_goes_on_where_it_was_killed_and_reads_columns_by_name(run, text, 
     assert column(text / "only.txt", 0) == column(text / "whole.tsv", 3)
 
 
-def test_score_before_training_compares_with_trusted_pairs(prepared, text):
+def test_score_before_training_compares_with_trusted_pairs(prepared, text, capsys):
     given = table(text, text / "given.tsv")
     how = ["--initial", "--data", prepared, "--trusted", text / "trusted.tsv"]
-    call("score", given, text / "initial.tsv.gz", *how)
+    call("score", given, text / "initial.tsv.gz", *how, "--labels", text / "train.labels")
+    told = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().err.splitlines()}
+    assert told["bad"][0] == "160" and float(told["bad"][2]) > 0.8
     cells = [row.rsplit("\t", 1)[1] for row in lines(text / "initial.tsv.gz")]
     assert cells[400] == ""
     found = np.array([float(cell) for cell in cells[:400]])

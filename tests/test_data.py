@@ -1,7 +1,6 @@
 """Promises of data: read back whole, ids are lines, weights belong to their text, pairs counted."""
 
 import re
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +12,8 @@ from corpora import pairs, translated, write
 
 from fairseq_l2rw.config import L2RWTranslationConfig
 from fairseq_l2rw.data.trusted_pairs import batch_tokens
+from fairseq_l2rw.inference.line_weights import LineWeights
+from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.tasks.l2rw_translation import L2RWTranslationTask
 from fairseq_l2rw.utils.errors import InputError
 
@@ -299,18 +300,13 @@ def test_nothing_is_said_of_epochs_where_updates_are_counted(begun):
     assert re.search(r"^epoch 1 holds \d+ of 120 pairs$", begun[0], re.M)
 
 
-def test_the_recipe_of_the_docs_knows_nothing_of_pairs_that_are_too_long(tmp_path, monkeypatch):
+def test_nothing_is_known_of_pairs_that_are_too_long(tmp_path):
     other = with_splits(tmp_path / "data", train=[*TRAIN, long_pair(2000), long_pair(1500)])
     flags = [*OURS, "--weighting", "initial", "--max-update", 20]
     train(other, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
-    docs = Path(__file__).resolve().parents[1] / "docs" / "practice.md"
-    code = docs.read_text().split("## The weights afterwards")[1].split("```python\n")[1]
-    code = code.split("```")[0].replace("29_000", "122").replace("600", "4")
-    monkeypatch.chdir(tmp_path)
-    found = {}
-    exec(code, found)
-    assert np.isnan(found["weights"][120:]).all()
-    assert np.nanmean(found["weights"][40:120]) > 0.5 > np.nanmean(found["weights"][:40])
+    weights = LineWeights.of(RunFolder.of(tmp_path), tmp_path / "weights", 122).weight
+    assert np.isnan(weights[120:]).all()
+    assert np.nanmean(weights[40:120]) > 0.5 > np.nanmean(weights[:40])
 
 
 def test_with_fewer_pairs_than_workers_two_workers_train(tmp_path):

@@ -51,11 +51,12 @@ cfg checkpoint clip collate correction cotangent covariance cpu criterion cross 
 ddp decay decoder delta density derivative descent device dict dictionary differentiable
 differentiate dim direction distance dropout dst dtype dummy encoder entropy eole epoch epsilon
 fairseq forward fp16 freq functional gather gaussian grad graph half hessian hidden histogram hook
-idx inference interval iterator itr l2rw label lazy lexicon lilaw lr manifest marian matrix metric
-mixed mlp model module moment mwnet nag net nll norm optimizer opus padding parameter params parquet
-patience penalty persistent pieces pipeline pool prefix probability quantization random rank
-regression ridge rng roc scheduler seed sgd shard smooth src subset suffix tensor tgt token tpu
-trainer trim uniform upcast valid validate variance velocity vocabulary
+idx inference interval iterator itr l2rw label lazy lexicon lilaw logdir lr manifest marian matrix
+metric mixed mlp model module moment mwnet nag net nll norm optimizer opus padding parameter params
+parquet patience penalty persistent pieces pipeline pool prefix probability project quantization
+random rank regression ridge rng roc scheduler seed sgd shard smooth src subset suffix tensor
+tensorboard tgt token tpu trainer trim uniform upcast valid validate variance velocity vocabulary
+wandb
 """,
 )
 

@@ -1,7 +1,9 @@
 """Promise: text is read and written line for line, whatever characters and compression it has."""
 
 import io
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -115,3 +117,14 @@ def test_pieces_join_again_and_a_wrong_model_is_one_line(tmp_path):
         pieces.SentencePieces(text(tmp_path / "text", "text"))
     with pytest.raises(InputError, match="no vocabulary of 3 pieces"):
         pieces.train_pieces(rows, 3, tmp_path / "tiny.model")
+
+
+def test_a_device_or_a_pipe_is_written_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        with files.replaced(pipe) as file:
+            file.write("one\n")
+        assert read.result(timeout=10) == "one\n"
+    assert pipe.is_fifo() and len(list(tmp_path.iterdir())) == 1

@@ -140,7 +140,8 @@ def _splitter(args: argparse.Namespace) -> Splitter:
             shutil.copyfile(args.sentencepiece, model)
     else:
         print(f"vocabulary: at most {args.pieces:,} pieces, from the training text")
-        train_pieces(chain.from_iterable(read_pairs(args.train)), args.pieces, model)
+        sides = [(pair[side] for pair in read_pairs(args.train)) for side in (0, 1)]
+        train_pieces(chain(*sides), args.pieces, model)
     return SentencePieces(model)
 
 

@@ -1,6 +1,7 @@
 """``fairseq-l2rw score``: weights for any parallel text."""
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Protocol
 
+import numpy as np
 import torch
 from fairseq.data import Dictionary
 
@@ -17,6 +19,7 @@ from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.inference.finished_run import FinishedRun, checkpoint_of
 from fairseq_l2rw.inference.initial_scorer import InitialScorer
 from fairseq_l2rw.inference.text_scorer import TextPair, TextScorer
+from fairseq_l2rw.reporting.measures import by_group, by_label
 from fairseq_l2rw.text.columns import Columns, read_pairs
 from fairseq_l2rw.text.files import COMPRESSED, lines, opened, replaced
 from fairseq_l2rw.text.manifest import Manifest
@@ -79,6 +82,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens of a batch; lower it if memory runs out (default: 8192)",
     )
     add(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="a word for every line: say how well weights "
+        "tell lines with a --good label from others",
+    )
+    add("--good", nargs="+", default=["clean"], metavar="LABEL", help="(default: clean)")
+    add(
         "--resume",
         action="store_true",
         help="go on with an output that an earlier call left unfinished",
@@ -93,6 +104,8 @@ def run(args: argparse.Namespace) -> None:
     with table.output() as output:
         table.write(output)
     table.report()
+    if args.labels is not None:
+        _tell_labels(args, table.weights)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -106,6 +119,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--trusted is for --initial: a run has trusted pairs of its own")
     if args.resume and (args.output == "-" or args.output.endswith(COMPRESSED)):
         raise InputError("--resume needs an output file that is not compressed")
+    if args.labels is not None and args.resume:
+        raise InputError("--labels needs all lines, so it cannot go with --resume")
     if args.input != "-" and not Path(args.input).is_file():
         raise InputError(f"missing file: {args.input}")
 
@@ -168,6 +183,7 @@ class _Table:
         self.args, self.scorer = args, scorer
         self.columns = [*scorer.columns] if args.factors else ["weight"]
         self.counts = _Counts()
+        self.weights: list[float] = []  # kept for labels only
         self._done = 0  # lines that an earlier call wrote
 
     @contextmanager
@@ -214,6 +230,8 @@ class _Table:
 
     def _cells(self, found: dict[str, float] | None) -> list[str]:
         self.counts.lines += 1
+        if self.args.labels is not None:
+            self.weights.append(math.nan if found is None else found["weight"])
         if found is None or found["weight"] != found["weight"]:
             self.counts.unweighed += 1
             return [""] * len(self.columns)
@@ -233,6 +251,21 @@ class _Table:
             f"{counts.unweighed:,} could not be weighed (a side is empty or too long)",
             file=sys.stderr,
         )
+
+
+def _tell_labels(args: argparse.Namespace, weights: list[float]) -> None:
+    """Say on stderr how well weights tell labels apart."""
+    labels = [line.strip() for line in lines(args.labels)]
+    if len(labels) != len(weights):
+        raise InputError(f"{args.labels} has {len(labels)} lines, the table has {len(weights)}")
+    found = np.array(weights)
+    told = by_label(found, labels, args.good)["auc"]
+    print(f"{'label':16} {'lines':>9} {'weight':>8} {'AUC':>6}", file=sys.stderr)
+    for row in by_group(found, np.ones(len(found)), found > 0, labels):
+        area = told.get(row["group"])
+        mean = math.nan if row["mean_weight"] is None else row["mean_weight"]
+        cells = f"{row['group']:16} {row['lines']:>9,} {mean:>8.3f}"
+        print(cells + (f" {area:>6.3f}" if area is not None else ""), file=sys.stderr)
 
 
 def _complete_lines(path: Path) -> int:

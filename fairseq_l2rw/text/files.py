@@ -86,12 +86,14 @@ def one_line(text: str) -> str:
 
 @contextmanager
 def replaced(path: str | Path) -> Iterator[IO[str]]:
-    """Write a file that appears under its name once it is complete; ``-`` is written as it comes.
+    """Write a file that appears under its name once it is complete.
 
-    It is complete when the ``with`` block ends without an error.
+    It is complete when the ``with`` block ends without an error. What is no plain file (``-``, a
+    pipe, a device) is written as it comes: it must not be replaced by one.
     """
-    if str(path) == "-":
-        with opened("-", "w") as file:
+    special = str(path) == "-" or (Path(path).exists() and not Path(path).is_file())
+    if special:
+        with opened(path, "w") as file:
             yield file
         return
     path = Path(path)

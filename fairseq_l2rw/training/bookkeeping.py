@@ -14,6 +14,7 @@ from fairseq_l2rw.training.record_writer import RecordWriter
 from fairseq_l2rw.training.update_buffer import UpdateBuffer
 from fairseq_l2rw.training.update_summary import Summary, gathered
 from fairseq_l2rw.training.usual_weight import UsualWeight
+from fairseq_l2rw.training.weight_histograms import WeightHistograms
 from fairseq_l2rw.training.weight_metrics import log_weights
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Bookkeeping:
     ) -> None:
         self.cfg, self.extractor, self.usual = cfg, extractor, usual
         self.sampler, self.progress, self.device = sampler, progress, device
-        self._factors = factors
+        self._factors, self._histograms = factors, WeightHistograms(cfg)
         self._writer: RecordWriter | None = None
         # Of the epoch: shares of a full step, summed, and updates.
         self._shares = torch.zeros(2, dtype=torch.double, device=device)
@@ -90,6 +91,7 @@ class Bookkeeping:
         if not in_warmup:
             self.usual.add(summaries)
         log_weights(summaries, step_share)
+        self._histograms.add(update.number, summaries)
         self._shares += torch.stack([step_share, torch.ones_like(step_share)])
         if self._writer is not None:
             self._writer.write(update.number, self.progress.epoch, summaries)

@@ -107,7 +107,8 @@ class LeastSquaresHead(LazyBuffers, Head):
             return ones, dict.fromkeys(self.factors, ones)
         x = self._with_likeness(inputs.double() - self.centre.value)
         weights, factors = self.calibration.explained(self._scores(x))
-        by_name = zip(self.factors, factors.to(inputs).unbind(1), strict=True)
+        # A part that was never read has no likeness.
+        by_name = zip(self.factors, factors.to(inputs).unbind(1), strict=False)
         return weights.to(inputs), dict(by_name)
 
     def learn_from_trusted(self, features: Features) -> dict[str, float]:
