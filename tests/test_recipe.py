@@ -14,20 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from commands import Run, fairseq_preprocess
 
 import binarize
-import initial_weights
 import lines
 import multi30k
-import picture
 import progress
 import recipe
-import report
 import score
 import steps
+import tables
 import training
 import weights
+from fairseq_l2rw.commands.main import main
 
 
 def write_weights(
@@ -81,7 +79,7 @@ def decoded(folder: Path, name: str) -> list[str]:
 
     language = name.rsplit(".", 1)[1]
     words = Dictionary.load(str(folder / f"dict.{language}.txt"))
-    model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "spm.model"))
+    model = sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.model"))
     data = data_utils.load_indexed_dataset(str(folder / name), words)
     return [model.decode(words.string(row).split()) for row in data]
 
@@ -149,10 +147,10 @@ def test_binary_line_i_is_raw_line_i_and_no_line_is_dropped(corpus: Path) -> Non
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """fairseq-preprocess as in the test above, without seconds of imports each time."""
+    """The command as in the test above, without seconds of imports each time."""
 
     def run(command: Sequence[str], log: Path) -> None:
-        Run(fairseq_preprocess, command[1:]).finish()
+        assert command[0] == "fairseq-l2rw" and main(command[1:]) == 0
 
     monkeypatch.setattr(binarize, "run", run)
 
@@ -189,32 +187,6 @@ def test_the_oracle_keeps_the_clean_lines_and_their_labels(corpus: Path) -> None
         lines.read_numbers(kept, 60)
     with pytest.raises(SystemExit, match="no line is labelled dirty; labels are clean, short"):
         binarize.kept_lines(["clean", "short"], ["dirty"])
-
-
-# --- initial weights ---
-
-
-@pytest.mark.usefixtures("forked")
-def test_initial_weights_are_told_by_kind_and_written_line_by_line(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, out = corpus / "bin", corpus / "initial.txt"
-    binarize.binarize(binarize.Settings(corpus / "raw", folder, vocab=80))
-    capsys.readouterr()
-    flags = ["--bin", str(folder), "--trusted", "5", "9", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", ["initial_weights.py", *flags])
-    initial_weights.main()
-    head, five, nine = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert head[-2:] == ["clean", "short"] and five[0] == "5" and nine[0] == "9"
-    found = np.array([float(line) for line in lines.read_lines(out)])
-    assert len(found) == 60 and ((found >= 0) & (found <= 1)).all()
-    clean = np.array(lines.read_lines(folder / "train.labels")) == "clean"
-    told = [float(cell) for cell in (nine[1], nine[2], nine[-1])]
-    expected = [found.mean(), found[clean].mean(), found[~clean].mean()]
-    assert told == pytest.approx(expected, abs=0.001)
-    monkeypatch.setattr(sys, "argv", ["initial_weights.py", "--bin", str(corpus)])
-    with pytest.raises(SystemExit, match=r"missing file: .*dict\.de\.txt"):
-        initial_weights.main()
 
 
 # --- train ---
@@ -427,45 +399,39 @@ def result(name: str, bleu: float, auc: dict[str, float], mean: dict[str, float]
 
 
 def make_run(folder: Path, name: str, bleu: float, noisy: float) -> Path:
-    labels = ["clean"] * 6 + ["short"] * 6
-    rows = [
-        (epoch, n, 1.0 if n < 6 else noisy + (1 - noisy) * (3 - epoch) / 3 + n / 1000 * (1 - noisy))
-        for epoch in (1, 2, 3)
-        for n in range(12)
-    ]
-    write_weights(folder / name / "weights", rows)
-    lines.write_lines(folder / name / "train.labels", labels)
+    (folder / name / "weights").mkdir(parents=True)
+    lines.write_lines(folder / name / "train.labels", ["clean"] * 6 + ["short"] * 6)
     content = result(name, bleu, {"short": 0.875}, {"clean": 1.0, "short": noisy})
     steps.write_json(folder / name / "result.json", content)
     return folder / name
 
 
-def test_the_report_holds_the_numbers_and_a_picture(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def commands_run(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that a report runs, without running them."""
+    found: list[list[str]] = []
+    monkeypatch.setattr(tables, "run", lambda command, log: found.append(list(command)))
+    return found
+
+
+def test_the_report_holds_the_numbers_and_shows_the_weights_of_the_learnt_run_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], commands_run: list[list[str]]
 ) -> None:
     runs = [make_run(tmp_path, "uniform", 10.04, 1.0), make_run(tmp_path, "deep", 32.6, 0.25)]
-    text_file, markdown_file, image = report.report(runs, tmp_path / "report")
-    text = text_file.read_text()
+    tables.report(runs, tmp_path / "report.html")
+    text = capsys.readouterr().out
     assert "uniform  uniform    10.0  20.0        1.5" in text
     assert "deep     deep       32.6  42.6        1.5" in text
     assert "short             0.88                 1.00      0.88              0.25" in text
-    assert "| short | 0.88 | 1.00 | 0.88 | 0.25 |" in markdown_file.read_text()
-    assert image.read_bytes().startswith(b"\x89PNG")
-    assert str(image.name) in capsys.readouterr().out
+    (command,) = commands_run
+    assert command[:2] == ["fairseq-l2rw", "report"]
+    assert [Path(name).name for name in command[2:4]] == ["deep", "uniform"]
+    assert command[-1] == str(tmp_path / "deep" / "train.labels")
 
 
-def test_a_run_without_weights_is_reported_by_its_scores_alone(tmp_path: Path) -> None:
+def test_a_run_without_weights_is_reported_by_its_scores_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], commands_run: list[list[str]]
+) -> None:
     steps.write_json(tmp_path / "stock" / "result.json", result("stock", 12.0, {}, {}))
-    written = report.report([tmp_path / "stock"], tmp_path / "report")
-    assert [path.suffix for path in written] == [".txt", ".md"]
-    assert "12.0" in written[0].read_text()
-
-
-def test_the_picture_shows_the_quartiles_of_each_epoch() -> None:
-    epoch = np.repeat([1, 2], 5)
-    given = np.array([0, 1, 2, 3, 4, 5, 5, 5, 5, 5.0])
-    values = weights.Weights(epoch, epoch, np.arange(10), given, np.ones(10), given, given)
-    panel = picture.Panel("x", values, ["clean"] * 10)
-    epochs, steps_found = picture.quartiles(panel, "clean")
-    assert epochs.tolist() == [1, 2]
-    assert steps_found.tolist() == [[1, 2, 3], [5, 5, 5]]
+    tables.report([tmp_path / "stock"], tmp_path / "report.html")
+    assert "12.0" in capsys.readouterr().out and commands_run == []

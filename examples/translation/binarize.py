@@ -1,21 +1,18 @@
-"""Raw text to fairseq's binary format, keeping every line in its place."""
+"""Raw text, or a part of its lines, to fairseq's binary format."""
 
 from __future__ import annotations
 
-import shutil
-import struct
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-import sentencepiece
-
+from fairseq_l2rw.text.pieces import train_pieces
 from lines import read_lines, read_numbers, read_parallel, write_lines
 from steps import Stamp, digest, run, say, short
 
 LABELS = "train.labels"
-INDEX_MAGIC = b"MMIDIDX\x00\x00"
 SPLITS = ("train", "valid", "meta", "test")
 
 
@@ -47,71 +44,6 @@ def kept_lines(labels: Sequence[str], keep: Iterable[str]) -> list[int]:
     return [row for row, label in enumerate(labels) if not wanted or label in wanted]
 
 
-def train_vocabulary(files: Sequence[Path], model: Path, size: int) -> None:
-    """Train one unigram vocabulary for all languages; small corpora may get fewer pieces."""
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            input=[str(path) for path in files],
-            model_prefix=str(model.with_suffix("")),
-            vocab_size=size,
-            model_type="unigram",
-            character_coverage=1.0,
-            byte_fallback=False,
-            hard_vocab_limit=False,
-            num_threads=1,
-            minloglevel=2,
-        )
-    except (RuntimeError, OSError) as error:
-        sys.exit(f"no vocabulary of {size} pieces: {error}")
-
-
-def encode(lines: Iterable[str], model: Path) -> list[str]:
-    """Return each line as pieces with blanks between them."""
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
-    return [" ".join(processor.encode(line, out_type=str)) for line in lines]
-
-
-def preprocess_command(settings: Settings, pieces: Path) -> list[str]:
-    """Return the `fairseq-preprocess` command; its second validation set is the meta set."""
-    return [
-        "fairseq-preprocess",
-        *("--source-lang", settings.source, "--target-lang", settings.target),
-        *("--trainpref", short(pieces / "train")),
-        *("--validpref", f"{short(pieces / 'valid')},{short(pieces / 'meta')}"),
-        *("--testpref", short(pieces / "test")),
-        *("--destdir", short(settings.out), "--joined-dictionary", "--workers", "1"),
-    ]
-
-
-def name_meta(out: Path) -> None:
-    """Give fairseq's `valid1` its name `meta`.
-
-    Left as `valid1`, it stops fairseq-train: a validation set that nobody asked it to ignore.
-    """
-    for path in sorted(out.glob("valid1.*")):
-        path.replace(path.with_name(path.name.replace("valid1", "meta", 1)))
-
-
-def count_sentences(index: Path) -> int:
-    """Return the number of sentences in an `.idx` file of fairseq's mmap format."""
-    head = index.read_bytes()[:26]
-    if not head.startswith(INDEX_MAGIC):
-        sys.exit(f"{index} is not an index of fairseq's mmap format")
-    _version, _dtype, count = struct.unpack("<QBQ", head[len(INDEX_MAGIC) :])
-    return int(count)
-
-
-def check_lines(settings: Settings, expected: Mapping[str, int]) -> None:
-    """Leave if a binary split does not hold exactly as many sentences as its text has lines."""
-    pair = "-".join(settings.languages)
-    for split, count in expected.items():
-        for language in settings.languages:
-            found = count_sentences(settings.out / f"{split}.{pair}.{language}.idx")
-            if found != count:
-                name = f"{settings.out}: {split}.{language}"
-                sys.exit(f"{name} has {found} sentences, the text has {count}")
-
-
 def _input_files(settings: Settings) -> list[Path]:
     texts = [settings.data / f"{split}.{lang}" for split in SPLITS for lang in settings.languages]
     others = (settings.data / LABELS, settings.lines)
@@ -140,15 +72,26 @@ def train_rows(settings: Settings, labels: Sequence[str] | None, lines: int) -> 
     return [row for row in rows if row in among]
 
 
-def write_pieces(settings: Settings, split: str, pieces: Path, rows: Sequence[int] | None) -> int:
-    """Encode the given rows of a split, by default all; return how many there are."""
-    texts = read_parallel(settings.data / split, settings.languages)
-    if rows is None:
-        rows = range(len(texts[settings.source]))
-    for language in settings.languages:
-        kept = [texts[language][row] for row in rows]
-        write_lines(pieces / f"{split}.{language}", encode(kept, settings.out / "spm.model"))
-    return len(rows)
+def kept_text(settings: Settings, rows: Sequence[int]) -> list[Path]:
+    """Write the kept lines of the train text into the folder; return the files."""
+    texts = read_parallel(settings.data / "train", settings.languages)
+    files = [settings.out / "kept" / f"train.{language}" for language in settings.languages]
+    for file, language in zip(files, settings.languages, strict=True):
+        write_lines(file, (texts[language][row] for row in rows))
+    return files
+
+
+def prepare_command(
+    settings: Settings, train: Sequence[Path], vocabulary: Sequence[str]
+) -> list[str]:
+    """Return the `fairseq-l2rw prepare` command; the meta split has the trusted pairs."""
+    command = ["fairseq-l2rw", "prepare", "--overwrite", "--out", short(settings.out)]
+    command += ["--source-lang", settings.source, "--target-lang", settings.target, *vocabulary]
+    command += ["--train", *map(short, train)]
+    for flag, split in (("--trusted", "meta"), ("--valid", "valid"), ("--test", "test")):
+        files = [settings.data / f"{split}.{language}" for language in settings.languages]
+        command += [flag, *map(short, files)]
+    return command
 
 
 def binarize(settings: Settings) -> None:
@@ -168,22 +111,15 @@ def binarize(settings: Settings) -> None:
     labels = read_labels(settings, total)
     rows = train_rows(settings, labels, total)
     stamp.begin(replace=False)
-    for leftover in settings.out.glob("dict.*.txt"):  # fairseq-preprocess refuses to overwrite them
-        leftover.unlink()
-    say(f"binarize: vocabulary of at most {settings.vocab} pieces from the train text")
-    # The vocabulary is that of the noisy text also when only a part is kept: runs stay comparable.
     train = [settings.data / f"train.{language}" for language in settings.languages]
-    train_vocabulary(train, settings.out / "spm.model", settings.vocab)
-    pieces = settings.out / "pieces"
-    counts = {
-        split: write_pieces(settings, split, pieces, rows if split == "train" else None)
-        for split in SPLITS
-    }
-    run(preprocess_command(settings, pieces), settings.out / "binarize.log")
-    name_meta(settings.out)
-    check_lines(settings, counts)
+    vocabulary = ["--pieces", str(settings.vocab)]
+    if len(rows) < total:
+        # The vocabulary is that of all the text, so that runs stay comparable.
+        model = settings.out / "vocabulary.model"
+        train_pieces(chain.from_iterable(map(read_lines, train)), settings.vocab, model)
+        train, vocabulary = kept_text(settings, rows), ["--sentencepiece", short(model)]
+    run(prepare_command(settings, train, vocabulary), settings.out / "binarize.log")
     if labels is not None:
         write_lines(settings.out / LABELS, (labels[row] for row in rows))
-    shutil.rmtree(pieces)
     stamp.finish()
-    say(f"binarize: {short(settings.out)} holds {counts}")
+    say(f"binarize: {short(settings.out)} holds {len(rows)} of {total} train pairs")

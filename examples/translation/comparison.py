@@ -14,9 +14,9 @@ from scipy import stats
 
 from contenders import BASELINE, CONTENDERS, ORACLE, SUBJECT
 from recipes import RECIPES
-from report import Table, as_markdown, kinds_of, notes
 from score import CLEAN
 from steps import say, short
+from tables import Table, as_markdown, kinds_of, notes
 
 Results = Sequence[Mapping[str, Any]]
 

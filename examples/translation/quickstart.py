@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from binarize import Settings, binarize
-from initial_weights import table
-from report import report
+from lines import read_parallel, write_lines
 from score import evaluate
-from steps import say, script, short
+from steps import run, say, script, short
+from tables import report
 from training import Run, train
 
 HERE = Path(__file__).resolve().parent
@@ -52,25 +52,35 @@ def prepare(out: Path, seed: int) -> Path:
     return out / "bin"
 
 
+def look_at_text(data: Path, raw: Path) -> None:
+    """Show what the text and the trusted pairs alone say, before any training."""
+    say("quickstart: before any training, the text and the trusted pairs alone say this much")
+    say("(AUC: how often a clean sentence outweighs one of this kind; 0.5 is chance):")
+    texts = read_parallel(raw / "train", ("de", "en"))
+    pairs = zip(texts["de"], texts["en"], strict=True)
+    write_lines(raw / "train.tsv", (f"{source}\t{target}" for source, target in pairs))
+    command = ["fairseq-l2rw", "score", short(raw / "train.tsv"), short(data / "initial.tsv")]
+    command += ["--initial", "--data", short(data), "--labels", short(raw / "train.labels")]
+    command += ["--trusted", *(short(raw / f"meta.{language}") for language in ("de", "en"))]
+    run(command, data / "initial.log")
+    say((data / "initial.log").read_text(encoding="utf-8").strip())
+
+
 def quickstart(out: Path, seed: int, updates: int | None, weightings: Sequence[str]) -> None:
     """Do everything, from the text to the picture."""
     begin, raw = time.monotonic(), out / "raw"
     data = prepare(out, seed)
-    say("quickstart: before any training, the text and the trusted pairs alone tell this much:")
-    say(table(data, ("de", "en"))[0])
-    say(
-        "quickstart: AUC / mean weight (AUC: how often a clean sentence outweighs one of this kind)"
-    )
+    look_at_text(data, raw)
     runs = [
         Run(data, out / name, name, config="quickstart", seed=seed, updates=updates)
         for name in weightings
     ]
     train(runs)
-    for run in runs:
-        evaluate(run.bin, run.out, raw)
-    report([run.out for run in runs], out / "report")
-    for run in runs:
-        say(f"look:  {short(run.out)}: train.log, result.json, weights/, translation.en")
+    for job in runs:
+        evaluate(job.bin, job.out, raw)
+    report([job.out for job in runs], out / "report.html")
+    for job in runs:
+        say(f"look:  {short(job.out)}: train.log, result.json, weights/, translation.en")
     say(f"look:  {short(raw)}: the noisy text and train.labels, the kind of every line")
     say(f"quickstart: {(time.monotonic() - begin) / 60:.1f} minutes")
 

@@ -5,7 +5,7 @@ Every subcommand stands alone, prints the command lines it runs, and skips what 
     python recipe.py binarize --data RAW --out BIN --vocab 4000
     python recipe.py train --bin BIN --weighting deep --out RUN -- --weighting-interval 5
     python recipe.py evaluate --bin BIN --run RUN --data RAW
-    python recipe.py report --runs RUN... --out DIR
+    python recipe.py report --runs RUN... --out report.html
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    sub = commands.add_parser("report", help="table and picture of several runs")
+    sub = commands.add_parser("report", help="tables of several runs, and a page of their weights")
     sub.add_argument(
         "--runs", type=Path, nargs="+", required=True, help="folders with a result.json"
     )
-    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument("--out", type=Path, required=True, help="page to write")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         evaluate(args["bin"], args["run"], args["data"])
     else:
-        from report import report
+        from tables import report
 
         report(args["runs"], args["out"])
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import sentencepiece
 
+from fairseq_l2rw.text.manifest import Manifest
 from lines import read_lines, write_lines
 from progress import parse_record
 from steps import Stamp, digest, read_json, run, say, short, write_json
@@ -190,7 +191,7 @@ def translate(job: Run) -> list[str]:
     """Translate the test set with the last checkpoint; return detokenised lines in order."""
     run(generate_command(job, job.out), job.out / "generate.log")
     pieces = hypotheses(read_lines(job.out / "generate-test.txt"))
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(job.bin / "spm.model"))
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(job.bin / Manifest.PIECES))
     text = [processor.decode(line.split(" ")) for line in pieces]
     write_lines(job.out / f"translation.{job.target}", text)
     return text
@@ -246,6 +247,7 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         "versions": versions(),
     }
     write_json(out / "result.json", result)
+    write_json(out / "bleu.json", {"score": scores.bleu, "signature": scores.bleu_signature})
     stamp.finish()
     say(f"evaluate: {out.name} BLEU {scores.bleu:.1f} chrF {scores.chrf:.1f}")
     return result

@@ -5,6 +5,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,8 @@ def _splitter(args: argparse.Namespace) -> Splitter:
             shutil.copyfile(args.sentencepiece, model)
     else:
         print(f"vocabulary: at most {args.pieces:,} pieces, from the training text")
-        sides = [(pair[side] for pair in read_pairs(args.train)) for side in (0, 1)]
-        train_pieces(chain(*sides), args.pieces, model)
+        sides = (map(itemgetter(side), read_pairs(args.train)) for side in (0, 1))
+        train_pieces(chain.from_iterable(sides), args.pieces, model)
     return SentencePieces(model)
 
 

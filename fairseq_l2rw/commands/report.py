@@ -71,6 +71,7 @@ class _Run:
     lengths: npt.NDArray[np.float64]
     chosen: npt.NDArray[np.bool_]
     numbers: dict[str, Any]
+    shown: dict[str, npt.NDArray[np.float64]]  # weights by label, if there are labels
 
     @property
     def cut(self) -> float:
@@ -117,8 +118,8 @@ def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Ru
     weights = LineWeights.of(folder, record, len(lengths))
     chosen = kept(weights.weight, args)
     cut = float(weights.weight[chosen].min()) if chosen.any() else math.inf
-    rows = pq.read_table(record, columns=["epoch", "weight", "importance_weight"])
-    epochs, values, counts = (rows[name].to_numpy() for name in rows.column_names)
+    rows = pq.read_table(record, columns=["epoch", "weight", "importance_weight", "id"])
+    epochs, values, counts, ids = (rows[name].to_numpy() for name in rows.column_names)
     numbers = {
         **_facts(folder),
         "cut": cut,
@@ -131,6 +132,7 @@ def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Ru
     if args.origins and by_line:
         groups = _words(args.origins, len(lengths))
         numbers["origins"] = measures.by_group(weights.weight, lengths, chosen, groups)
+    shown: dict[str, npt.NDArray[np.float64]] = {}
     if args.labels:
         labels = _words(args.labels, len(lengths))
         missing = {*args.good} - {*labels}
@@ -139,8 +141,12 @@ def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Ru
                 f"{args.labels}: no line has the label {sorted(missing)[0]!r} of --good"
             )
         numbers["labels"] = measures.by_label(weights.weight, labels, args.good)
+        by_row = [labels[n] for n in ids]
+        numbers["label_epochs"] = measures.means_by_epoch(epochs, values, counts, by_row)
         numbers["label_groups"] = measures.by_group(weights.weight, lengths, chosen, labels)
-    return _Run(folder, weights, lengths, chosen, numbers)
+        named = {row["group"]: np.array(labels) == row["group"] for row in numbers["label_groups"]}
+        shown = {name: weights.weight[rows] for name, rows in named.items()}
+    return _Run(folder, weights, lengths, chosen, numbers, shown)
 
 
 def _target_lengths(folder: RunFolder, data: Path | None) -> npt.NDArray[np.float64]:
@@ -190,8 +196,12 @@ def _pictures(runs: Sequence[_Run]) -> dict[str, str]:
         "why": pictures.why_removed(
             {short(row["reason"]): row["lines"] for row in first.numbers["reasons"]}
         ),
-        "histogram": pictures.histogram({r.folder.name: r.weights.weight for r in runs}, first.cut),
-        "training": pictures.over_training(first.numbers["epochs"], measures.BANDS),
+        "histogram": pictures.histogram(
+            first.shown or {r.folder.name: r.weights.weight for r in runs}, first.cut
+        ),
+        "training": pictures.by_epoch(first.numbers["label_epochs"])
+        if first.shown
+        else pictures.over_training(first.numbers["epochs"], measures.BANDS),
         "loss": pictures.density(own.weight, own.loss, ("weight", "loss, nats per target token")),
         "map": pictures.density(own.mean, own.spread, ("mean weight", "spread over epochs")),
         "roc": pictures.roc_curves(curves) if curves else "",

@@ -72,6 +72,32 @@ def bands_by_epoch(
     return found
 
 
+def means_by_epoch(
+    epochs: npt.NDArray[np.int64], weights: Numbers, counts: Numbers, groups: Sequence[str]
+) -> dict[str, dict[int, float]]:
+    """The mean weight of every group in every epoch that held some of it.
+
+    Args:
+        epochs: of every recorded weight, shape (rows,).
+        weights: likewise.
+        counts: how many sentences each stands for, likewise.
+        groups: the group of each, of length rows.
+    """
+    names = np.array(groups, dtype=object)
+    found: dict[str, dict[int, float]] = {}
+    for name in sorted({*groups}):
+        own = names == name
+        found[name] = {
+            epoch: float(
+                np.average(
+                    weights[own & (epochs == epoch)], weights=counts[own & (epochs == epoch)]
+                )
+            )
+            for epoch in np.unique(epochs[own]).tolist()
+        }
+    return found
+
+
 def auc(better: Numbers, worse: Numbers) -> float | None:
     """How often a number of the first kind is larger than one of the second; ties count half.
 

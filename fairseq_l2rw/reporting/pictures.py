@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 
 import matplotlib
@@ -51,17 +51,17 @@ class _Picture:
 
 
 def histogram(weights: Mapping[str, Numbers], cut: float) -> str:
-    """How many lines have which weight, by run."""
+    """How many lines have which weight, by group of lines or by run."""
     with _Picture() as (picture, axes):
         top = max(1.05, *(float(np.nanmax(w)) for w in weights.values()))
         bins = np.linspace(0, top, 43).tolist()
-        for (name, found), colour in zip(weights.items(), COLOURS, strict=False):
+        for (name, found), colour in zip(weights.items(), cycle(COLOURS), strict=False):
             known = found[~np.isnan(found)]
             axes.hist(known, bins, histtype="step", linewidth=1.6, label=name, color=colour)
         axes.axvline(cut, color="#666666", linestyle="--", linewidth=1)
         axes.set(xlabel="weight (dashed: the cut)", ylabel="lines", yscale="symlog")
         if len(weights) > 1:
-            axes.legend(frameon=False)
+            axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return picture.svg
 
 
@@ -87,6 +87,17 @@ def over_training(rows: Sequence[Mapping[str, Any]], bands: Sequence[float]) -> 
             loc="center left",
             bbox_to_anchor=(1, 0.5),
         )
+    return picture.svg
+
+
+def by_epoch(means: Mapping[str, Mapping[int, float]]) -> str:
+    """Mean weights by epoch, a line for each group."""
+    with _Picture() as (picture, axes):
+        for (name, found), colour in zip(means.items(), cycle(COLOURS), strict=False):
+            axes.plot(list(found), list(found.values()), color=colour, marker=".", label=name)
+        axes.set(xlabel="epoch", ylabel="mean weight")
+        axes.set_ylim(bottom=-0.03)
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     return picture.svg
 
 

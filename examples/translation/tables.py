@@ -1,4 +1,4 @@
-"""Runs side by side: a table, and a picture of the weights they gave."""
+"""Runs side by side: tables, and a page with pictures of the weights they gave."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lines import read_lines
-from picture import Panel, draw
 from score import CLEAN, LABELS
-from steps import read_json, say, short
-from weights import read_weights
+from steps import read_json, run, say, short
 
 Table = list[list[str]]
 
@@ -84,32 +81,17 @@ def notes(results: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def panels(folders: Sequence[Path]) -> list[Panel]:
-    """Return what the picture shows: runs whose weights are recorded and labelled."""
-    found = []
-    for folder in folders:
-        labels = folder / LABELS
-        if (folder / "weights").exists() and labels.exists():
-            weights = read_weights(folder / "weights")
-            found.append(Panel(folder.name, weights, read_lines(labels)))
-    return found
-
-
-def report(folders: Sequence[Path], out: Path) -> list[Path]:
-    """Write the tables and the picture to `out`, print them, and return their paths."""
+def report(folders: Sequence[Path], out: Path) -> None:
+    """Print the tables of some runs, and make a page of those that have weights."""
     results = [read_json(folder / "result.json") for folder in folders]
-    tables = [quality_table(results), weight_table(results)]
-    tables = [table for table in tables if len(table) > 1]
-    out.mkdir(parents=True, exist_ok=True)
-    written = [out / "report.txt", out / "report.md"]
-    text = "\n\n".join([*map(as_text, tables), "\n".join(notes(results))])
-    written[0].write_text(text + "\n", encoding="utf-8")
-    markdown = "\n\n".join([*map(as_markdown, tables), "  \n".join(notes(results))])
-    written[1].write_text(markdown + "\n", encoding="utf-8")
-    shown = panels(folders)
-    if shown:
-        written.append(draw(shown, out / "weights.png"))
-    say(f"\n{text}\n")
-    for path in written:
-        say(f"wrote {short(path)}")
-    return written
+    tables = [table for table in (quality_table(results), weight_table(results)) if len(table) > 1]
+    say("\n" + "\n\n".join([*map(as_text, tables), "\n".join(notes(results))]) + "\n")
+    shown = [folder for folder in folders if (folder / "weights").exists()]
+    if not shown:
+        return
+    shown.sort(key=lambda folder: read_json(folder / "result.json")["weighting"] == "uniform")
+    labels = shown[0] / LABELS
+    flags = ["--labels", short(labels)] if labels.exists() else []
+    command = ["fairseq-l2rw", "report", *map(short, shown), "--out", short(out), *flags]
+    run(command, out.with_suffix(".log"))
+    say(f"look:  {short(out)}: which sentences the model trusted, and why")
