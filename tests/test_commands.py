@@ -97,8 +97,7 @@ def test_the_prepared_folder_has_every_line_in_its_place(prepared, text, capsys)
         "meta", "train", "valid",
     ]  # fmt: skip
     vocabulary = {line.split("\t")[0] for line in lines(prepared / "sentencepiece.vocab")}
-    assert {"▁w1", "▁W1"} & vocabulary and any(map(str.islower, vocabulary))  # of both sides
-    assert any(map(str.isupper, vocabulary))
+    assert any(map(str.islower, vocabulary)) and any(map(str.isupper, vocabulary))  # both sides
     again = ["--train", text / "train.de.gz", text / "train.en", "--valid", text / "valid.tsv"]
     again += ["--trusted", text / "trusted.tsv", "--out", prepared, "--pieces", 120]
     call("prepare", "--source-lang", "de", "--target-lang", "en", *again)

@@ -21,7 +21,7 @@ from fairseq_l2rw.inference.initial_scorer import InitialScorer
 from fairseq_l2rw.inference.text_scorer import TextPair, TextScorer
 from fairseq_l2rw.reporting.measures import by_group, by_label
 from fairseq_l2rw.text.columns import Columns, read_pairs
-from fairseq_l2rw.text.files import COMPRESSED, lines, opened, replaced
+from fairseq_l2rw.text.files import COMPRESSED, count_lines, lines, opened, replaced
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
 from fairseq_l2rw.utils.errors import InputError
@@ -210,9 +210,12 @@ class _Table:
             number += 1
             if number > self._done:
                 output.write(self._line("\t".join(header), self.columns))
-        bar = progress((), "score", unit=" lines")
+        watched = sys.stderr.isatty() and self.args.input != "-"  # then time left is worth a pass
+        total = count_lines(self.args.input) - number if watched else None
+        bar = progress((), "score", total, " lines")
         skipped = sum(1 for _ in islice(rows, max(0, self._done - number)))
         number += skipped
+        bar.update(skipped)
         self.counts.lines = self.counts.skipped = skipped
         while block := list(islice(rows, _BLOCK)):
             places = range(number + 1, number + 1 + len(block))
