@@ -199,7 +199,9 @@ def _pictures(runs: Sequence[_Run]) -> dict[str, str]:
         "histogram": pictures.histogram(
             first.shown or {r.folder.name: r.weights.weight for r in runs}, first.cut
         ),
-        "training": pictures.by_epoch(first.numbers["label_epochs"])
+        "training": pictures.by_epoch(
+            {name: first.numbers["label_epochs"].get(name, {}) for name in first.shown}
+        )
         if first.shown
         else pictures.over_training(first.numbers["epochs"], measures.BANDS),
         "loss": pictures.density(own.weight, own.loss, ("weight", "loss, nats per target token")),
