@@ -266,8 +266,10 @@ def test_compare_says_how_far_scores_agree(run, text, tmp_path, capsys):
 
 LOG = """
 2026-01-01 | INFO | train_inner | epoch 001:     10 / 20 loss=5.5, weight_mean=0.9, num_updates=10
-2026-01-01 | INFO | train_inner | {"epoch": 1, "loss": "4.5", "num_updates": "20", "dev_loss": null}
-2026-01-01 | INFO | train | {"epoch": 1, "train_loss": "4"}
+2026-01-01 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 9 | num_updates 10
+{"epoch": 1, "update": 0.9, "loss": "4.5", "num_updates": "18", "dev_loss": null}
+epoch 001:     20 / 20 loss=4.5, weight_mean=0.8, num_updates=20
+2026-01-01 | INFO | train | {"epoch": 1, "train_loss": "4", "train_num_updates": "20"}
 """
 
 

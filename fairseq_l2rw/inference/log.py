@@ -5,23 +5,24 @@ import math
 import re
 from typing import Any
 
-_SIMPLE = re.compile(r"\| train_inner \| epoch (\d+):\s+\d+ / \d+ (.*)")
+_SIMPLE = re.compile(r"epoch (\d+):\s+\d+ / \d+ (.*)")
 
 
 def parse(line: str) -> dict[str, float] | None:
     """Numbers of a logged update, by fairseq's names; None for any other line.
 
     Args:
-        line: of a log with ``--log-format json`` or ``simple``.
+        line: of a log with ``--log-format json`` or ``simple``, as fairseq-train prints it or as
+            ``--log-file`` has it, which leaves out the time and the name of the logger.
     """
-    if "| train_inner |" not in line:
-        return None
-    start = line.find("| {")
+    start = line.find("{")
     if start >= 0:
         try:
-            return _numbers(json.loads(line[start + 2 :]))
+            record = json.loads(line[start:])
         except json.JSONDecodeError:
             return None
+        # Validation and the end of an epoch have other names for it.
+        return _numbers(record) if {"update", "num_updates"} <= {*record} else None
     found = _SIMPLE.search(line)
     if found is None:
         return None
