@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import sentencepiece
 from commands import STUDENT, TRAINING, Run, fairseq_train
 from scipy.stats import spearmanr
 
+import fairseq_l2rw
 from fairseq_l2rw.commands.main import main
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
@@ -311,16 +313,19 @@ def test_what_cannot_work_is_one_line(arguments, says):
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_is_installed_and_a_module_and_completes(prepared):
-    module = [sys.executable, "-m", "fairseq_l2rw"]
-    done = subprocess.run([*module, "user-dir"], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().endswith("fairseq_l2rw") and done.stderr == ""
-    done = subprocess.run([*module, "--print-completion", "bash"], capture_output=True, text=True)
-    assert "opustrainer" in done.stdout and done.returncode == 0
-    done = subprocess.run(
-        [*module, "export", "nowhere", "tsv", "--out", "x"], capture_output=True, text=True
-    )
+def test_the_command_is_a_module_and_a_mistake_is_one_line_with_status_1():
+    module = [sys.executable, "-m", "fairseq_l2rw", "export", "nowhere", "tsv", "--out", "x"]
+    done = subprocess.run(module, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("fairseq-l2rw: no checkpoint nowhere")
+
+
+def test_it_completes_in_a_shell_and_says_where_the_plugin_is(capsys):
+    call("user-dir")
+    assert capsys.readouterr().out == f"{Path(fairseq_l2rw.__file__).resolve().parent}\n"
+    with pytest.raises(SystemExit):
+        main(["--print-completion", "bash"])
+    assert "opustrainer" in capsys.readouterr().out
 
 
 BROWSER = next(
