@@ -21,6 +21,7 @@ from fairseq_l2rw.commands.main import main
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.text.files import lines, replaced
+from fairseq_l2rw.text.pieces import SentencePieces
 from fairseq_l2rw.utils.errors import InputError
 
 ODD = ["", "w1 w2", "a\u2028b w3", "w4\fw5", " ".join(["w6"] * 3000), "日本 w7"]
@@ -115,6 +116,25 @@ def test_the_prepared_folder_has_every_line_in_its_place(prepared, text, capsys)
             *again,
             "--separate-dictionaries",
         )
+
+
+def test_text_can_be_split_like_that_of_a_model_that_exists(prepared, text, tmp_path):
+    given = ["--source-lang", "de", "--target-lang", "en", "--dictionaries", prepared]
+    files = ["--train", text / "valid.tsv", "--trusted", text / "trusted.tsv"]
+    model = prepared / "sentencepiece.model"
+    call("prepare", *given, *files, "--sentencepiece", model, "--out", tmp_path / "a")
+    splitter = SentencePieces(model)
+    for name in ("valid", "trusted"):
+        sides = zip(*(line.split("\t") for line in lines(text / f"{name}.tsv")), strict=True)
+        pieces = [[" ".join(row) for row in splitter.split(list(side))] for side in sides]
+        rows = zip(*pieces, strict=True)
+        write(tmp_path / f"{name}.tsv", ["\t".join(row) for row in rows])
+    files = ["--train", tmp_path / "valid.tsv", "--trusted", tmp_path / "trusted.tsv"]
+    call("prepare", *given, *files, "--pieces-given", "--out", tmp_path / "b")
+    for name in ("train.de-en.de.bin", "meta.de-en.en.bin", "dict.de.txt"):
+        found = [(folder / name).read_bytes() for folder in (tmp_path / "a", tmp_path / "b")]
+        assert found[0] == found[1], name
+    assert (tmp_path / "a" / "dict.en.txt").read_bytes() == (prepared / "dict.en.txt").read_bytes()
 
 
 def test_weights_by_line_are_the_last_ones(run, text):
