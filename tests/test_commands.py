@@ -317,6 +317,16 @@ def test_a_weighting_that_cannot_weigh_other_text_says_so(prepared, text, tmp_pa
     assert len(read(tmp_path / "marian.weights")) == 406
 
 
+def test_text_that_prepare_did_not_read_can_be_named(run, text, tmp_path):
+    shutil.copytree(text / "data", tmp_path / "data")
+    (tmp_path / "data" / "prepare.json").unlink()
+    given = [run, "marian", "--out", tmp_path / "out", "--data", tmp_path / "data"]
+    with pytest.raises(InputError, match="so its text is not known: give --text SOURCE TARGET"):
+        call("export", *given)
+    call("export", *given, "--text", text / "train.de.gz", text / "train.en")
+    assert len(read(tmp_path / "out" / "marian.weights")) == 406
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

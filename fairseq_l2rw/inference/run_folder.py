@@ -97,7 +97,13 @@ class RunFolder:
         Raises:
             InputError: when they are not known or not there.
         """
-        files = given or Manifest.read(self.data(data)).texts["train"]
+        folder = self.data(data)
+        if not given and not (folder / Manifest.NAME).is_file():
+            raise InputError(
+                f"{folder} was not made by fairseq-l2rw prepare, so its text is not known: give "
+                "--text SOURCE TARGET"
+            )
+        files = given or Manifest.read(folder).texts["train"]
         for file in files:
             if not Path(file).is_file():
                 raise InputError(f"the training text is not there: {file}; give --text")
