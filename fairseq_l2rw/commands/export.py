@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         for line in progress(_lines(text, weights, chosen), "export", total):
             for found in formats:
                 found.add(line)
-    _report(weights, chosen)
+    _report(weights, folder.target_lengths(args.data), chosen)
     for found in formats:
         print(f"\n{found.usage()}")
 
@@ -100,9 +100,10 @@ def _lines(text: list[str], weights: LineWeights, chosen: npt.NDArray[np.bool_])
         )
 
 
-def _report(weights: LineWeights, chosen: npt.NDArray[np.bool_]) -> None:
+def _report(
+    weights: LineWeights, tokens: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]
+) -> None:
     """Say how many lines are kept, and why others are not."""
-    tokens = np.nan_to_num(weights.length)
     share = tokens[chosen].sum() / max(1.0, tokens.sum())
     print(f"kept {chosen.sum():,} of {len(chosen):,} lines ({share:.0%} of the target tokens)")
     removed = [reason for reason, keeps in zip(weights.why(), chosen, strict=True) if not keeps]

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
-from fairseq.data.data_utils import load_indexed_dataset
 
 from fairseq_l2rw.commands.export import add_places
 from fairseq_l2rw.commands.progress import progress
@@ -113,7 +112,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Run:
     """Read a run and take its numbers."""
-    lengths = _target_lengths(folder, args.data)
+    lengths = folder.target_lengths(args.data)
     record = folder.record(args.weights_dir if len(args.runs) == 1 else None)
     weights = LineWeights.of(folder, record, len(lengths))
     chosen = kept(weights.weight, args)
@@ -147,17 +146,6 @@ def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Ru
         named = {row["group"]: np.array(labels) == row["group"] for row in numbers["label_groups"]}
         shown = {name: weights.weight[rows] for name, rows in named.items()}
     return _Run(folder, weights, lengths, chosen, numbers, shown)
-
-
-def _target_lengths(folder: RunFolder, data: Path | None) -> npt.NDArray[np.float64]:
-    """Target tokens of every training line."""
-    source, target = folder.languages(data)
-    for pair in (f"{source}-{target}", f"{target}-{source}"):
-        prefix = folder.data(data) / f"train.{pair}.{target}"
-        if prefix.with_name(prefix.name + ".idx").is_file():
-            dataset = load_indexed_dataset(str(prefix))  # closes its file when it goes
-            return np.array(dataset.sizes, dtype=np.float64)
-    raise InputError(f"{folder.data(data)} has no train.{source}-{target}.{target}.idx")
 
 
 def _facts(folder: RunFolder) -> dict[str, Any]:

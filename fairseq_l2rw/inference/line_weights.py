@@ -52,7 +52,6 @@ class LineWeights:
         loss: the last one, per target token, nats.
         usefulness: mean over meta steps.
         times: how often the line was trained on.
-        length: target tokens.
     """
 
     weight: Numbers
@@ -62,7 +61,6 @@ class LineWeights:
     loss: Numbers
     usefulness: Numbers
     times: Numbers
-    length: Numbers
 
     def __len__(self) -> int:
         """Number of lines."""
@@ -82,7 +80,7 @@ class LineWeights:
         rows = pq.read_table(record)
         factors = [name for name in rows.column_names if name.startswith(FACTOR)]
         rows = rows.drop(["token_weights"]).sort_by("update")
-        wanted = [(name, "last") for name in ("weight", "loss", "length", *factors)]
+        wanted = [(name, "last") for name in ("weight", "loss", *factors)]
         wanted += [("weight", "mean"), ("weight", "stddev"), ("usefulness", "mean")]
         found = rows.group_by("id", use_threads=False).aggregate([*wanted, ("weight", "count")])
 
@@ -110,7 +108,6 @@ class LineWeights:
             loss=by_line("loss_last"),
             usefulness=by_line("usefulness_mean"),
             times=np.nan_to_num(by_line("weight_count")),
-            length=by_line("length_last"),
         )
 
     def why(self) -> list[str]:

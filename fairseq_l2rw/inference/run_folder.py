@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from fairseq.data.data_utils import infer_language_pair
+from fairseq.data.data_utils import infer_language_pair, load_indexed_dataset
 
 from fairseq_l2rw.inference.finished_run import checkpoint_of
 from fairseq_l2rw.text.manifest import Manifest
@@ -86,6 +88,23 @@ class RunFolder:
         if not folder.is_dir():
             raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
         return folder
+
+    def target_lengths(self, data: Path | None = None) -> npt.NDArray[np.float64]:
+        """Target tokens of every line of the training text, shape (lines,).
+
+        Args:
+            data: the folder of binary data, if it was moved.
+
+        Raises:
+            InputError: when it does not have the training text.
+        """
+        source, target = self.languages(data)
+        for pair in (f"{source}-{target}", f"{target}-{source}"):
+            prefix = self.data(data) / f"train.{pair}.{target}"
+            if prefix.with_name(prefix.name + ".idx").is_file():
+                dataset = load_indexed_dataset(str(prefix))  # closes its file when it goes
+                return np.array(dataset.sizes, dtype=np.float64)
+        raise InputError(f"{self.data(data)} has no train.{source}-{target}.{target}.idx")
 
     def text(self, given: list[str] | None = None, data: Path | None = None) -> list[str]:
         """The files of the training text.
