@@ -199,3 +199,16 @@ def test_other_pairs_are_weighed_as_training_pairs_are():
     wrong = Dictionaries((TYPES + 1, TYPES), PAD, DICTIONARIES.shared)
     with pytest.raises(InputError, match="other dictionaries"):
         InitialWeightModel.from_state(model.state_dict(), wrong)
+
+
+def test_a_pair_that_was_learnt_from_does_not_speak_for_itself_when_it_is_weighed_again():
+    train, trusted = split(["good"] * 300, 1), split(["good"] * 100, 2)
+    train.tgt[150:] = train.tgt[151:] + train.tgt[150:151]
+    model, accepted = InitialWeightModel.learn(train, trusted, DICTIONARIES, 3.0, 1.5)
+    state = io.BytesIO()
+    torch.save(model.state_dict(), state)
+    state.seek(0)
+    again = InitialWeightModel.from_state(torch.load(state, weights_only=True), DICTIONARIES)
+    torch.testing.assert_close(again.accepted(train), accepted, rtol=1e-3, atol=1e-3)
+    model.lexicon.learnt.clear()
+    assert model.accepted(train)[150:, 1].mean() > 2 * accepted[150:, 1].mean()

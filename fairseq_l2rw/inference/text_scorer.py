@@ -111,17 +111,18 @@ class TextScorer:
         )
 
     def _batches(self, pairs: EncodedPairs) -> Iterator[list[int]]:
-        """Numbers of pairs, those of about the same length together."""
+        """Numbers of pairs, those of about the same lengths together, on both sides."""
         lengths = [
-            (len(target), len(source)) for source, target in zip(pairs.src, pairs.tgt, strict=True)
+            (len(target) // 4, len(source), len(target))
+            for source, target in zip(pairs.src, pairs.tgt, strict=True)
         ]
         batch: list[int] = []
         longest = 0
         for number in sorted(range(len(pairs)), key=lengths.__getitem__):
-            longest = max(longest, *lengths[number])
+            longest = max(longest, *lengths[number][1:])
             if batch and longest * (len(batch) + 1) > self.max_tokens:
                 yield batch
-                batch, longest = [], max(lengths[number])
+                batch, longest = [], max(lengths[number][1:])
             batch.append(number)
         if batch:
             yield batch

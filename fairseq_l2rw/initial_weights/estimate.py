@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 1  # of what state_dict() gives
+_VERSION = 2  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -122,7 +122,7 @@ class InitialWeightModel:
         """How far both scores accept other pairs, by their text and by their words.
 
         Args:
-            pairs: N pairs that were not among the training pairs.
+            pairs: N pairs; one that was a training pair does not speak for itself.
 
         Returns:
             In [0, 1], shape (N, 2), float64.

@@ -6,6 +6,8 @@ one side has come of one of the other's, each with the same chance. A misaligned
 come together nowhere else. It takes neither student nor training, and knows no language.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,14 +42,13 @@ class _Direction:
     Attributes:
         generated: 0 if it is the source that is generated, 1 if it is the target.
         chance: p(generated | given) by number, before the last round, shape (K,); 0 of number 0.
-            None where it is for pairs that were not learnt from.
         counts: how often one was generated because of the other, in the last round, likewise.
         totals: their sums, by the given type, shape (size of the given side's dictionary,).
         usual: p(generated) by frequency, shape (size of the generated side's dictionary,).
     """
 
     generated: int
-    chance: Tensor | None
+    chance: Tensor
     counts: Tensor
     totals: Tensor
     usual: Tensor
@@ -63,6 +64,13 @@ def _shares(chance: Tensor, given: int) -> Tensor:
     return chance / chance.sum(1 + given, keepdim=True).clamp(min=_LEAST)
 
 
+def fingerprint(source: Tensor, target: Tensor) -> int:
+    """A number that hardly two pairs share, of types of shapes (S,) and (T,)."""
+    sides = (np.asarray(side).astype(np.int64).tobytes() for side in (source, target))
+    found = hashlib.blake2b(b"|".join(sides), digest_size=8).digest()
+    return int.from_bytes(found, "little", signed=True)
+
+
 class Lexicon:
     """Which types of one side come with which of the other.
 
@@ -71,6 +79,10 @@ class Lexicon:
         padding: number of the padding type in both.
         keys: of all types that came together, sorted, shape (K,); before them that of padding.
         directions: that in which targets are generated, and that in which sources are.
+
+    Attributes:
+        learnt: how often it was learnt from a pair, by the pair's ``fingerprint``; empty if that is
+            not known.
     """
 
     def __init__(
@@ -82,6 +94,7 @@ class Lexicon:
     ) -> None:
         self.types, self.padding = types, padding
         self.keys, self.directions = keys, list(directions)
+        self.learnt: Counter[int] = Counter()
 
     @classmethod
     def learn(
@@ -122,6 +135,8 @@ class Lexicon:
             "padding": self.padding,
             "keys": self.keys[kept],
             "counts": counts[:, kept].float(),
+            "chances": torch.stack([d.chance for d in self.directions])[:, kept].float(),
+            "learnt": torch.tensor(list(self.learnt.elements()), dtype=torch.int64),
             "totals": [direction.totals.float() for direction in self.directions],
             "usual": [direction.usual.float() for direction in self.directions],
         }
@@ -129,13 +144,16 @@ class Lexicon:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Lexicon":
         """From what ``state_dict`` gave."""
-        rows = zip((1, 0), *(state[name] for name in ("counts", "totals", "usual")), strict=True)
+        names = ("chances", "counts", "totals", "usual")
+        rows = zip((1, 0), *(state[name] for name in names), strict=True)
         directions = [
-            _Direction(generated, None, *(numbers.double() for numbers in row))
+            _Direction(generated, *(numbers.double() for numbers in row))
             for generated, *row in rows
         ]
         source, target = state["types"]
-        return cls((source, target), state["padding"], state["keys"], directions)
+        lexicon = cls((source, target), state["padding"], state["keys"], directions)
+        lexicon.learnt.update(state["learnt"].tolist())
+        return lexicon
 
     def _key(self, source: Tensor, target: Tensor) -> Tensor:
         """One number for two types, shape (n, S, T); -1 for padding."""
@@ -189,7 +207,6 @@ class Lexicon:
             generated, given = direction.generated, 1 - direction.generated
             totals, counts = _at(direction.totals, sides[given]), _at(direction.counts, number)
             if in_sample is not None:
-                assert direction.chance is not None
                 shares = _shares(_at(direction.chance, number), given) * in_sample.view(-1, 1, 1)
                 own = shares.sum(1 + generated).unsqueeze(2)  # of every given word
                 totals = totals - (same[given] @ own).squeeze(2)
@@ -228,6 +245,7 @@ def learn_lexicon(
     lexicon = Lexicon.learn(sides, dictionaries.types, dictionaries.padding)
     in_sample = torch.zeros(len(train), dtype=torch.double)
     in_sample[learnt] = 1
+    lexicon.learnt.update(fingerprint(train.src[n], train.tgt[n]) for n in learnt)
     # A trusted pair that is a training pair, too, was learnt from as often as that one.
     of_trusted = in_sample.new_zeros(len(trusted))
     of_trusted.index_add_(0, torch.from_numpy(matches[:, 1]), in_sample[matches[:, 0]])
@@ -244,14 +262,18 @@ def associations(
         lexicon: that says it.
         pairs: N pairs.
         dictionaries: of their languages.
-        in_sample: how often it was learnt from each, shape (N,); without it, from none.
+        in_sample: how often it was learnt from each, shape (N,); without it, that is looked up.
 
     Returns:
         What ``Lexicon.association`` says, shape (N, 2), float64.
     """
+    if in_sample is None and lexicon.learnt:
+        found = (lexicon.learnt[fingerprint(pairs.src[n], pairs.tgt[n])] for n in range(len(pairs)))
+        in_sample = torch.tensor(list(found), dtype=torch.double)
     columns = torch.empty(len(pairs), 2, dtype=torch.double)
     for numbers, source, target in batches(pairs, dictionaries, "association", None, _WORDS):
         own = None if in_sample is None else in_sample[numbers]
+        own = own if own is not None and own.any() else None
         columns[numbers] = lexicon.association(source, target, own)
     return columns
 
