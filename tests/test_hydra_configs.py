@@ -9,6 +9,7 @@ from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from omegaconf import OmegaConf
 
 import fairseq_l2rw
+import recipes
 import training
 
 FOLDER = Path(training.__file__).parent / "hydra"
@@ -25,10 +26,11 @@ def leaves(node, prefix=""):
 
 
 def test_there_is_one_for_every_recipe():
-    assert {path.stem for path in FOLDER.glob("*.yaml")} == {*training.CONFIGS}
+    named = {"quickstart", "iwslt14", *(recipe.config for recipe in recipes.RECIPES.values())}
+    assert {path.stem for path in FOLDER.glob("*.yaml")} == named
 
 
-@pytest.mark.parametrize("name", training.CONFIGS)
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
 def test_it_says_what_the_flags_say(name, monkeypatch):
     monkeypatch.setattr(training, "use_cpu", lambda config: config.cpu)
     command = training.train_command(training.Run(Path("bin"), Path("out"), "deep", name))
