@@ -161,7 +161,7 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
         "seed": folder.task["seed"],
         "hours": seconds / 3600 if seconds else None,
         "valid_loss": float(loss) if loss is not None else None,
-        "dev_loss": reweighting.get("progress", {}).get("dev_loss"),
+        "dev_loss": reweighting.get("progress", {}).get("dev_loss") or None,  # 0: never taken
         "bleu": json.loads(bleu.read_text())["score"] if bleu.is_file() else None,
     }
 
