@@ -39,22 +39,29 @@ class Filtered(Format):
         return "kept.lines has the numbers of the kept lines in the training text, from 0"
 
 
-class Marian(Format):
+class _WeightALine(Format):
     """A weight a line, for all lines of the training text."""
 
-    help = "Marian's --data-weighting file: a weight for every line of the training text"
+    name = ""
 
     def open(self) -> None:
         """Open the file."""
-        self._weights = self.file("marian.weights")
+        self._weights = self.file(self.name)
 
     def add(self, line: Line) -> None:
         """Write a weight."""
         self._weights.write(f"{line.weight:.6g}\n")
 
+
+class Marian(_WeightALine):
+    """What Marian weighs sentences by."""
+
+    help = "Marian's --data-weighting file: a weight for every line of the training text"
+    name = "marian.weights"
+
     def usage(self) -> str:
         """How to use it."""
-        path = self.setting.folder / "marian.weights"
+        path = self.setting.folder / self.name
         return f"marian --data-weighting {path} --data-weighting-type sentence ..."
 
 
@@ -82,22 +89,15 @@ class MarianWords(Format):
         )
 
 
-class Eole(Format):
+class Eole(_WeightALine):
     """A score a line, for eole's and OpenNMT-py's ``path_sco``."""
 
     help = "eole's path_sco: a score for every line of the training text"
-
-    def open(self) -> None:
-        """Open the file."""
-        self._scores = self.file("eole.scores")
-
-    def add(self, line: Line) -> None:
-        """Write a score."""
-        self._scores.write(f"{line.weight:.6g}\n")
+    name = "eole.scores"
 
     def usage(self) -> str:
         """How to use it."""
-        return f"data:\n  train:\n    path_sco: {self.setting.folder / 'eole.scores'}"
+        return f"data:\n  train:\n    path_sco: {self.setting.folder / self.name}"
 
 
 class OpusTrainer(Format):
