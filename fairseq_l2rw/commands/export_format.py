@@ -31,6 +31,16 @@ class Line:
     why: str
     kept: bool
 
+    @property
+    def texts(self) -> list[str]:
+        """Source and target as cells of a table: a tab within them is a blank."""
+        return [text.replace("\t", " ") for text in (self.source, self.target)]
+
+    @property
+    def cells(self) -> list[str]:
+        """Factors, source and target as cells of a table."""
+        return [*(f"{x:.4g}" for x in self.factors.values()), *self.texts]
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -29,9 +29,7 @@ class Filtered(Format):
                 file.write(text + "\n")
             self._numbers.write(f"{line.number}\n")
             return
-        factors = [f"{x:.4g}" for x in line.factors.values()]
-        texts = [text.replace("\t", " ") for text in (line.source, line.target)]
-        cells = [str(line.number), f"{line.weight:.4g}", line.why, *factors, *texts]
+        cells = [str(line.number), f"{line.weight:.4g}", line.why, *line.cells]
         self._removed.write("\t".join(cells) + "\n")
 
     def usage(self) -> str:
@@ -114,8 +112,7 @@ class OpusTrainer(Format):
         """Write a line to one of them."""
         clean, medium = self.setting.thresholds
         part = self.PARTS[(line.weight < clean) + (line.weight < medium)]
-        texts = [text.replace("\t", " ") for text in (line.source, line.target)]
-        self._files[part].write("\t".join(texts) + "\n")
+        self._files[part].write("\t".join(line.texts) + "\n")
 
     def close(self) -> None:
         """Write the configuration."""
@@ -174,10 +171,8 @@ class Table(Format):
 
     def add(self, line: Line) -> None:
         """Write a line."""
-        factors = [f"{x:.4g}" for x in line.factors.values()]
-        texts = [text.replace("\t", " ") for text in (line.source, line.target)]
         cells = [str(line.number), str(int(line.kept)), f"{line.weight:.6g}", line.why]
-        self._table.write("\t".join([*cells, *factors, *texts]) + "\n")
+        self._table.write("\t".join([*cells, *line.cells]) + "\n")
 
     def usage(self) -> str:
         """How to use it."""
