@@ -15,6 +15,13 @@ sys.path[:0] = [str(_ROOT / "examples" / "translation"), str(_ROOT / "scripts")]
 
 def pytest_addoption(parser):
     parser.addoption("--all", action="store_true", help="run the slow tests, too")
+    parser.addoption(
+        "--report",
+        action="append",
+        default=[],
+        metavar="PAGE",
+        help="a report to read in a browser",
+    )
 
 
 def pytest_collection_modifyitems(config, items):

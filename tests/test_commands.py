@@ -1,9 +1,8 @@
 """Promise: from raw text to a model, scores, a filtered corpus and a report by single commands."""
 
-import html
 import json
+import os
 import random
-import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import sentencepiece
+from browser import BROWSER, NO_BROWSER, check_report
 from commands import STUDENT, TRAINING, Run, fairseq_train
 from scipy.stats import spearmanr
 
@@ -175,6 +175,28 @@ def test_score_answers_every_line_in_order_as_the_run_weighed_them(run, text, ca
     folder = RunFolder.of(run)
     weights = LineWeights.of(folder, folder.record(), 406).weight[:400]
     assert spearmanr(weights, [float(cell) for cell in cells[:400]]).statistic > 0.8
+
+
+def test_processes_side_by_side_score_as_one_does(run, text):
+    given = table(text, text / "given.tsv")
+    for workers in (1, 3):
+        out = text / f"by-{workers}.tsv"
+        call("score", given, out, "--run", run, "--device", "cpu", "--workers", workers)
+    one, three = (column(text / f"by-{workers}.tsv", 3) for workers in (1, 3))
+    assert [cell == "" for cell in one] == [cell == "" for cell in three]
+    for a, b in zip(one, three, strict=True):
+        assert a == b or float(a) == pytest.approx(float(b), rel=1e-3)
+
+
+def test_a_scoring_process_that_is_killed_is_one_line(run, text, monkeypatch):
+    given = table(text, text / "given.tsv")
+    monkeypatch.setattr(
+        "fairseq_l2rw.inference.text_scorer.TextScorer.scores", lambda *_: os._exit(9)
+    )
+    how = ["score", given, text / "killed.tsv", "--run", run, "--device", "cpu", "--workers", 2]
+    with pytest.raises(InputError, match="--workers"):
+        main([str(argument) for argument in how])
+    assert not (text / "killed.tsv").exists()
 
 
 def test_score_goes_on_where_it_was_killed_and_reads_columns_by_name(run, text, monkeypatch):
@@ -358,49 +380,15 @@ def test_it_completes_in_a_shell_and_says_where_the_plugin_is(capsys):
     assert "opustrainer" in capsys.readouterr().out
 
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-# What a reader does with the table: searches, sorts twice by a column, and goes to the next page.
-READER = """
-<script>
-{
-const rows = () => [...document.querySelectorAll("#sentences tbody tr")];
-const seen = () => rows().map(row => row.cells[0].textContent);
-const search = document.getElementById("search");
-const heads = document.querySelectorAll("#sentences th");
-const result = {pictures: document.querySelectorAll("figure svg").length, all: seen()};
-heads[0].click(); result.up = seen();
-heads[0].click(); result.down = seen();
-document.getElementById("next").click(); result.next = seen();
-search.value = "w1 w2"; search.dispatchEvent(new Event("input"));
-result.found = rows().map(row => row.textContent);
-search.value = "no such text"; search.dispatchEvent(new Event("input")); result.none = seen();
-const said = document.createElement("pre");
-said.id = "said"; said.textContent = JSON.stringify(result);
-document.body.append(said);
-}
-</script>
-"""
-
-
-@pytest.mark.skipif(BROWSER is None, reason="no browser: install the package chromium")
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
 def test_the_report_works_in_a_browser(run, text, tmp_path):
     page = tmp_path / "report.html"
     call("report", run, "--out", page, "--rows", 150, "--labels", text / "train.labels")
-    page.write_text(page.read_text().replace("</body>", READER + "</body>"))
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
-    flags += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=4000", page.as_uri()]
-    done = subprocess.run([BROWSER, *flags], capture_output=True, text=True, timeout=120)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert console == []
-    said = json.loads(html.unescape(re.search(r'<pre id="said">(.*?)</pre>', done.stdout, re.S)[1]))
-    assert said["pictures"] == 6 and len(said["all"]) == 50
-    numbers = [[int(n) for n in said[name]] for name in ("up", "down", "next")]
-    assert numbers[0] == sorted(numbers[0]) and numbers[1] == sorted(numbers[1], reverse=True)
-    assert len(numbers[2]) == 50 and max(numbers[2]) < min(numbers[1])
-    assert (
-        said["found"]
-        and all("w1 w2" in row.lower() for row in said["found"])
-        and said["none"] == []
-    )
+    check_report(page, "w1 w2", tmp_path)
+
+
+@pytest.mark.skipif(BROWSER is None, reason=NO_BROWSER)
+def test_reports_of_other_runs_work_in_a_browser(request, tmp_path):
+    """Of those that ``pytest --report PAGE`` names: real runs take longer than a test may."""
+    for page in request.config.getoption("--report"):
+        check_report(Path(page), "a", tmp_path)

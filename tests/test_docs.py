@@ -99,7 +99,8 @@ def test_the_page_from_two_text_files_to_a_test_set_runs_as_it_is_written(tmp_pa
     script = "set -euo pipefail\n" + "".join(re.findall(r"```bash\n(.*?)```", page, re.S))
     (tmp_path / "text").mkdir()
     corpus(tmp_path / "text")
-    settings = {"PIECES": "60", "UPDATES": "9", "ARCH": "transformer_tiny", "DEVICE": "--cpu"}
+    model = "--arch transformer_tiny --lr 5e-4 --warmup-updates 4"
+    settings = {"PIECES": "60", "UPDATES": "9", "MODEL": model, "DEVICE": "--cpu"}
     path = f"{BIN}{os.pathsep}{ENVIRONMENT['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script],

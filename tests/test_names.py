@@ -22,7 +22,7 @@ PLAIN = re.findall(
     """
 absolute accepted accuracy add advance after age agreement ahead align all allow alone along any
 args argument around assemble assembly at atomic atomically auto average back bands base before
-begin begun best better blanks bookkeeping bound broken build by call cells centre check choice
+begin begun best better blanks block bookkeeping bound broken build by call cells centre check choice
 chosen clear close colours column combine commands compare compatibility compressed config constant
 context count courses create curves cut deep deeper default depth description difference digest dir
 disable down drop each empty encode encoded end engine error estimate evaluate evaluation example

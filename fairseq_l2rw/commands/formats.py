@@ -116,7 +116,7 @@ class OpusTrainer(Format):
 
     def close(self) -> None:
         """Write the configuration."""
-        folder = self.setting.folder
+        folder = self.setting.folder.resolve()  # the trainer is called from anywhere
         lines = ["datasets:"]
         lines += [f"  {part}: {folder / f'opustrainer.{part}.tsv.gz'}" for part in self.PARTS]
         stages = {
@@ -133,7 +133,7 @@ class OpusTrainer(Format):
     def usage(self) -> str:
         """How to use it."""
         path = self.setting.folder / "opustrainer.yml"
-        return f"opustrainer-train -c {path} -- marian ..."
+        return f"opustrainer-train -c {path} marian ..."
 
 
 class OpusFilter(Format):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.features.copying import shared_types
-from fairseq_l2rw.inference.text_scorer import EncodedPairs, TextPair, encode
+from fairseq_l2rw.inference.text_scorer import EncodedPairs, Row, TextPair, encode
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.text.pieces import Splitter
 from fairseq_l2rw.utils.errors import InputError
@@ -27,6 +27,7 @@ class InitialScorer:
         InputError: when there are no pairs.
     """
 
+    block_size = 8192
     columns = ("weight", *InitialWeightModel.SCORES)
 
     def __init__(
@@ -52,11 +53,11 @@ class InitialScorer:
         )
         self._weights, self._factors = model.weights(accepted), model.factors(accepted)
 
-    def scores(self, pairs: Sequence[TextPair], first: int = 0) -> list[dict[str, float] | None]:
+    def scores(self, pairs: Sequence[TextPair], first: int = 0) -> list[Row]:
         """Weights and factors of the text's pairs from ``first`` on; None where a side is empty."""
         return [self._row(self._places.get(n)) for n in range(first, first + len(pairs))]
 
-    def _row(self, place: int | None) -> dict[str, float] | None:
+    def _row(self, place: int | None) -> Row:
         if place is None:
             return None
         numbers: list[Tensor] = [self._weights[place], *self._factors[place]]

@@ -12,6 +12,8 @@ from fairseq_l2rw.inference.finished_run import FinishedRun
 from fairseq_l2rw.text.pieces import Splitter
 
 TextPair = tuple[str, str]
+#: A pair's weight and its factors by name; None where it cannot be weighed.
+Row = dict[str, float] | None
 
 
 @dataclass
@@ -48,8 +50,13 @@ class TextScorer:
     Args:
         run: a finished run.
         splitter: makes pieces of sentences, as for the run.
-        max_tokens: target tokens of a batch, at most, padding included.
+        max_tokens: tokens of a side of a batch, at most, padding included.
+
+    Attributes:
+        block_size: pairs that are best given at once: batches hold pairs of like lengths.
     """
+
+    block_size = 8192
 
     def __init__(self, run: FinishedRun, splitter: Splitter, max_tokens: int) -> None:
         self.run, self.splitter, self.max_tokens = run, splitter, max_tokens
@@ -59,7 +66,7 @@ class TextScorer:
         """What ``scores`` gives of a pair."""
         return ("weight", *self.run.factors)
 
-    def scores(self, pairs: Sequence[TextPair], first: int = 0) -> list[dict[str, float] | None]:
+    def scores(self, pairs: Sequence[TextPair], first: int = 0) -> list[Row]:
         """Weights and their factors, in the order of the pairs.
 
         Args:
@@ -69,7 +76,7 @@ class TextScorer:
         Returns:
             None for a pair that cannot be weighed: a side is empty, or too long for the student.
         """
-        found: list[dict[str, float] | None] = [None] * len(pairs)
+        found: list[Row] = [None] * len(pairs)
         task = self.run.task
         sides = [
             encode([pair[side] for pair in pairs], self.splitter, dictionary)

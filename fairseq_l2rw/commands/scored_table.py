@@ -1,0 +1,137 @@
+"""A table of sentence pairs with a column of weights: read, scored and written piece by piece."""
+
+import argparse
+import collections
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import IO, Protocol
+
+from fairseq_l2rw.commands.progress import progress
+from fairseq_l2rw.inference.text_scorer import Row, TextPair
+from fairseq_l2rw.text.columns import Columns
+from fairseq_l2rw.text.files import count_lines, lines, opened, replaced
+
+
+class Scorer(Protocol):
+    """Weighs pairs of sentences."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """What it gives of a pair."""
+
+    @property
+    def block_size(self) -> int:
+        """Pairs that are best given at once."""
+
+    def scores(self, pairs: Sequence[TextPair], first: int) -> list[Row]:
+        """Weights and their factors of pairs, the first of which has this number in the table."""
+
+
+@dataclass
+class _Counts:
+    lines: int = 0
+    skipped: int = 0  # which an earlier call wrote
+    unweighed: int = 0
+    total: float = 0.0  # of the weights
+
+
+class ScoredTable:
+    """The table that is written.
+
+    Args:
+        args: of the command.
+        scorer: gives the weights.
+
+    Attributes:
+        weights: of all lines, NaN where there is none; kept only if there are labels to tell.
+    """
+
+    def __init__(self, args: argparse.Namespace, scorer: Scorer) -> None:
+        self.args, self.scorer = args, scorer
+        self.columns = [*scorer.columns] if args.factors else ["weight"]
+        self.counts = _Counts()
+        self.weights: list[float] = []  # kept for labels only
+        self._done = 0  # lines that an earlier call wrote
+
+    @contextmanager
+    def output(self) -> Iterator[IO[str]]:
+        """The file to write; one that an earlier call left is gone on with if that is wanted."""
+        path = Path(self.args.output)
+        unfinished = path.with_name(f".unfinished-{path.name}")
+        if self.args.resume and unfinished.is_file():
+            self._done = _complete_lines(unfinished)
+            with opened(unfinished, "a") as file:
+                yield file
+            os.replace(unfinished, path)
+            return
+        with replaced(self.args.output) as file:
+            yield file
+
+    def write(self, output: IO[str]) -> None:
+        """Write all lines."""
+        rows = lines(self.args.input)
+        header = next(rows, "").split("\t") if self.args.header else None
+        columns = Columns.named(self.args.scol, self.args.tcol, header)
+        ahead = header is not None  # lines before the first pair
+        if header is not None and not self._done:
+            output.write(self._line("\t".join(header), self.columns))
+        done = self.counts.lines = self.counts.skipped = max(0, self._done - ahead)
+        collections.deque(islice(rows, done), maxlen=0)
+        with progress((), "score", self._total(ahead), " lines") as bar:
+            bar.update(done)
+            while block := list(islice(rows, self.scorer.block_size)):
+                places = enumerate(block, done + ahead + 1)
+                pairs = [columns.pair(x, f"{self.args.input}, line {n}") for n, x in places]
+                found = self.scorer.scores(pairs, done)
+                for line, row in zip(block, found, strict=True):
+                    output.write(self._line(line, self._cells(row)))
+                output.flush()
+                done += len(block)
+                bar.update(len(block))
+
+    def _total(self, ahead: int) -> int | None:
+        """Pairs of the table, where somebody watches: then the time left is worth a pass."""
+        watched = sys.stderr.isatty() and self.args.input != "-"
+        return count_lines(self.args.input) - ahead if watched else None
+
+    def _cells(self, found: Row) -> list[str]:
+        self.counts.lines += 1
+        if self.args.labels is not None:
+            self.weights.append(math.nan if found is None else found["weight"])
+        if found is None or found["weight"] != found["weight"]:
+            self.counts.unweighed += 1
+            return [""] * len(self.columns)
+        self.counts.total += found["weight"]
+        return [f"{found[name]:.4g}" for name in self.columns]
+
+    def _line(self, line: str, cells: Sequence[str]) -> str:
+        kept = [] if self.args.score_only else [line]
+        return "\t".join([*kept, *cells]) + "\n"
+
+    def report(self) -> None:
+        """Say on stderr what was done."""
+        counts = self.counts
+        weighed = max(1, counts.lines - counts.skipped - counts.unweighed)
+        print(
+            f"{counts.lines:,} lines, mean weight {counts.total / weighed:.3f}; "
+            f"{counts.unweighed:,} could not be weighed (a side is empty or too long)",
+            file=sys.stderr,
+        )
+
+
+def _complete_lines(path: Path) -> int:
+    """Cut off what is no whole line; returns how many lines there are."""
+    count = end = 0
+    with path.open("rb+") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            count, end = count + 1, end + len(line)
+        file.truncate(end)
+    return count
