@@ -22,11 +22,11 @@ PLAIN = re.findall(
     """
 absolute accepted accuracy add advance after age agreement ahead align all allow alone along any
 args argument around assemble assembly at atomic atomically auto average back bands base before
-begin begun best better blanks block bookkeeping bound broken build by call cells centre check choice
-chosen clear close colours column combine commands compare compatibility compressed config constant
-context count courses create curves cut deep deeper default depth description difference digest dir
-disable down drop each empty encode encoded end engine error estimate evaluate evaluation example
-examples explained explains export extra extract extractor file files filter filtered find
+begin begun best better blanks block bookkeeping bound broken build by call cells centre check
+choice chosen clear close colours column combine commands compare compatibility compressed config
+constant context count courses create curves cut deep deeper default depth description difference
+digest dir disable down drop each empty encode encoded end engine error estimate evaluate evaluation
+example examples explained explains export extra extract extractor file files filter filtered find
 fingerprint finished finite first fit flag flush folder format formats free from function get given
 good group header help highest history id ignore in indices input instead join keep kept key known
 languages last layout learnt least leave left length list listen listener load local location logger
