@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import tarfile
 from pathlib import Path
@@ -62,10 +63,11 @@ def test_the_best_scored_lines_stay_in_their_order(tmp_path: Path) -> None:
 # --- recipes ---
 
 
-def test_half_of_the_pairs_are_spoilt_where_the_name_says_so() -> None:
+def test_as_many_pairs_are_spoilt_as_the_name_says() -> None:
     for name, recipe in recipes.RECIPES.items():
-        if name.endswith("50"):
-            assert recipe.rates and sum(recipe.rates.values()) == pytest.approx(0.5)
+        share = re.search(r"\d\d(?=$|_few)", name) if recipe.rates else None
+        if share:
+            assert recipe.rates and sum(recipe.rates.values()) == pytest.approx(int(share[0]) / 100)
     assert not recipes.RECIPES["clean"].has_bad_pairs
     assert recipes.RECIPES["domains"].has_bad_pairs
 
@@ -94,6 +96,9 @@ def test_recipes_are_made_from_a_local_folder_and_only_once(
     labels = lines.read_lines(raw / "train.labels")
     assert (len(labels), labels.count("clean"), labels.count("short")) == (40, 20, 2)
     assert len(lines.read_lines(raw / "meta.en")) == 714
+    raw = recipes.prepare("mixed20_few", tmp_path / "in", tmp_path / "out")
+    assert lines.read_lines(raw / "train.labels").count("clean") == 30
+    assert len(lines.read_lines(raw / "meta.de")) == len(lines.read_lines(raw / "meta.en")) == 100
     raw = recipes.prepare("domains", tmp_path / "in", tmp_path / "out")
     labels = lines.read_lines(raw / "train.labels")
     assert labels == ["other_domain"] * 40 + ["clean"] * 12

@@ -20,7 +20,7 @@ SHAPE = re.compile(
 PLAIN = re.findall(
     r"\w+",
     """
-absolute accepted accuracy add advance after age agreement ahead align all allow alone along any
+absolute accuracy add advance after age agreement ahead align all allow alone along any
 args argument around assemble assembly at atomic atomically auto average back bands base before
 begin begun best better blanks block bookkeeping bound broken build by call cells centre check
 choice chosen clear close colours column combine commands compare compatibility compressed config

@@ -450,7 +450,8 @@ def assert_same_up_to_rounding(one, two):
     """Student, teacher and record of two runs, whose workers add up in another order."""
     a, b = (load(out / "checkpoint_last.pt") for out in (one, two))
     for name, value in a["model"].items():
-        torch.testing.assert_close(b["model"][name], value, rtol=1e-4, atol=2e-5)
+        # A step of Adam is 1e-3: where a gradient is nearly 0, its rounding counts.
+        torch.testing.assert_close(b["model"][name], value, rtol=1e-4, atol=5e-5)
     first, second = (c["extra_state"]["L2RWTranslationTask"] for c in (a, b))
     for part in ("extractor", "usual", "weighting"):
         assert second[part].keys() == first[part].keys()

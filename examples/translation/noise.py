@@ -191,8 +191,20 @@ def parse_rates(entries: Sequence[str]) -> dict[str, float]:
     return rates
 
 
-def copy_other_splits(data: Path, out: Path, languages: Sequence[str]) -> list[str]:
-    """Copy every split but train in both languages, byte for byte, and return their names."""
+def copy_other_splits(
+    data: Path, out: Path, languages: Sequence[str], trusted: int | None = None
+) -> list[str]:
+    """Copy every split but train in both languages, byte for byte, and return their names.
+
+    Args:
+        data: folder to copy from.
+        out: folder to copy to.
+        languages: of the splits.
+        trusted: how many pairs of the split `meta` to keep, the first ones; None for all.
+
+    Raises:
+        NoiseError: there are fewer trusted pairs than that.
+    """
     copied = []
     for path in sorted(data.glob(f"*.{languages[0]}")):
         files = [path.with_suffix(f".{language}") for language in languages]
@@ -200,6 +212,12 @@ def copy_other_splits(data: Path, out: Path, languages: Sequence[str]) -> list[s
             for file in files:
                 shutil.copyfile(file, out / file.name)
             copied.append(path.stem)
+    if trusted is not None:
+        for language in languages:
+            rows = read_lines(out / f"meta.{language}") if "meta" in copied else []
+            if len(rows) < trusted:
+                raise NoiseError(f"--trusted {trusted}: there are {len(rows)} trusted pairs")
+            write_lines(out / f"meta.{language}", rows[:trusted])
     return copied
 
 
@@ -230,6 +248,9 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         help="loosely matching targets, aligned by line with train; repeat it",
     )
+    parser.add_argument(
+        "--trusted", type=int, metavar="N", help="keep the first N trusted pairs (default: all)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of every random choice")
     return parser
 
@@ -253,7 +274,7 @@ def run(args: argparse.Namespace) -> list[str]:
     write_lines(args.out / "train.labels", labels)
     found = Counter(labels)
     report = [f"{kind}: {found[kind]} of {len(labels)} lines" for kind in (CLEAN, *rates)]
-    copied = copy_other_splits(args.data, args.out, languages)
+    copied = copy_other_splits(args.data, args.out, languages, args.trusted)
     return [*report, f"copied unchanged: {', '.join(copied) or 'nothing'}"]
 
 

@@ -20,6 +20,7 @@ class Recipe:
         what: one line for the docs.
         rates: share of all Multi30k training pairs for every kind of noise (`noise.py`); None for
             other data.
+        few: whether there are only 100 trusted pairs.
         trusted: the domain of the trusted pairs, where captions and talks are mixed (`domains.py`).
         config: the student (`training.py`).
         vocab: pieces in the vocabulary, at most.
@@ -27,6 +28,7 @@ class Recipe:
 
     what: str
     rates: Mapping[str, float] | None = None
+    few: bool = False
     trusted: str | None = None
     config: str = "multi30k"
     vocab: int = 3000
@@ -37,12 +39,35 @@ class Recipe:
         return bool(self.rates) or self.trusted is not None
 
 
-MIXED = {"comparable": 0.1, "misaligned": 0.1, "wrong_language": 0.1, "untranslated": 0.1}
+# Trusted pairs of a recipe with few of them.
+FEW = 100
+MIXED = {
+    "comparable": 0.1,
+    "misaligned": 0.1,
+    "wrong_language": 0.1,
+    "untranslated": 0.1,
+    "short": 0.05,
+    "misordered": 0.05,
+}
+
+
+def _mixed(percent: int) -> dict[str, float]:
+    """Rates of noise for this share of bad pairs."""
+    return {kind: round(rate * percent / 50, 4) for kind, rate in MIXED.items()}
+
+
 RECIPES = {
     "clean": Recipe("nothing added: reweighting must not hurt", {}),
-    "mixed50": Recipe(
-        "half of the pairs spoilt, in six ways", {**MIXED, "short": 0.05, "misordered": 0.05}
-    ),
+    "mixed50": Recipe("half of the pairs spoilt, in six ways", MIXED),
+    **{
+        f"mixed{percent:02}{'_few' if few else ''}": Recipe(
+            f"{percent}% of the pairs spoilt, in six ways" + f", {FEW} trusted pairs" * few,
+            _mixed(percent),
+            few,
+        )
+        for percent in (5, 10, 20)
+        for few in (False, True)
+    },
     "comparable50": Recipe(
         "half of the targets are independent captions of the same image", {"comparable": 0.5}
     ),
@@ -56,7 +81,9 @@ RECIPES = {
 }
 
 
-def noise_command(rates: Mapping[str, float], clean: Path, raw: Path, seed: int) -> list[str]:
+def noise_command(
+    rates: Mapping[str, float], clean: Path, raw: Path, seed: int, few: bool = False
+) -> list[str]:
     """Return the command that spoils a known part of the training pairs."""
     captions = [f for n in CAPTIONS for f in ("--comparable", short(clean / f"captions.{n}.en"))]
     return [
@@ -64,6 +91,7 @@ def noise_command(rates: Mapping[str, float], clean: Path, raw: Path, seed: int)
         *("--out", short(raw), "--seed", str(seed)),
         *("--wrong-language", short(clean / "train.fr"), *captions),
         *(flag for kind, rate in rates.items() for flag in ("--rate", f"{kind}={rate:g}")),
+        *(["--trusted", str(FEW)] if few else []),
     ]
 
 
@@ -96,7 +124,8 @@ def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
     recipe, raw = RECIPES[name], out / name / "raw"
     if recipe.rates is not None:
         clean = _captions(original, out)
-        script(noise_command(recipe.rates, clean, raw, seed), raw, _texts(clean))
+        command = noise_command(recipe.rates, clean, raw, seed, recipe.few)
+        script(command, raw, _texts(clean))
     elif recipe.trusted is not None:
         captions, talks = _captions(original, out), _talks(original, out)
         command = [

@@ -19,11 +19,13 @@ from fairseq_l2rw.inference.initial_scorer import InitialScorer
 from fairseq_l2rw.inference.scorer_pool import ScorerPool
 from fairseq_l2rw.inference.text_scorer import TextPair, TextScorer
 from fairseq_l2rw.reporting.measures import by_group, by_label
+from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
 from fairseq_l2rw.text.columns import Columns, read_pairs
 from fairseq_l2rw.text.files import COMPRESSED, lines
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.weighting.options import INITIAL_BY
 
 HELP = "add a column of weights to a table of sentence pairs"
 DESCRIPTION = """
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     by = parser.add_mutually_exclusive_group(required=True)
     by.add_argument("--run", type=Path, help="the --save-dir of a finished run, or a checkpoint")
     by.add_argument("--initial", action="store_true", help="no training: initial weights")
+    add("--by", choices=CHOICES, default="quality", help=f"with --initial: {INITIAL_BY}")
     add("--trusted", nargs="+", metavar="FILE", help="with --initial: pairs that you vouch for")
     add("--data", help="folder that prepare made; of a run it is known, if it was not moved")
     _add_table(parser)
@@ -169,7 +172,8 @@ def _initial_scorer(args: argparse.Namespace) -> Scorer:
     source, target = (Dictionary.load(str(file)) for file in files)
     splitter = _splitter(args, args.data)
     text = list(progress(_pairs(args), "initial weights: reading"))
-    return InitialScorer(text, list(read_pairs(args.trusted)), splitter, (source, target))
+    trusted = list(read_pairs(args.trusted))
+    return InitialScorer(text, trusted, splitter, (source, target), InitialOptions(args.by))
 
 
 def _pairs(args: argparse.Namespace) -> Iterator[TextPair]:

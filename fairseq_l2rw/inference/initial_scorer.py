@@ -9,9 +9,9 @@ from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.features.copying import shared_types
 from fairseq_l2rw.inference.text_scorer import EncodedPairs, Row, TextPair, encode
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.text.pieces import Splitter
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.weighting.initial import Initial
 
 
 class InitialScorer:
@@ -22,13 +22,14 @@ class InitialScorer:
         trusted: pairs that are vouched for.
         splitter: makes pieces of sentences.
         dictionaries: fairseq's, of source and target.
+        options: what weights go by.
 
     Raises:
         InputError: when there are no pairs.
     """
 
     block_size = 8192
-    columns = ("weight", *InitialWeightModel.SCORES)
+    columns = ("weight", *InitialWeightModel.FACTORS)
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class InitialScorer:
         trusted: Sequence[TextPair],
         splitter: Splitter,
         dictionaries: tuple[Any, Any],
+        options: InitialOptions,
     ) -> None:
         source, target = dictionaries
         known = Dictionaries((len(source), len(target)), target.pad(), shared_types(source, target))
@@ -47,11 +49,8 @@ class InitialScorer:
         for rows, what in ((own, "the text"), (theirs, "the trusted pairs")):
             if not len(rows):
                 raise InputError(f"{what}: no pair has two sides")
-        options = Initial.Options()
-        model, accepted = InitialWeightModel.learn(
-            own, theirs, known, options.sharpness, options.tolerance
-        )
-        self._weights, self._factors = model.weights(accepted), model.factors(accepted)
+        model, self._factors = InitialWeightModel.learn(own, theirs, known, options)
+        self._weights = model.weights(self._factors)
 
     def scores(self, pairs: Sequence[TextPair], first: int = 0) -> list[Row]:
         """Weights and factors of the text's pairs from ``first`` on; None where a side is empty."""

@@ -88,7 +88,7 @@ class TextScorer:
             return found
         initial = None
         if self.run.initial is not None:
-            initial = self.run.initial.weights(self.run.initial.accepted(known))
+            initial = self.run.initial.weights(self.run.initial.factors(known))
         dataset = self._dataset(known)
         for numbers in self._batches(known):
             sample = dataset.collater([dataset[n] for n in numbers])

@@ -1,8 +1,8 @@
-"""Initial weights: how much pairs look like trusted ones before any training.
+"""Initial weights: what a pair is worth before any training.
 
-Tokens, copying and lengths tell gross noise (another language, nothing translated, cut targets),
-and which words go together tells misaligned pairs, before the student can tell anything, and so
-before they have done harm.
+Two questions are kept apart. Is it a translation at all: do its words correspond, is it copied, in
+another language, of odd lengths (*quality*)? And is it the kind of text that the trusted pairs are
+(*domain*)? Both are answered before the student can tell anything, so before bad pairs do harm.
 """
 
 import logging
@@ -13,18 +13,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Dictionaries, Pairs, shared
-from fairseq_l2rw.initial_weights.lexicon import Lexicon, associations, learn_lexicon
-from fairseq_l2rw.initial_weights.text_features import TextFeatures
-from fairseq_l2rw.scoring.acceptance import (
-    acceptance,
-    distance,
-    rejection_precision,
-    sampling_variance,
+from fairseq_l2rw.data.pairs import Dictionaries, Pairs, lengths, shared
+from fairseq_l2rw.initial_weights.correspondence import (
+    Correspondence,
+    evidence,
+    mismatched_evidence,
 )
-from fairseq_l2rw.scoring.likeness import TOLERANCE, Likeness
+from fairseq_l2rw.initial_weights.domain import Domain
+from fairseq_l2rw.initial_weights.lexicon import (
+    Lexicon,
+    associations,
+    fingerprints,
+    halves,
+    learn_lexicon,
+)
+from fairseq_l2rw.initial_weights.outliers import RESPECTS, Outliers
+from fairseq_l2rw.initial_weights.text_features import TextFeatures
+from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.reduction import local_only
 
 logger = logging.getLogger(__name__)
 
@@ -32,39 +38,36 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 2  # of what state_dict() gives
+_VERSION = 3  # of what state_dict() gives
 
 
 class InitialWeightModel:
-    """What gives a pair its initial weight: how far it is accepted beside the trusted pairs.
-
-    By two scores, both of which must accept it. One is of its text
-    (``fairseq_l2rw.initial_weights.text_features``): the log density ratio of trusted to
-    training pairs (``fairseq_l2rw.scoring.likeness``). The other is how well its words go
-    together (``fairseq_l2rw.initial_weights.lexicon``), in the worse of both directions.
+    """What gives a pair its initial weight: the product of the factors that the options name.
 
     Args:
         features: of the text.
-        likeness: of these features.
         lexicon: of the words.
-        numbers: the rest that was learnt: ``words``, mean and variance of the trusted pairs' word
-            association in both directions, shape (2, 2); ``scores``, those of their two scores,
-            likewise; ``tolerances`` of the two scores, shape (2,); ``sharpness``, a scalar;
-            ``exponent``, the precision of rejection, a scalar.
+        correspondence: of the words of both sides.
+        outliers: in copying, language and lengths.
+        domain: of the text.
+        by: see ``InitialOptions``.
     """
 
-    #: What the two scores are of.
-    SCORES = ("text", "words")
+    #: The factors, in the order of columns.
+    FACTORS = ("correspondence", *RESPECTS, "domain")
 
     def __init__(
         self,
         features: TextFeatures,
-        likeness: Likeness,
         lexicon: Lexicon,
-        numbers: dict[str, Tensor],
+        correspondence: Correspondence,
+        outliers: Outliers,
+        domain: Domain,
+        by: str,
     ) -> None:
-        self.features, self.likeness, self.lexicon = features, likeness, lexicon
-        self.numbers = numbers
+        self.features, self.lexicon = features, lexicon
+        self.correspondence, self.outliers, self.domain = correspondence, outliers, domain
+        self.by = by
 
     @classmethod
     def learn(
@@ -72,8 +75,7 @@ class InitialWeightModel:
         train: Pairs,
         trusted: Pairs,
         dictionaries: Dictionaries,
-        sharpness: float,
-        tolerance: float,
+        options: InitialOptions,
         matches: np.ndarray | None = None,
     ) -> tuple["InitialWeightModel", Tensor]:
         """From training pairs and trusted pairs.
@@ -82,13 +84,11 @@ class InitialWeightModel:
             train: N pairs.
             trusted: M pairs.
             dictionaries: of their languages.
-            sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
-            tolerance: likewise; of the likeness twice as much, as of every one.
+            options: what weights go by.
             matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
 
         Returns:
-            The model, and how far both scores accept the training pairs, shape (N, 2): see
-            ``accepted``.
+            The model, and the factors of the training pairs, shape (N, 5).
         """
         if len(trusted) < _FEW:
             logger.warning(
@@ -100,52 +100,50 @@ class InitialWeightModel:
         own[matches[:, 0]] = 1
         features = TextFeatures.learn(train, trusted, dictionaries)
         texts = features(train, own), features(trusted, torch.ones(len(trusted), dtype=torch.long))
-        likeness = _likeness(*texts)
-        lexicon, words = learn_lexicon(train, trusted, dictionaries, matches)
-        numbers = {
-            "words": _moments(words[1]),
-            "tolerances": words[0].new_tensor([TOLERANCE * tolerance, tolerance]),
-            "sharpness": torch.tensor(float(sharpness)),
-        }
-        model = cls(features, likeness, lexicon, numbers)
-        scores = [model._scores(*found) for found in zip(texts, words, strict=True)]
-        numbers["scores"] = _moments(scores[1])
-        accepted, expected = map(model._accepted, scores)
-        rejected, falsely = (1 - accepted.prod(1)).mean(), (1 - expected.prod(1)).mean()
-        variance = sampling_variance(rejected, len(train))
-        variance = variance + sampling_variance(falsely, len(trusted))
-        numbers["exponent"] = rejection_precision(rejected, falsely, variance)
-        _report(model.weights(accepted))
-        return model, accepted
+        digests = fingerprints(train)
+        lexicon = learn_lexicon(train, dictionaries, halves(digests))
+        of_train = _evidence(lexicon, train, dictionaries, digests)
+        of_trusted = _evidence(lexicon, trusted, dictionaries, fingerprints(trusted))
+        made = mismatched_evidence(train, lengths(train), lexicon, dictionaries, digests)
+        model = cls(
+            features,
+            lexicon,
+            Correspondence.learn(of_train, made, of_trusted),
+            Outliers.learn(*texts),
+            Domain.learn(*texts, options.sharpness, options.tolerance),
+            options.by,
+        )
+        factors = model._factors(of_train, texts[0])
+        _report(model, factors)
+        return model, factors
 
-    def accepted(self, pairs: Pairs) -> Tensor:
-        """How far both scores accept other pairs, by their text and by their words.
+    def factors(self, pairs: Pairs) -> Tensor:
+        """All factors of other pairs, by column as ``FACTORS`` names them.
 
         Args:
             pairs: N pairs; one that was a training pair does not speak for itself.
 
         Returns:
-            In [0, 1], shape (N, 2), float64.
+            In [0, 1], shape (N, 5), float64.
         """
-        words = associations(self.lexicon, pairs, self.features.dictionaries)
-        return self._accepted(self._scores(self.features(pairs), words))
+        found = _evidence(self.lexicon, pairs, self.features.dictionaries, fingerprints(pairs))
+        return self._factors(found, self.features(pairs))
 
-    def weights(self, accepted: Tensor) -> Tensor:
-        """Initial weights, in [0, 1], shape (N,), from what ``accepted`` gives."""
-        return (accepted.prod(1) ** self.numbers["exponent"]).float()
-
-    def factors(self, accepted: Tensor) -> Tensor:
-        """Both factors of the weights, in [0, 1], shape (N, 2)."""
-        return (accepted ** self.numbers["exponent"]).float()
+    def weights(self, factors: Tensor) -> Tensor:
+        """Initial weights, in [0, 1], shape (N,), from what ``factors`` gives."""
+        counted = {"quality": factors[:, :-1], "domain": factors[:, -1:], "both": factors}[self.by]
+        return counted.prod(1).float()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that ``accepted`` needs, in types that torch's safe loader takes."""
+        """All that ``factors`` needs, in types that torch's safe loader takes."""
         return {
             "version": _VERSION,
             "log_odds": self.features.log_odds,
-            "likeness": self.likeness.state_dict(),
             "lexicon": self.lexicon.state_dict(),
-            "numbers": self.numbers,
+            "correspondence": self.correspondence.numbers,
+            "outliers": self.outliers.numbers,
+            "domain": self.domain.state_dict(),
+            "by": self.by,
         }
 
     @classmethod
@@ -161,44 +159,44 @@ class InitialWeightModel:
             raise InputError("its initial weights were saved by another version of this package")
         if tuple(state["lexicon"]["types"]) != tuple(dictionaries.types):
             raise InputError("its initial weights were learnt with other dictionaries")
-        likeness = Likeness(memory=float("inf"))
-        likeness.load_state_dict(state["likeness"])
-        features = TextFeatures(dictionaries, state["log_odds"])
-        return cls(features, likeness, Lexicon.from_state(state["lexicon"]), state["numbers"])
+        return cls(
+            TextFeatures(dictionaries, state["log_odds"]),
+            Lexicon.from_state(state["lexicon"]),
+            Correspondence(state["correspondence"]),
+            Outliers(state["outliers"]),
+            Domain.from_state(state["domain"]),
+            state["by"],
+        )
 
-    def _scores(self, texts: Tensor, words: Tensor) -> Tensor:
-        """Likeness and word association, shape (N, 2)."""
-        both_ways = distance(words, *self.numbers["words"])
-        return torch.cat([self.likeness(texts), both_ways.amin(1, keepdim=True)], 1)
-
-    def _accepted(self, scores: Tensor) -> Tensor:
-        """How far each of two scores accepts, in [0, 1], shape (N, 2)."""
-        distances = distance(scores, *self.numbers["scores"])
-        sharpness = float(self.numbers["sharpness"])
-        return acceptance(distances, sharpness, self.numbers["tolerances"]).clamp(max=1)
-
-
-def _likeness(train: Tensor, trusted: Tensor) -> Likeness:
-    """Of trusted pairs of features (M, F), among training pairs (N, F)."""
-    likeness = Likeness(memory=float("inf"))
-    likeness.begin(train, [train.shape[1]])
-    likeness.add(train, torch.ones(len(train), dtype=train.dtype), local_only)
-    likeness.add_trusted(trusted, torch.ones(len(trusted), dtype=trusted.dtype))
-    likeness.solve()
-    return likeness
+    def _factors(self, found: Tensor, texts: Tensor) -> Tensor:
+        """From evidence of correspondence (N, 2) and text features (N, 7): (N, 5)."""
+        columns = [
+            self.correspondence.weights(found).unsqueeze(1),
+            self.outliers.weights(texts),
+            self.domain.weights(texts).unsqueeze(1),
+        ]
+        return torch.cat(columns, 1)
 
 
-def _moments(scores: Tensor) -> Tensor:
-    """Mean and variance of scores (M, K), shape (2, K)."""
-    return torch.stack([scores.mean(0), scores.var(0, correction=0)])
+def _evidence(
+    lexicon: Lexicon, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray
+) -> Tensor:
+    words = associations(lexicon, pairs, dictionaries, halves(digests))
+    return evidence(words, lengths(pairs))
 
 
-def _report(weights: Tensor) -> None:
+def _report(model: InitialWeightModel, factors: Tensor) -> None:
+    weights = model.weights(factors)
     few = float((weights < 0.3).float().mean())
     logger.info(f"initial weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
-    if few > _NEARLY_ALL:
+    means = factors.mean(0).tolist()
+    said = ", ".join(f"{name} {mean:.2f}" for name, mean in zip(model.FACTORS, means, strict=True))
+    counted = {"quality": "all but the last count", "domain": "the last one counts"}
+    logger.info(f"initial weights, mean factors: {said} ({counted.get(model.by, 'all count')})")
+    unlike = float((factors.prod(1) < 0.3).double().mean())  # whatever counts
+    if unlike > _NEARLY_ALL:
         logger.warning(
-            f"{few:.0%} of the training pairs are unlike the trusted pairs and hardly count: check "
+            f"{unlike:.0%} of the training pairs are unlike the trusted pairs or bad: check "
             "that source and target of the trusted pairs are not swapped, that both texts have the "
             "same tokenisation and casing, and that they are of the same domain"
         )

@@ -7,7 +7,6 @@ come together nowhere else. It takes neither student nor training, and knows no 
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Dictionaries, Pairs, batches, cut, shared
+from fairseq_l2rw.data.pairs import Dictionaries, Pairs, batches, cut
 
 _ROUNDS = 5  # of expectation maximisation
 # Counts that the generated side's frequencies speak for: types that came up rarely say little.
@@ -25,8 +24,7 @@ _PSEUDO = 5.0
 _ENOUGH = 1.5
 # Words times words of the pairs that are learnt from: more do not say more, and take memory.
 _LINKS = 20_000_000
-# Words of a side that are looked at: the time for a pair grows with their cube, its memory with
-# their square.
+# Words of a side that are looked at: time and memory grow with their square.
 _WORDS = 256
 _MERGED = 16  # parts whose keys are sorted together
 _LEAST = 1e-300  # in place of 0 where 0 is divided
@@ -38,17 +36,16 @@ class _Direction:
     """Translation in one direction: one side is generated, the other one given.
 
     Of types that came together there is a number, from 1; number 0 is of padding and of all others.
+    All is known twice: of either half of the text, as learnt from it alone.
 
     Attributes:
         generated: 0 if it is the source that is generated, 1 if it is the target.
-        chance: p(generated | given) by number, before the last round, shape (K,); 0 of number 0.
-        counts: how often one was generated because of the other, in the last round, likewise.
-        totals: their sums, by the given type, shape (size of the given side's dictionary,).
+        counts: how often one was generated because of the other, by half and number, shape (2, K).
+        totals: their sums, by half and given type, shape (2, size of the given dictionary).
         usual: p(generated) by frequency, shape (size of the generated side's dictionary,).
     """
 
     generated: int
-    chance: Tensor
     counts: Tensor
     totals: Tensor
     usual: Tensor
@@ -57,6 +54,12 @@ class _Direction:
 def _at(table: Tensor, numbers: Tensor) -> Tensor:
     """``table[numbers]``, several times faster on a CPU."""
     return table.index_select(0, numbers.flatten()).view(numbers.shape)
+
+
+def _of_half(table: Tensor, half: Tensor, numbers: Tensor) -> Tensor:
+    """``table[half, numbers]``, with a half (n,) for all numbers (n, ...) of a pair."""
+    first = (half * table.shape[1]).view(-1, *[1] * (numbers.dim() - 1))
+    return _at(table.reshape(-1), first + numbers)
 
 
 def _shares(chance: Tensor, given: int) -> Tensor:
@@ -71,18 +74,28 @@ def fingerprint(source: Tensor, target: Tensor) -> int:
     return int.from_bytes(found, "little", signed=True)
 
 
+def fingerprints(pairs: Pairs) -> np.ndarray:
+    """Of each pair, shape (N,), int64; the last bit says which half of a text it belongs to."""
+    found = (fingerprint(pairs.src[n], pairs.tgt[n]) for n in range(len(pairs)))
+    return np.fromiter(found, np.int64, len(pairs))
+
+
+def halves(digests: np.ndarray) -> Tensor:
+    """Which half of the text pairs belong to by fingerprint, 0 or 1, (N,); equal ones to one."""
+    return torch.from_numpy(digests & 1)
+
+
 class Lexicon:
-    """Which types of one side come with which of the other.
+    """Which types of one side come with which of the other, by either half of a text.
+
+    A pair is judged by the half that it does not belong to. So neither it nor a copy of it speaks
+    for itself, and a pair that was learnt from is judged as any other (cross-fitting).
 
     Args:
         types: sizes of the dictionaries.
         padding: number of the padding type in both.
         keys: of all types that came together, sorted, shape (K,); before them that of padding.
-        directions: that in which targets are generated, and that in which sources are.
-
-    Attributes:
-        learnt: how often it was learnt from a pair, by the pair's ``fingerprint``; empty if that is
-            not known.
+        directions: of translation.
     """
 
     def __init__(
@@ -92,51 +105,48 @@ class Lexicon:
         keys: Tensor,
         directions: Sequence[_Direction] = (),
     ) -> None:
-        self.types, self.padding = types, padding
-        self.keys, self.directions = keys, list(directions)
-        self.learnt: Counter[int] = Counter()
+        self.types, self.padding, self.keys = types, padding, keys
+        self.directions = list(directions)
 
     @classmethod
     def learn(
-        cls, pairs: Iterable[tuple[Tensor, Tensor]], types: tuple[int, int], padding: int
+        cls, pairs: Iterable[tuple[Tensor, Tensor, Tensor]], types: tuple[int, int], padding: int
     ) -> "Lexicon":
-        """From source types (n, S) and target types (n, T), some pairs at a time."""
+        """From halves (n,), source types (n, S) and target types (n, T), some pairs at a time."""
         lexicon = cls(types, padding, torch.tensor([-1]))
         found: list[Tensor] = []
-        numbers: list[Tensor] = []  # of every source word with every target word of its pair
+        parts: list[tuple[Tensor, Tensor]] = []  # halves, and numbers of words with words
         frequency = [torch.ones(size, dtype=torch.double) for size in types]
-        for sides in pairs:
+        for half, *sides in pairs:
             keys, number = lexicon._key(*sides).unique(return_inverse=True)
             found.append(keys)
-            numbers.append(number.int())
+            parts.append((half, number.int()))
             for count, words in zip(frequency, sides, strict=True):
                 count += torch.bincount(words[words.ne(padding)], minlength=len(count))
         keys = lexicon.keys
         for k in range(0, len(found), _MERGED):
             keys = torch.cat([keys, *found[k : k + _MERGED]]).unique()
-        for place, number in enumerate(numbers):
-            numbers[place] = _at(torch.searchsorted(keys, found.pop(0)).int(), number)
+        for place, (half, number) in enumerate(parts):
+            parts[place] = half, _at(torch.searchsorted(keys, found.pop(0)).int(), number)
         lexicon.keys = keys
         given = keys // types[1], keys % types[1]
         lexicon.directions = [
-            lexicon._learn(generated, numbers, given[1 - generated], frequency[generated])
+            lexicon._learn(generated, parts, given[1 - generated], frequency[generated])
             for generated in (1, 0)
         ]
         return lexicon
 
     def state_dict(self) -> dict[str, Any]:
-        """What it takes to score pairs that it was not learnt from."""
+        """What it takes to score pairs, in types that torch's safe loader takes."""
         # What hardly ever came together says no more than the frequencies do.
         counts = torch.stack([direction.counts for direction in self.directions])
-        kept = (counts >= _LEAST_COUNT).any(0)
+        kept = (counts >= _LEAST_COUNT).any(0).any(0)
         kept[0] = True
         return {
             "types": self.types,
             "padding": self.padding,
             "keys": self.keys[kept],
-            "counts": counts[:, kept].float(),
-            "chances": torch.stack([d.chance for d in self.directions])[:, kept].float(),
-            "learnt": torch.tensor(list(self.learnt.elements()), dtype=torch.int64),
+            "counts": counts[:, :, kept].float(),
             "totals": [direction.totals.float() for direction in self.directions],
             "usual": [direction.usual.float() for direction in self.directions],
         }
@@ -144,16 +154,13 @@ class Lexicon:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Lexicon":
         """From what ``state_dict`` gave."""
-        names = ("chances", "counts", "totals", "usual")
-        rows = zip((1, 0), *(state[name] for name in names), strict=True)
+        rows = zip((1, 0), *(state[name] for name in ("counts", "totals", "usual")), strict=True)
         directions = [
             _Direction(generated, *(numbers.double() for numbers in row))
             for generated, *row in rows
         ]
         source, target = state["types"]
-        lexicon = cls((source, target), state["padding"], state["keys"], directions)
-        lexicon.learnt.update(state["learnt"].tolist())
-        return lexicon
+        return cls((source, target), state["padding"], state["keys"], directions)
 
     def _key(self, source: Tensor, target: Tensor) -> Tensor:
         """One number for two types, shape (n, S, T); -1 for padding."""
@@ -162,25 +169,28 @@ class Lexicon:
         return key.masked_fill_(padding, -1)
 
     def _learn(
-        self, generated: int, numbers: list[Tensor], given: Tensor, frequency: Tensor
+        self,
+        generated: int,
+        parts: Sequence[tuple[Tensor, Tensor]],
+        given: Tensor,
+        frequency: Tensor,
     ) -> _Direction:
         """Expectation maximisation, by given types of keys and frequencies of generated ones."""
         types = given.clamp(min=0)  # nothing counts for that of padding
-        following = torch.ones(len(self.keys), dtype=torch.double)
-        following[0] = 0
+        chance = torch.ones(2, len(self.keys), dtype=torch.double)
         for _ in range(_ROUNDS):
-            chance = following
+            chance[:, 0] = 0
             counts = torch.zeros_like(chance)
-            for number in numbers:
-                shares = _shares(_at(chance, number), 1 - generated)
-                counts.index_add_(0, number.flatten(), shares.flatten())
-            totals = torch.bincount(types, counts, minlength=self.types[1 - generated])
-            following = counts / totals[types].clamp(min=_LEAST)
-        return _Direction(generated, chance, counts, totals, frequency / frequency.sum())
+            for half, number in parts:
+                shares = _shares(_of_half(chance, half, number), 1 - generated)
+                place = (half * len(self.keys)).view(-1, 1, 1) + number
+                counts.view(-1).index_add_(0, place.flatten(), shares.flatten())
+            size = self.types[1 - generated]
+            totals = torch.stack([torch.bincount(types, row, minlength=size) for row in counts])
+            chance = counts / totals[:, types].clamp(min=_LEAST)
+        return _Direction(generated, counts, totals, frequency / frequency.sum())
 
-    def association(
-        self, source: Tensor, target: Tensor, in_sample: Tensor | None = None
-    ) -> Tensor:
+    def association(self, source: Tensor, target: Tensor, half: Tensor) -> Tensor:
         """How much likelier a side is given the other one, in nats per word, shape (n, 2).
 
         Of a single word it is 1.5 at most.
@@ -188,32 +198,22 @@ class Lexicon:
         Args:
             source: types, shape (n, S).
             target: types, shape (n, T).
-            in_sample: how often a pair was learnt from, shape (n,): what it taught itself is left
-                out, or every pair would speak for itself. Without it, none was.
+            half: of the text that each pair belongs to, shape (n,): the other one says it.
 
         Returns:
             Of the target given the source, and of the source given the target.
         """
-        sides = source, target
+        sides, other = (source, target), 1 - half
         key = self._key(source, target)
         number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         number = number.where(_at(self.keys, number) == key, 0)
         real = [side.ne(self.padding).double() for side in sides]
-        same: list[Tensor] = []
-        if in_sample is not None:  # which words of a side are of one type, (n, S, S) and (n, T, T)
-            same = [side.unsqueeze(2).eq(side.unsqueeze(1)).double() for side in sides]
         columns = []
         for direction in self.directions:
             generated, given = direction.generated, 1 - direction.generated
-            totals, counts = _at(direction.totals, sides[given]), _at(direction.counts, number)
-            if in_sample is not None:
-                shares = _shares(_at(direction.chance, number), given) * in_sample.view(-1, 1, 1)
-                own = shares.sum(1 + generated).unsqueeze(2)  # of every given word
-                totals = totals - (same[given] @ own).squeeze(2)
-                counts = counts - same[0] @ shares @ same[1]
-            # Rounding may leave a little less than nothing.
-            counts, totals = counts.clamp(min=0), totals.clamp(min=0).unsqueeze(1 + generated)
+            totals = _of_half(direction.totals, other, sides[given]).unsqueeze(1 + generated)
             usual = _at(direction.usual, sides[generated])
+            counts = _of_half(direction.counts, other, number)
             chance = (counts + _PSEUDO * usual.unsqueeze(1 + given)) / (totals + _PSEUDO)
             chance = (chance * real[given].unsqueeze(1 + generated)).sum(1 + given)
             mean = chance / real[given].sum(1, keepdim=True)
@@ -222,59 +222,35 @@ class Lexicon:
         return torch.stack(columns, 1)
 
 
-def learn_lexicon(
-    train: Pairs, trusted: Pairs, dictionaries: Dictionaries, matches: np.ndarray | None = None
-) -> tuple[Lexicon, list[Tensor]]:
-    """The lexicon of training pairs, and how well the words of all pairs go together by it.
+def learn_lexicon(train: Pairs, dictionaries: Dictionaries, half: Tensor) -> Lexicon:
+    """The lexicon of training pairs, or of some if there are very many.
 
     Of a very long pair the first words are looked at, the same part of both sides.
 
     Args:
         train: N pairs.
-        trusted: M pairs.
         dictionaries: of their languages.
-        matches: what ``fairseq_l2rw.data.pairs.shared`` says of them, if it is known.
-
-    Returns:
-        The lexicon, and ``associations`` of both, shapes (N, 2) and (M, 2).
+        half: of the text that each belongs to, shape (N,).
     """
-    matches = shared(train, trusted) if matches is None else matches
-    learnt = _some(train)
-    read = batches(train, dictionaries, "words", learnt, _WORDS)
-    sides = ((source, target) for _, source, target in read)
-    lexicon = Lexicon.learn(sides, dictionaries.types, dictionaries.padding)
-    in_sample = torch.zeros(len(train), dtype=torch.double)
-    in_sample[learnt] = 1
-    lexicon.learnt.update(fingerprint(train.src[n], train.tgt[n]) for n in learnt)
-    # A trusted pair that is a training pair, too, was learnt from as often as that one.
-    of_trusted = in_sample.new_zeros(len(trusted))
-    of_trusted.index_add_(0, torch.from_numpy(matches[:, 1]), in_sample[matches[:, 0]])
-    both = (train, in_sample), (trusted, of_trusted)
-    return lexicon, [associations(lexicon, pairs, dictionaries, own) for pairs, own in both]
+    read = batches(train, dictionaries, "words", _some(train), _WORDS)
+    pairs = ((half[numbers], source, target) for numbers, source, target in read)
+    return Lexicon.learn(pairs, dictionaries.types, dictionaries.padding)
 
 
 def associations(
-    lexicon: Lexicon, pairs: Pairs, dictionaries: Dictionaries, in_sample: Tensor | None = None
+    lexicon: Lexicon, pairs: Pairs, dictionaries: Dictionaries, half: Tensor
 ) -> Tensor:
-    """How well the words of each pair go together.
+    """How well the words of each pair go together, shape (N, 2): see ``Lexicon.association``.
 
     Args:
         lexicon: that says it.
         pairs: N pairs.
         dictionaries: of their languages.
-        in_sample: how often it was learnt from each, shape (N,); without it, that is looked up.
-
-    Returns:
-        What ``Lexicon.association`` says, shape (N, 2), float64.
+        half: of the text that each belongs to, shape (N,).
     """
-    if in_sample is None and lexicon.learnt:
-        found = (lexicon.learnt[fingerprint(pairs.src[n], pairs.tgt[n])] for n in range(len(pairs)))
-        in_sample = torch.tensor(list(found), dtype=torch.double)
     columns = torch.empty(len(pairs), 2, dtype=torch.double)
     for numbers, source, target in batches(pairs, dictionaries, "association", None, _WORDS):
-        own = None if in_sample is None else in_sample[numbers]
-        own = own if own is not None and own.any() else None
-        columns[numbers] = lexicon.association(source, target, own)
+        columns[numbers] = lexicon.association(source, target, half[numbers])
     return columns
 
 

@@ -106,14 +106,13 @@ class TrainingData:
     def _find_initial_weights(self) -> Tensor:
         """Initial weights by line."""
         assert self._text is not None and self._trusted is not None
-        model, accepted = InitialWeightModel.learn(
+        model, factors = InitialWeightModel.learn(
             self._text.pairs,
             self._trusted(),
             self._dictionaries(),
-            self.weighting.initial_sharpness,
-            self.weighting.initial_tolerance,
+            self.weighting.initial_options,
             self._matches,
         )
         if rank() == 0 and not self.cfg.no_save:
             save(model, Path(self.cfg.save_dir))
-        return self._text.by_line(model.weights(accepted))
+        return self._text.by_line(model.weights(factors))

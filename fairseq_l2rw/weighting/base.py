@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.reduction import Total
 from fairseq_l2rw.weighting.options import parsed
 
@@ -46,8 +47,7 @@ class Weighting(nn.Module):
     states_depth: int = 1  # layers of them, from the top of either side
     reads_alignment: bool = False  # reads Features.alignment
     reads_initial_weights: bool = False  # reads Features.initial_weight, which then exists
-    initial_sharpness: float = 3.0  # of these weights, see scoring/acceptance.py
-    initial_tolerance: float = 1.5  # likewise
+    initial_options: InitialOptions = InitialOptions()  # what these weights go by
     learns: bool = False  # wants learn() to be called at meta steps
     # Wants learn_from_trusted() to be called with a trusted batch, as a training batch is seen.
     learns_from_trusted: bool = False

@@ -6,9 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from fairseq_l2rw.features.features import Features
-from fairseq_l2rw.utils.checks import at_least
+from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
+from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.weighting.base import Weighting
-from fairseq_l2rw.weighting.options import flag_of, option
+from fairseq_l2rw.weighting.options import INITIAL_BY, flag_of, option
 from fairseq_l2rw.weighting.registry import register
 
 
@@ -26,20 +27,25 @@ class Initial(Weighting):
         """Options of ``initial``."""
 
         sharpness: float = option(
-            3.0, "how steeply a weight falls; lower it if good pairs get weights near 0"
+            3.0,
+            "of the domain: how steeply a weight falls; lower it if good pairs get weights near 0",
         )
         tolerance: float = option(
             1.5,
-            "standard deviations below the mean of the trusted pairs at which a pair has about "
-            "half the weight; raise it if too much is rejected, lower it if noise stays",
+            "of the domain: how far below the trusted pairs a weight falls; raise it if too much "
+            "is rejected",
         )
+        initial_by: str = option("quality", INITIAL_BY)
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
         options = self.options
         for name in ("sharpness", "tolerance"):
             at_least(0, flag_of(name), getattr(options, name))
-        self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
+        one_of(flag_of("initial_by"), options.initial_by, CHOICES)
+        self.initial_options = InitialOptions(
+            options.initial_by, options.sharpness, options.tolerance
+        )
 
     def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights, shape (N,), which are their only factor."""

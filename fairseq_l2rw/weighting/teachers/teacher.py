@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fairseq_l2rw.features.columns import SENTENCE, SURFACE
 from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.reduction import Total
 from fairseq_l2rw.weighting.base import Signal, Weighting
@@ -47,7 +48,9 @@ class Teacher(Weighting):
         by_rate = options.spacing == "rate"
         self.spaced_by_learning_rate = by_rate and head.spaced_by_learning_rate
         self.reads_initial_weights = head.reads_initial_weights and "initial" in chosen
-        self.initial_sharpness, self.initial_tolerance = options.sharpness, options.tolerance
+        self.initial_options = InitialOptions(
+            options.initial_by, options.sharpness, options.tolerance
+        )
         known = ("initial",) if self.reads_initial_weights else ()
         self.factors = (*known, *self.head.factors)
 

@@ -1,0 +1,182 @@
+"""Correspondence: how likely the two sides of a pair do not belong together.
+
+What pairs look like that do not belong together need not be guessed: there are as many as one likes
+to make, a source with the target of another pair. Training pairs are a mixture of such pairs and of
+good ones, in unknown shares; where a training pair is no likelier than a mismatched one, it is bad
+(docs/mathematics.md, "Initial weights"). Nothing is compared with trusted pairs alone: a good pair
+of another kind of text is not a bad one.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from fairseq_l2rw.data.pairs import Dictionaries, Pairs
+from fairseq_l2rw.initial_weights.lexicon import Lexicon, associations, halves
+from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
+
+_MISMATCHED = 30_000  # pairs that are made
+_STEPS = 200  # of the maximisation, at most
+_FIRST = 0.1  # share of bad pairs that it begins with
+_RIDGE = 1e-5
+_SAMPLE = 200_000  # training pairs that are looked at while learning
+# A bad pair harms as much as so many good ones help; fewer, where good pairs would lose more of
+# their weight by that than the other number, as the trusted ones say.
+_COST = 20.0
+_LOSS = 0.03
+
+
+class Correspondence:
+    """Odds that the sides of a pair do not belong together, by word association and lengths.
+
+    A logistic regression on the worse of both directions' association, the log length, their
+    product, and the squared log length: a short pair has few words to tell by.
+
+    Args:
+        numbers: what was learnt: ``mean`` and ``deviation`` of the association and the log length,
+            shape (2,); ``slope``, shape (5,), which gives log(good / bad); ``share``, of the
+            training pairs that are bad, a scalar, 0 where there may be none; ``cost`` of a bad pair
+            in good ones, a scalar.
+    """
+
+    def __init__(self, numbers: Mapping[str, Tensor]) -> None:
+        self.numbers = dict(numbers)
+
+    @classmethod
+    def learn(cls, train: Tensor, mismatched: Tensor, trusted: Tensor) -> "Correspondence":
+        """From what ``evidence`` gives.
+
+        Args:
+            train: of N training pairs, shape (N, 2).
+            mismatched: of K pairs of sides that do not belong together, shape (K, 2).
+            trusted: of M trusted pairs, shape (M, 2).
+        """
+        some = torch.randperm(len(train), generator=torch.Generator().manual_seed(1))[:_SAMPLE]
+        train = train[some.sort().values]
+        mean, deviation = train.mean(0), train.std(0, correction=0).clamp(min=1e-9)
+        model = cls({"mean": mean, "deviation": deviation})
+        rows = [model._rows(x) for x in (train, mismatched, trusted)]
+        slope, share = _fit(*rows) if len(mismatched) else _nothing(rows[0])
+        model.numbers |= {"slope": slope, "share": share}
+        found = [_bad(x @ slope, share).mean() for x in (rows[0], rows[2])]
+        chance = sampling_variance(found[0], len(train)) + sampling_variance(found[1], len(trusted))
+        if rejection_precision(found[0], found[1], chance) == 0:
+            model.numbers["share"] = torch.zeros_like(share)
+        for cost in np.geomspace(_COST, 1, 20).tolist():
+            model.numbers["cost"] = torch.tensor(cost, dtype=torch.double)
+            if 1 - model.weights(trusted).mean() <= _LOSS:
+                break
+        return model
+
+    def weights(self, evidence: Tensor) -> Tensor:
+        """What a pair is worth, from 0 to 1: 1 / (1 + cost * odds that it is bad).
+
+        Args:
+            evidence: of pairs, shape (N, 2).
+
+        Returns:
+            Shape (N,); exactly 1 where no training pair may be bad.
+        """
+        share = self.numbers["share"]
+        odds = torch.exp(-(self._rows(evidence) @ self.numbers["slope"])) * share / (1 - share)
+        return 1 / (1 + self.numbers["cost"] * odds)
+
+    def _rows(self, evidence: Tensor) -> Tensor:
+        scaled = (evidence - self.numbers["mean"]) / self.numbers["deviation"]
+        association, length = scaled.clamp(-5, 5).unbind(1)
+        ones = torch.ones_like(length)
+        return torch.stack([ones, association, length, association * length, length.square()], 1)
+
+
+def evidence(words: Tensor, lengths: np.ndarray) -> Tensor:
+    """The worse of both directions' association, and the log length of both sides, shape (N, 2).
+
+    Args:
+        words: the association in both directions, shape (N, 2).
+        lengths: of both sides, shape (N, 2).
+    """
+    length = torch.from_numpy(np.log(lengths.clip(min=1))).sum(1)
+    return torch.stack([words.amin(1), length], 1)
+
+
+class _Mismatched:
+    """Sources of some pairs with targets of others."""
+
+    def __init__(self, pairs: Pairs, places: np.ndarray, others: np.ndarray) -> None:
+        self.src = [pairs.src[int(n)] for n in places]
+        self.tgt = [pairs.tgt[int(n)] for n in others]
+
+    def __len__(self) -> int:
+        return len(self.src)
+
+
+def mismatched_evidence(
+    pairs: Pairs,
+    lengths: np.ndarray,
+    lexicon: Lexicon,
+    dictionaries: Dictionaries,
+    digests: np.ndarray,
+) -> Tensor:
+    """Evidence of pairs that do not belong together, shape (K, 2).
+
+    Each has a source of the pairs and the target of another one of about the same length and the
+    same half, so that it is judged as a pair is. Which one, fingerprints say: the order of the
+    pairs does not.
+
+    Args:
+        pairs: N pairs.
+        lengths: of their sides, shape (N, 2).
+        lexicon: of the words.
+        dictionaries: of the languages.
+        digests: fingerprints of the pairs, shape (N,).
+    """
+    half = halves(digests)
+    order = np.lexsort((digests, lengths[:, 1], half.numpy()))
+    places, others = order[:-1], order[1:]
+    fits = (half[places] == half[others]).numpy() & (digests[places] != digests[others])
+    places, others = places[fits], others[fits]
+    some = np.sort(digests[places].argsort()[:_MISMATCHED])
+    places, others = places[some], others[some]
+    made = _Mismatched(pairs, places, others)
+    words = associations(lexicon, made, dictionaries, half[places])
+    return evidence(words, np.stack([lengths[places, 0], lengths[others, 1]], 1))
+
+
+def _fit(train: Tensor, mismatched: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope and share of bad training pairs, from rows of a regression, each of shape (n, 5).
+
+    Maximum likelihood of telling training pairs from mismatched ones, of which as many are drawn,
+    and trusted pairs from mismatched ones.
+    """
+    slope = train.new_zeros(train.shape[1], requires_grad=True)
+    odds = train.new_tensor(_FIRST).logit().requires_grad_()  # log odds of a bad pair
+    optimizer = torch.optim.LBFGS(
+        [slope, odds], max_iter=_STEPS, tolerance_change=1e-10, line_search_fn="strong_wolfe"
+    )
+
+    def misfit() -> Tensor:
+        optimizer.zero_grad()
+        bad, good = logsigmoid(odds), logsigmoid(-odds)
+        real, made = (torch.logaddexp(bad, good + rows @ slope) for rows in (train, mismatched))
+        known = -logsigmoid(trusted @ slope).sum() / len(train)
+        found = -logsigmoid(real).mean() - logsigmoid(-made).mean() + known
+        found = found + _RIDGE * slope[1:].square().sum()
+        found.backward()
+        return found
+
+    optimizer.step(misfit)  # type: ignore[arg-type]
+    return slope.detach(), torch.sigmoid(odds).detach()
+
+
+def _nothing(train: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope and share where there are too few pairs to make a mismatched one of."""
+    return train.new_zeros(train.shape[1]), train.new_zeros(())
+
+
+def _bad(ratio: Tensor, share: Tensor) -> Tensor:
+    """The probability of being bad, by log(good / bad) and the share of bad pairs."""
+    share = share.clamp(1e-9, 1 - 1e-9)
+    return torch.sigmoid(share.logit() - ratio)

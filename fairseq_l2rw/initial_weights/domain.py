@@ -1,0 +1,83 @@
+"""Domain: how far a pair is the kind of text that the trusted pairs are, by words and lengths."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.scoring.acceptance import (
+    acceptance,
+    distance,
+    rejection_precision,
+    sampling_variance,
+)
+from fairseq_l2rw.scoring.likeness import TOLERANCE, Likeness
+from fairseq_l2rw.utils.reduction import local_only
+
+# Of the text features: domain log-odds and log lengths of both sides. The others say whether it is
+# a translation.
+_READ = [0, 1, 3, 4]
+
+
+class Domain:
+    """How far a pair is accepted by its text features beside the trusted pairs.
+
+    By the log density ratio of trusted to training pairs (``fairseq_l2rw.scoring.likeness``).
+
+    Args:
+        likeness: of the features.
+        numbers: the rest that was learnt: ``scores``, mean and variance of the trusted pairs'
+            ratios, shape (2, 1); ``tolerance`` and ``sharpness``, scalars; ``exponent``, the
+            precision of rejection, a scalar.
+    """
+
+    def __init__(self, likeness: Likeness, numbers: Mapping[str, Tensor]) -> None:
+        self.likeness, self.numbers = likeness, dict(numbers)
+
+    @classmethod
+    def learn(cls, train: Tensor, trusted: Tensor, sharpness: float, tolerance: float) -> "Domain":
+        """From text features of N training and M trusted pairs.
+
+        Args:
+            train: of training pairs, shape (N, 7).
+            trusted: of trusted pairs, shape (M, 7).
+            sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
+            tolerance: likewise; twice as much is granted, as of every likeness.
+        """
+        own, known = train[:, _READ], trusted[:, _READ]
+        likeness = Likeness(memory=float("inf"))
+        likeness.begin(own, [len(_READ)])
+        likeness.add(own, torch.ones(len(own)).to(own), local_only)
+        likeness.add_trusted(known, torch.ones(len(known)).to(known))
+        likeness.solve()
+        scores = likeness(known)
+        numbers = {
+            "scores": torch.stack([scores.mean(0), scores.var(0, correction=0)]),
+            "tolerance": torch.tensor(TOLERANCE * tolerance),
+            "sharpness": torch.tensor(float(sharpness)),
+            "exponent": torch.ones((), dtype=torch.double),
+        }
+        model = cls(likeness, numbers)
+        rejected, falsely = (1 - model.weights(texts).mean() for texts in (train, trusted))
+        chance = sampling_variance(rejected, len(train)) + sampling_variance(falsely, len(trusted))
+        model.numbers["exponent"] = rejection_precision(rejected, falsely, chance)
+        return model
+
+    def weights(self, texts: Tensor) -> Tensor:
+        """From 0 to 1, shape (N,), by text features, shape (N, 7)."""
+        far = distance(self.likeness(texts[:, _READ]), *self.numbers["scores"])
+        sharpness, tolerance = float(self.numbers["sharpness"]), float(self.numbers["tolerance"])
+        found = acceptance(far, sharpness, tolerance).clamp(max=1).squeeze(1)
+        return found ** self.numbers["exponent"]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that ``weights`` needs, in types that torch's safe loader takes."""
+        return {"likeness": self.likeness.state_dict(), "numbers": self.numbers}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Domain":
+        """From what ``state_dict`` gave."""
+        likeness = Likeness(memory=float("inf"))
+        likeness.load_state_dict(state["likeness"])
+        return cls(likeness, state["numbers"])

@@ -1,0 +1,21 @@
+"""What initial weights go by: whether a pair is a translation, whether it is of the domain."""
+
+from dataclasses import dataclass
+
+#: What initial weights may go by.
+CHOICES = ("quality", "domain", "both")
+
+
+@dataclass(frozen=True)
+class InitialOptions:
+    """What initial weights go by.
+
+    Attributes:
+        by: ``quality``, ``domain`` or ``both``.
+        sharpness: of the domain, see ``fairseq_l2rw.scoring.acceptance.acceptance``.
+        tolerance: likewise; twice as much is granted, as of every likeness.
+    """
+
+    by: str = "quality"
+    sharpness: float = 3.0
+    tolerance: float = 1.5

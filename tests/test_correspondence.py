@@ -1,0 +1,60 @@
+"""Pairs that do not belong together are told from examples that are made; few of them suffice."""
+
+import pytest
+import torch
+
+from fairseq_l2rw.initial_weights.correspondence import Correspondence, evidence
+
+
+def drawn(count, mean, seed):
+    """Evidence of pairs: associations about a mean, and lengths."""
+    chance = torch.Generator().manual_seed(seed)
+    association = mean + 0.4 * torch.randn(count, generator=chance, dtype=torch.double)
+    length = 4 + 0.7 * torch.randn(count, generator=chance, dtype=torch.double)
+    return torch.stack([association, length], 1)
+
+
+def learnt(bad, good=5000, trusted=100):
+    train = torch.cat([drawn(bad, -1.0, 1), drawn(good, 1.0, 2)])
+    return Correspondence.learn(train, drawn(3000, -1.0, 3), drawn(trusted, 1.0, 4)), train
+
+
+@pytest.mark.parametrize("bad", [50, 500, 5000])
+def test_bad_pairs_lose_their_weight_however_many_there_are(bad):
+    model, train = learnt(bad)
+    weights = model.weights(train)
+    assert weights[:bad].mean() < 0.1 and weights[bad:].mean() > 0.95
+    assert float(model.numbers["share"]) == pytest.approx(bad / (bad + 5000), rel=0.3)
+
+
+def test_where_none_is_bad_all_weights_are_exactly_one():
+    model, train = learnt(0)
+    assert (model.weights(train) == 1).all()
+
+
+def test_it_is_the_posterior_of_two_normal_densities():
+    """With as many bad as good ones it is known exactly; the cost of a bad pair is taken out."""
+    model, train = learnt(5000)
+    odds = (1 / model.weights(train) - 1) / model.numbers["cost"]
+    association = train[:, 0]
+    expected = ((association - 1) ** 2 - (association + 1) ** 2) / (2 * 0.4**2)
+    middle = association.abs() < 0.5  # farther out both are certain
+    assert (odds.log() - expected)[middle].abs().median() < 0.5
+
+
+def test_good_trusted_pairs_bound_the_cost_of_a_bad_one():
+    close = Correspondence.learn(
+        torch.cat([drawn(3000, -0.3, 1), drawn(3000, 0.3, 2)]),
+        drawn(3000, -0.3, 3),
+        drawn(500, 0.3, 4),
+    )
+    far, _ = learnt(500)
+    assert float(close.numbers["cost"]) < 2 and float(far.numbers["cost"]) == pytest.approx(20)
+
+
+def test_evidence_is_the_worse_direction_and_the_length_of_both_sides():
+    import numpy as np
+
+    found = evidence(torch.tensor([[0.5, -1.0], [0.2, 0.3]]).double(), np.array([[3, 4], [1, 1]]))
+    expected = torch.tensor([[-1.0, np.log(12)], [0.2, 0.0]]).double()
+    torch.testing.assert_close(found, expected)
