@@ -30,14 +30,16 @@ class Outliers:
     """Shares of good pairs by how odd a pair is in three respects.
 
     *Copying*: the fraction of target tokens that the source has, too; only many are odd.
-    *Language*: the domain log-odds of the target less those of the source. A text of another domain
-    is strange on both sides, one of another language on one. *Lengths*: the log of target over
-    source length, which varies the more the shorter they are.
+    *Language*: how far the domain log-odds of the target are from what those of the source explain.
+    A text of another domain is strange on both sides, one of another language on one. *Lengths*:
+    the log of target over source length, which varies the more the shorter they are.
 
     Args:
-        numbers: what was learnt: ``mean``, of the trusted pairs, shape (3,); ``variance``, of the
-            first two, and of the third how it falls with length, shape (2, 3); ``good``, the share
-            of good pairs by respect and by oddness, shape (3, bounds + 1).
+        numbers: what was learnt: ``sides``, the trusted pairs' mean log-odds of source and target,
+            and the slope of one on the other, shape (3,); ``mean``, of the trusted pairs' respects,
+            shape (3,); ``variance``, of the first two, and of the third how it falls with length,
+            shape (2, 3); ``good``, the share of good pairs by respect and by oddness, shape
+            (3, bounds + 1).
     """
 
     def __init__(self, numbers: Mapping[str, Tensor]) -> None:
@@ -46,11 +48,12 @@ class Outliers:
     @classmethod
     def learn(cls, train: Tensor, trusted: Tensor) -> "Outliers":
         """From text features of N training and M trusted pairs, shapes (N, 7) and (M, 7)."""
-        respects = _respects(trusted)
+        sides, unexplained = _sides(trusted)
+        respects = torch.stack([trusted[:, 2], unexplained, trusted[:, 5]], 1)
         mean = respects.mean(0)
         variance = torch.stack([respects.var(0, correction=0), torch.zeros(3).to(respects)])
         variance[:, 2] = _variance_by_length((respects - mean)[:, 2].square(), _shortness(trusted))
-        model = cls({"mean": mean, "variance": variance})
+        model = cls({"sides": sides, "mean": mean, "variance": variance})
         places = zip(RESPECTS, model._places(train).T, model._places(trusted).T, strict=True)
         model.numbers["good"] = torch.stack(
             [_good(own, known, respect != "copying") for respect, own, known in places]
@@ -70,7 +73,8 @@ class Outliers:
 
     def _places(self, texts: Tensor) -> Tensor:
         """How odd pairs are in each respect: the number of bounds that are passed, (N, 3)."""
-        far = _respects(texts) - self.numbers["mean"]
+        respects = [texts[:, 2], _beyond(texts, self.numbers["sides"]), texts[:, 5]]
+        far = torch.stack(respects, 1) - self.numbers["mean"]
         fixed, by_shortness = self.numbers["variance"]
         variance = fixed + by_shortness * _shortness(texts).unsqueeze(1)
         far = far / variance.sqrt().clamp(min=_SPREAD)
@@ -78,10 +82,23 @@ class Outliers:
         return torch.bucketize(far, torch.tensor(_BOUNDS).to(far))
 
 
-def _respects(texts: Tensor) -> Tensor:
-    """Copying, language and lengths from text features, shape (N, 3)."""
-    source, target, copied, *_, ratio, _ = texts.unbind(1)
-    return torch.stack([copied, target - source, ratio], 1)
+def _sides(trusted: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean log-odds of both sides and their slope, (3,), and what it leaves unexplained, (M,)."""
+    centred = trusted[:, :2] - trusted[:, :2].mean(0)
+    source, target = centred.unbind(1)
+    slope = (source @ target / source.square().sum().clamp(min=1e-30)).clamp(0, 1)
+    return torch.cat([trusted[:, :2].mean(0), slope.view(1)]), target - slope * source
+
+
+def _beyond(texts: Tensor, sides: Tensor) -> Tensor:
+    """How far the target's log-odds are from what the source's explain, shape (N,).
+
+    Those of another domain may be as far off on both sides, and among trusted pairs the slope says
+    how far the target's are: anything in between is explained.
+    """
+    source, target = (texts[:, :2] - sides[:2]).unbind(1)
+    explained = torch.stack([sides[2] * source, source])
+    return target - target.clamp(explained.amin(0), explained.amax(0))
 
 
 def _shortness(texts: Tensor) -> Tensor:
