@@ -148,7 +148,7 @@ def saved(folder, pattern="checkpoint*.pt"):
 
 def test_flags_that_concern_no_training_change_no_bit_of_it(data, tmp_path):
     for name, flags in (("without", []), ("with", HARMLESS)):
-        more = ["--max-update", 9, "--save-interval-updates", 9, "--save-dir", tmp_path / name]
+        more = ["--max-update", 8, "--save-interval-updates", 8, "--save-dir", tmp_path / name]
         train(data, *DEEP, *more, *given(flags))
     one, two = (saved(tmp_path / name) for name in ("without", "with"))
     assert same(one["model"], two["model"])
@@ -157,12 +157,12 @@ def test_flags_that_concern_no_training_change_no_bit_of_it(data, tmp_path):
 
 @pytest.mark.parametrize("group", WORKS)
 def test_flags_that_change_training_resume_with_the_same_bits(data, tmp_path, group):
-    flags = [*DEEP, "--save-interval-updates", 5, "--max-update", 9, *given(WORKS[group])]
+    flags = [*DEEP, "--save-interval-updates", 1, "--max-update", 9, *given(WORKS[group])]
     done = train(data, *flags, "--save-dir", tmp_path)
     told = re.findall(r"\bmeta_gnorm=([\d.e-]+)", done.stdout)
     assert any(float(norm) > 0 for norm in told)  # 0 while the learning rate is
     assert "not finite" not in done.stdout + done.stderr
-    middle = next(iter(tmp_path.glob("checkpoint_*_5.pt")))
+    middle = min(tmp_path.glob("checkpoint_*_[45].pt"))  # one of them may be the end of an epoch
     train(data, *flags, "--restore-file", middle, "--save-dir", tmp_path / "again")
     whole, again = (load(d / "checkpoint_last.pt") for d in (tmp_path, tmp_path / "again"))
     assert same(whole["model"], again["model"])

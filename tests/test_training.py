@@ -461,7 +461,7 @@ def assert_same_up_to_rounding(one, two):
     ones, twos = rows(one), rows(two)
     assert all(ones[c].equals(twos[c]) for c in ("update", "epoch", "id", "length"))
     weights = (torch.tensor(t["weight"].to_pylist()) for t in (ones, twos))
-    torch.testing.assert_close(*weights, rtol=1e-4, atol=2e-5)
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-4)
 
 
 def test_uneven_shards_are_filled_up_with_what_counts_for_nothing(data, tmp_path, monkeypatch):
