@@ -52,20 +52,22 @@ class PairSubset:
     Args:
         pairs: the split.
         places: which of its pairs, in this order, shape (N,).
+        targets: of which pairs the targets are, if not of the same ones, shape (N,).
     """
 
-    def __init__(self, pairs: Pairs, places: np.ndarray) -> None:
-        self.src, self.tgt = _Side(pairs.src, places), _Side(pairs.tgt, places)
-        self._pairs, self._places = pairs, places
+    def __init__(self, pairs: Pairs, places: np.ndarray, targets: np.ndarray | None = None) -> None:
+        self._pairs, self._places = pairs, (places, places if targets is None else targets)
+        self.src, self.tgt = map(_Side, (pairs.src, pairs.tgt), self._places)
 
     def __len__(self) -> int:
         """Number of pairs."""
-        return len(self._places)
+        return len(self.src)
 
     @property
     def sizes(self) -> np.ndarray:
         """Their lengths, shape (N, 2)."""
-        return lengths(self._pairs)[self._places]
+        known = lengths(self._pairs)
+        return np.stack([known[places, side] for side, places in enumerate(self._places)], 1)
 
 
 def lengths(pairs: Pairs) -> np.ndarray:

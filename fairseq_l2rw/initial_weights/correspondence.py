@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from fairseq_l2rw.data.pairs import Dictionaries, Pairs
+from fairseq_l2rw.data.pairs import Dictionaries, Pairs, PairSubset, lengths
 from fairseq_l2rw.initial_weights.lexicon import Lexicon, associations, halves
 from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
 
@@ -91,34 +91,19 @@ class Correspondence:
         return torch.stack([ones, association, length, association * length, length.square()], 1)
 
 
-def evidence(words: Tensor, lengths: np.ndarray) -> Tensor:
+def evidence(words: Tensor, sizes: np.ndarray) -> Tensor:
     """The worse of both directions' association, and the log length of both sides, shape (N, 2).
 
     Args:
         words: the association in both directions, shape (N, 2).
-        lengths: of both sides, shape (N, 2).
+        sizes: lengths of both sides, shape (N, 2).
     """
-    length = torch.from_numpy(np.log(lengths.clip(min=1))).sum(1)
+    length = torch.from_numpy(np.log(sizes.clip(min=1))).sum(1)
     return torch.stack([words.amin(1), length], 1)
 
 
-class _Mismatched:
-    """Sources of some pairs with targets of others."""
-
-    def __init__(self, pairs: Pairs, places: np.ndarray, others: np.ndarray) -> None:
-        self.src = [pairs.src[int(n)] for n in places]
-        self.tgt = [pairs.tgt[int(n)] for n in others]
-
-    def __len__(self) -> int:
-        return len(self.src)
-
-
 def mismatched_evidence(
-    pairs: Pairs,
-    lengths: np.ndarray,
-    lexicon: Lexicon,
-    dictionaries: Dictionaries,
-    digests: np.ndarray,
+    pairs: Pairs, lexicon: Lexicon, dictionaries: Dictionaries, digests: np.ndarray
 ) -> Tensor:
     """Evidence of pairs that do not belong together, shape (K, 2).
 
@@ -128,21 +113,20 @@ def mismatched_evidence(
 
     Args:
         pairs: N pairs.
-        lengths: of their sides, shape (N, 2).
         lexicon: of the words.
         dictionaries: of the languages.
         digests: fingerprints of the pairs, shape (N,).
     """
     half = halves(digests)
-    order = np.lexsort((digests, lengths[:, 1], half.numpy()))
+    order = np.lexsort((digests, lengths(pairs)[:, 1], half.numpy()))
     places, others = order[:-1], order[1:]
     fits = (half[places] == half[others]).numpy() & (digests[places] != digests[others])
     places, others = places[fits], others[fits]
     some = np.sort(digests[places].argsort()[:_MISMATCHED])
     places, others = places[some], others[some]
-    made = _Mismatched(pairs, places, others)
+    made = PairSubset(pairs, places, others)
     words = associations(lexicon, made, dictionaries, half[places])
-    return evidence(words, np.stack([lengths[places, 0], lengths[others, 1]], 1))
+    return evidence(words, made.sizes)
 
 
 def _fit(train: Tensor, mismatched: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor]:

@@ -104,7 +104,7 @@ class InitialWeightModel:
         lexicon = learn_lexicon(train, dictionaries, halves(digests))
         of_train = _evidence(lexicon, train, dictionaries, digests)
         of_trusted = _evidence(lexicon, trusted, dictionaries, fingerprints(trusted))
-        made = mismatched_evidence(train, lengths(train), lexicon, dictionaries, digests)
+        made = mismatched_evidence(train, lexicon, dictionaries, digests)
         model = cls(
             features,
             lexicon,
