@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 import torch
 
-from fairseq_l2rw.data.pairs import Dictionaries
+from fairseq_l2rw.data.dictionaries import Dictionaries
 
 PAD, EOS, WORDS = 1, 2, 40
 # The first WORDS types are the source language's, the next the target's, the last a third one's.
 FIRST = {"source": 4, "target": 4 + WORDS, "third": 4 + 2 * WORDS}
 TYPES = 4 + 3 * WORDS
 DICTIONARIES = Dictionaries(
-    (TYPES, TYPES), PAD, torch.where(torch.arange(TYPES) < 4, -1, torch.arange(TYPES))
+    (TYPES, TYPES),
+    PAD,
+    torch.where(torch.arange(TYPES) < 4, -1, torch.arange(TYPES)),
+    (torch.zeros(TYPES, 10, dtype=torch.uint8),) * 2,
 )
 
 

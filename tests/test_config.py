@@ -16,7 +16,7 @@ def test_defaults_are_accepted():
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("weighting", "depe", "unknown --weighting 'depe'; known: deep, initial, l2rw"),
+        ("weighting", "depe", "unknown --weighting 'depe'; known: deep, error_norm, initial"),
         (
             "weighting_options",
             "size=3",
@@ -97,7 +97,7 @@ def test_token_weights_are_refused_for_a_weighting_that_has_none():
         check(cfg)
 
 
-@pytest.mark.parametrize("name", ["deep", "l2rw", "lilaw", "mask", "mwnet", "random", "trim"])
+@pytest.mark.parametrize("name", ["deep", "error_norm", "l2rw", "lilaw", "mask", "trim"])
 def test_token_weights_are_there_for_the_others(name):
     check(L2RWTranslationConfig(weighting=name, weight_unit="token"))
 

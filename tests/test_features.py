@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from students import DICTIONARY, VOCABULARY, batch, criterion, pairs, student
 
+from fairseq_l2rw.data.dictionaries import shared_types
 from fairseq_l2rw.features.columns import NAMES, SENTENCE, SURFACE, TrainingState
-from fairseq_l2rw.features.copying import copied, shared_types
+from fairseq_l2rw.features.copying import copied
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.student_states import Reader
@@ -38,7 +39,7 @@ def test_a_sentence_is_seen_as_the_mean_of_its_tokens():
     lengths = tokens.real.sum(1)
     torch.testing.assert_close(seen["loss"], tokens.loss.sum(1) / lengths)
     for i, n in enumerate(lengths):
-        nll, best = tokens.nll[i, :n], tokens.log_best[i, :n]
+        nll, best = tokens.nll[i, :n], tokens.lprobs[i, :n].amax(-1)
         assert float(seen["reference_probability"][i]) == pytest.approx(
             float(torch.exp(-nll).mean())
         )
@@ -46,6 +47,9 @@ def test_a_sentence_is_seen_as_the_mean_of_its_tokens():
         assert float(seen["accuracy"][i]) == pytest.approx(float((nll == -best).double().mean()))
         assert float(seen["log_probability"][i]) == pytest.approx(-float(nll.mean()))
         assert float(seen["margin"][i]) == pytest.approx(-float((nll + best).mean()))
+        wrong = tokens.lprobs[i, :n].exp()
+        wrong[torch.arange(int(n)), sample["target"][i, :n]] -= 1
+        assert float(seen["error_norm"][i]) == pytest.approx(float(wrong.norm(dim=-1).mean()))
         spread = float(nll.std(correction=0))
         assert float(seen["spread"][i]) == pytest.approx(spread)
         assert seen["first_log_probability"][i] == -nll[0]
@@ -85,6 +89,8 @@ def test_the_surprisal_residual_is_what_a_pair_costs_beyond_what_its_tokens_usua
         usual = extractor.token_losses.usual(before, sample["target"][i, :n])
         expected = float((tokens.nll[i, :n] - usual).mean())
         assert float(seen["surprisal_residual"][i]) == pytest.approx(expected)
+        largest = float((tokens.nll[i, :n] - usual).max())
+        assert float(seen["largest_residual"][i]) == pytest.approx(max(largest, 0))
 
 
 def test_copied_is_the_fraction_of_tokens_that_the_source_has_too():

@@ -2,6 +2,7 @@
 
 import io
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from artificial import DICTIONARIES, PAD, TYPES, WORDS, Split, sentence, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairseq_l2rw.data.pairs import Dictionaries
+from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.text_features import domain_log_odds
 from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
@@ -76,7 +77,8 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt
     words = [[int(rng.paretovariate(0.6)) % 1000 for _ in range(8)] for _ in range(700)]
     train = Split(*([torch.tensor([base + w for w in x]) for x in words] for base in (4, 1004)))
     train.tgt[:spoilt] = train.tgt[1:spoilt] + train.tgt[:1] if spoilt else []
-    dictionaries = Dictionaries((2004, 2004), PAD, torch.full((2004,), -1))
+    digits = (torch.zeros(2004, 10, dtype=torch.uint8),) * 2
+    dictionaries = Dictionaries((2004, 2004), PAD, torch.full((2004,), -1), digits)
     own, apart = (
         Split(train.src[begin : begin + 100], train.tgt[begin : begin + 100])
         for begin in (500, 600)
@@ -140,7 +142,7 @@ def test_other_pairs_are_weighed_as_training_pairs_are(by):
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
     assert found[:100].mean() > known[:700].mean() - 0.05
     assert found[100:].mean() < known[700:].mean() + 0.05
-    wrong = Dictionaries((TYPES + 1, TYPES), PAD, DICTIONARIES.shared)
+    wrong = replace(DICTIONARIES, types=(TYPES + 1, TYPES))
     with pytest.raises(InputError, match="other dictionaries"):
         InitialWeightModel.from_state(model.state_dict(), wrong)
 

@@ -10,9 +10,14 @@ import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import sentencepiece
 
 import comparison
+import crawled
 import domains
 import filtering
 import iwslt14
@@ -21,8 +26,11 @@ import matrix
 import multi30k
 import recipes
 import score
+import token_scores
 import training
 from contenders import CONTENDERS
+from fairseq_l2rw.text.pieces import train_pieces
+from weights import Weights
 
 # --- filters ---
 
@@ -107,6 +115,92 @@ def test_recipes_are_made_from_a_local_folder_and_only_once(
     capsys.readouterr()
     recipes.prepare("domains", tmp_path / "in", tmp_path / "out")
     assert capsys.readouterr().out.count("already there") == 3
+
+
+def write_crawled(folder: Path) -> None:
+    def pairs(name: str, what: str, size: int) -> None:
+        for language in ("de", "en"):
+            rows = [f"{what} {language} {n}" for n in range(size)]
+            lines.write_lines(folder / f"{name}.{language}", rows)
+
+    for split, size in {"train": 4, "trusted": 150, "valid": 2, "test": 3}.items():
+        pairs(f"software_deen/{split}", f"software {split}", size)
+    proofs = ["right", "wrong", "copied", "unknown"]
+    lines.write_lines(folder / "software_deen" / "train.truth", proofs)
+    pairs("paracrawl_human_v3/pairs", "web", 7)
+    lines.write_lines(folder / "paracrawl_human_v3" / "label", ["V", "F", "MT", "E", "A", "L", "T"])
+    pairs("newstest2016_deen/all", "news", 1010)
+
+
+def test_real_noise_has_the_labels_that_are_known(tmp_path: Path) -> None:
+    write_crawled(tmp_path / "in")
+    write_multi30k(tmp_path / "in", pairs=5)
+    write_talks(tmp_path / "in" / "iwslt14_deen_sample")
+    raw = recipes.prepare("software", tmp_path / "in", tmp_path / "out")
+    assert lines.read_lines(raw / "train.labels") == ["clean", "wrong", "copied", "unknown"]
+    assert len(lines.read_lines(raw / "meta.de")) == 150
+    raw = recipes.prepare("software_few", tmp_path / "in", tmp_path / "out")
+    assert len(lines.read_lines(raw / "meta.de")) == len(lines.read_lines(raw / "meta.en")) == 100
+    raw = recipes.prepare("human", tmp_path / "in", tmp_path / "out")
+    labels = lines.read_lines(raw / "train.labels")
+    assert labels[: 4 + 5 + 12] == ["unjudged"] * 21
+    assert labels[21:] == ["clean", "free", *recipes.FLAWED, *recipes.BROKEN]
+    assert lines.read_lines(raw / "train.en")[21:] == [f"web en {n}" for n in range(7)]
+    assert lines.read_lines(raw / "meta.en")[-1] == "news en 999"
+    assert lines.read_lines(raw / "test.en") == [f"news en {n}" for n in range(1000, 1010)]
+
+
+def test_labels_that_are_not_known_or_not_enough_are_refused(tmp_path: Path) -> None:
+    write_crawled(tmp_path)
+    command = ["software", "--software", str(tmp_path / "software_deen"), "--out", str(tmp_path)]
+    truth = tmp_path / "software_deen" / "train.truth"
+    lines.write_lines(truth, ["right", "wrong", "maybe", "unknown"])
+    with pytest.raises(SystemExit, match="'maybe' is none of right, wrong"):
+        crawled.main(command)
+    lines.write_lines(truth, ["right"])
+    with pytest.raises(SystemExit, match="1 lines for 4 pairs"):
+        crawled.main(command)
+
+
+def test_a_question_is_how_often_some_pairs_outweigh_others() -> None:
+    def weights(values: list[float], counts: list[float]) -> Weights:
+        rows = np.arange(len(values))
+        return Weights(rows, rows * 0, rows, *map(np.asarray, (values, counts)), rows, rows)
+
+    names, found = ["clean", "free", "error", "misaligned"], [0.9, 0.4, 0.5, 0.1]
+    asked = (("clean", "free"), ("error", "misaligned"))
+    assert score.auc_of(weights(found, [1.0] * 4), names, asked) == pytest.approx(3 / 4)
+    # A pair that stands for three counts three times.
+    assert score.auc_of(weights(found, [3.0, 1, 1, 1]), names, asked) == pytest.approx(7 / 8)
+    nobody = (("clean",), ("tokenisation",))
+    assert np.isnan(score.auc_of(weights(found, [1.0] * 4), names, nobody))
+
+
+def test_pieces_are_those_of_words_and_a_wrong_word_that_weighs_less_is_told(
+    tmp_path: Path,
+) -> None:
+    assert token_scores.words_of(["▁the", "▁ele", "phant", "▁", "sleeps"]) == [0, 1, 1, 2, 2]
+    text = tmp_path / "text"
+    lines.write_lines(text, ["the dog sleeps on the grass", "a cat sits on the table"] * 20)
+    model = tmp_path / "spm.model"
+    train_pieces(lines.read_lines(text), 30, model)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(model))
+    texts = ["the dog sleeps", "a cat sits"]
+    pieces = [processor.encode(line, out_type=str) for line in texts]
+    words = [token_scores.words_of(row) for row in pieces]
+    first = [0.2 if word == 1 else 1.0 for word in words[0]] + [0.0]  # the end does not count
+    record = pa.table(
+        {
+            "update": [1, 2, 3],
+            "id": [0, 0, 1],
+            "token_weights": [[0.5] * len(first), first, [1.0] * (len(words[1]) + 1)],
+        }
+    )
+    (tmp_path / "weights").mkdir()
+    pq.write_table(record, tmp_path / "weights" / "1.parquet")
+    assert token_scores.token_auc(tmp_path / "weights", texts, ["1", ""], model) == 1.0
+    assert token_scores.token_auc(tmp_path / "weights", texts, ["0", ""], model) < 0.5
+    assert token_scores.token_auc(tmp_path / "weights", texts, ["", ""], model) is None
 
 
 def test_captions_look_like_talks_when_domains_are_mixed(tmp_path: Path) -> None:

@@ -20,26 +20,26 @@ SHAPE = re.compile(
 PLAIN = re.findall(
     r"\w+",
     """
-absolute accuracy add advance after age agreement ahead align all allow alone along any
+absolute accuracy add advance affordable after age agreement ahead align all allow alone along any
 args argument around assemble assembly at atomic atomically auto average back bands base before
 begin begun best better blanks block bookkeeping bound broken build by call cells centre check
 choice chosen clear close colours column combine commands compare compatibility compressed config
-constant context count courses create curves cut deep deeper default depth description difference
-digest dir disable down drop each empty encode encoded end engine error estimate evaluate evaluation
-example examples explained explains export extra extract extractor file files filter filtered find
-fingerprint finished finite first fit flag flush folder format formats free from function get given
-good group header help highest history id ignore in indices input instead join keep kept key known
-languages last layout learnt least leave left length list listen listener load local location logger
-look lost main make mask match max mean measures memory message method min minimum mode most move
-name need next no now num number of offload once one only open opened option order out output over
-overwrite own pack page parallel parse parser part path pattern per pictures points position prepare
-progress pull ratio reach read reader ready real reason recorder reduce reduction register registry
-release remainder remove render replaced report restore resume reverse right safe same save scale
-schedule schema scorer screen second select selection sentence set settings shape short shown side
-signature skip slope solve source space spark split splitter spread square start sum summary table
-take target task teach text thresholds through times to total translation truncate unit unpack
-update usage use user utils validation value version watch weigh weigher what where whole why width
-with without words worse write writer zero
+constant context cost count courses create curves cut deep deeper default depth description
+difference digest digits dir disable down drop each empty encode encoded end engine error estimate
+evaluate evaluation example examples explained explains export extra extract extractor file files
+filter filtered find fingerprint finished finite first fit flag flush folder format formats free
+from function get given good group header help highest history id ignore in indices input instead
+join keep kept key known languages last layout learnt least leave left length list listen listener
+load local location logger look lost main make mask match max mean measures memory message method
+min minimum mode most move name need next no now num number of offload once one only open opened
+option order out output over overwrite own pack page parallel parse parser part path pattern per
+pictures points position prepare progress pull ratio reach read reader ready real reason recorder
+reduce reduction register registry release remainder remove render replaced report restore resume
+reverse right safe same save scale schedule schema scorer screen second select selection sentence
+set settings shape short shown side signature skip slope solve source space spark split splitter
+spread square start sum summary table take target task teach text threshold thresholds through times
+to total translation truncate unit unpack update usage use user utils validation value version watch
+weigh weigher what where whole why width with without words worse worth write writer zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.
@@ -51,12 +51,12 @@ cfg checkpoint clip collate correction cotangent covariance cpu criterion cross 
 ddp decay decoder delta density derivative descent device dict dictionary differentiable
 differentiate dim direction distance dropout dst dtype dummy encoder entropy eole epoch epsilon
 fairseq forward fp16 freq functional gather gaussian grad graph half hessian hidden histogram hook
-idx inference interval iterator itr l2rw label lazy lexicon lilaw logdir lr manifest marian matrix
-metric mixed mlp model module moment mwnet nag net nll norm optimizer opus padding parameter params
-parquet patience penalty persistent pieces pipeline pool prefix probability project quantization
-random rank regression ridge rng roc scheduler seed sgd shard smooth src subset suffix tensor
-tensorboard tgt token tpu trainer trim uniform upcast valid validate variance velocity vocabulary
-wandb
+idx inference interval iterator itr l2rw label lazy lexicon lilaw logdir lprobs lr manifest marian
+matrix metric mixed mlp model module moment mwnet nag net nll norm optimizer opus padding parameter
+params parquet patience penalty persistent pieces pipeline pool prefix probability project
+quantization random rank regression ridge rng roc scheduler seed sgd shard smooth src subset suffix
+tensor tensorboard tgt token tpu trainer trim uniform upcast valid validate variance velocity
+vocabulary wandb
 """,
 )
 

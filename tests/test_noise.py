@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import corruptions
 import noise
+from corruptions import BOILERPLATE, KINDS, NoiseError, Text
 
 WORDS = st.lists(
     st.sampled_from(["the", "a", "dog", "cat", "sees", "one", "two"]), min_size=1, max_size=12
@@ -22,9 +24,13 @@ def make_pairs(count):
     return [(f"quelle {i} hat worte", f"target {i} has six words here") for i in range(count)]
 
 
+def corrupt(pairs, rates, rng, **more):
+    return noise.corrupt(Text(pairs, **more), rates, rng)
+
+
 def corrupted(count=200, seed=1, rates=None, **more):
     pairs = make_pairs(count)
-    noisy, labels = noise.corrupt(pairs, rates, Random(seed), **more)
+    noisy, labels = corrupt(pairs, rates, Random(seed), **more)
     return pairs, noisy, labels
 
 
@@ -33,9 +39,10 @@ def of_kind(kind, pairs, noisy, labels):
     return [(before, after) for before, after, label in rows if label == kind]
 
 
-ALL = dict.fromkeys(noise.KINDS, 0.1)
+ALL = dict.fromkeys(KINDS, 0.05)
 FILES = {
     "wrong_language": [f"cible {i}" for i in range(200)],
+    "machine": [f"what a machine makes of {i}" for i in range(200)],
     "comparable": [[f"caption {k} of {i}" for i in range(200)] for k in "abc"],
 }
 
@@ -43,7 +50,7 @@ FILES = {
 def test_counts_are_exact_and_a_line_has_at_most_one_kind():
     _, noisy, labels = corrupted(rates=ALL, **FILES)
     assert len(noisy) == len(labels) == 200
-    assert Counter(labels) == {**dict.fromkeys(noise.KINDS, 20), "clean": 80}
+    assert Counter(labels) == {**dict.fromkeys(KINDS, 10), "clean": 100}
 
 
 def test_shares_are_rounded_to_the_nearest_line():
@@ -52,7 +59,8 @@ def test_shares_are_rounded_to_the_nearest_line():
 
 def test_sources_and_clean_lines_stay_as_they_are():
     pairs, noisy, labels = corrupted(rates=ALL, **FILES)
-    assert [source for source, _ in noisy] == [source for source, _ in pairs]
+    for (source, _), (before, _), label in zip(noisy, pairs, labels, strict=True):
+        assert source == before or label == BOILERPLATE
     clean = of_kind("clean", pairs, noisy, labels)
     assert clean and all(before == after for before, after in clean)
 
@@ -71,7 +79,7 @@ def test_misaligned_lines_pass_their_targets_around():
 
 def test_repeated_targets_are_passed_around_too_while_no_text_is_the_majority():
     pairs = [("source", text) for text in ["yes"] * 5 + ["no"] * 4 + ["perhaps"]]
-    noisy, _ = noise.corrupt(pairs, {"misaligned": 1.0}, Random(1))
+    noisy, _ = corrupt(pairs, {"misaligned": 1.0}, Random(1))
     assert all(new != old for new, old in zip(noisy, pairs, strict=True))
     assert Counter(noisy) == Counter(pairs)
 
@@ -85,10 +93,10 @@ def test_a_single_misaligned_line_gets_a_target_from_elsewhere():
 def test_misaligned_is_never_its_own_target_even_when_texts_repeat(targets, seed):
     pairs = [("source", target) for target in targets]
     if len(set(targets)) == 1:
-        with pytest.raises(noise.NoiseError, match="same target"):
-            noise.corrupt(pairs, {"misaligned": 1.0}, Random(seed))
+        with pytest.raises(NoiseError, match="same target"):
+            corrupt(pairs, {"misaligned": 1.0}, Random(seed))
         return
-    noisy, _ = noise.corrupt(pairs, {"misaligned": 1.0}, Random(seed))
+    noisy, _ = corrupt(pairs, {"misaligned": 1.0}, Random(seed))
     assert all(new != old for (_, new), old in zip(noisy, targets, strict=True))
     assert {target for _, target in noisy} <= set(targets)
 
@@ -114,32 +122,100 @@ def test_comparable_draws_a_file_for_each_line():
 
 @given(WORDS, SEEDS)
 def test_short_keeps_the_beginning_and_between_a_fifth_and_three_fifths(words, seed):
-    kept = noise.shorten(" ".join(words), Random(seed)).split()
+    kept = corruptions.shorten(" ".join(words), Random(seed)).split()
     assert kept == words[: len(kept)]
     assert len(kept) == 1 or 0.2 * len(words) <= len(kept) <= 0.6 * len(words)
     assert len(kept) >= 0.2 * len(words)
 
 
 def test_short_cuts_at_different_places():
-    lengths = {len(noise.shorten("w " * 20, Random(seed)).split()) for seed in range(200)}
+    lengths = {len(corruptions.shorten("w " * 20, Random(seed)).split()) for seed in range(200)}
     assert lengths == set(range(4, 13))
 
 
 @given(WORDS, SEEDS)
 def test_misordered_keeps_the_words_and_never_their_order(words, seed):
-    shuffled = noise.misorder(" ".join(words), Random(seed)).split()
+    shuffled = corruptions.misorder(" ".join(words), Random(seed)).split()
     assert Counter(shuffled) == Counter(words)
     assert (shuffled == words) == (len(set(words)) < 2)
 
 
+COMMON = [f"word{chr(97 + i)}{chr(97 + j)}" for i in range(10) for j in range(10)]
+
+
+def test_machine_takes_the_same_line_of_the_file():
+    _, noisy, labels = corrupted(rates={"machine": 0.3}, **FILES)
+    found = [i for i, label in enumerate(labels) if label == "machine"]
+    assert len(found) == 60 and all(noisy[i][1] == FILES["machine"][i] for i in found)
+
+
+def test_boilerplate_is_one_pair_that_does_not_belong_together():
+    pairs, noisy, labels = corrupted(rates={"boilerplate": 0.2})
+    (pair,) = {pair for pair, label in zip(noisy, labels, strict=True) if label == "boilerplate"}
+    assert Counter(labels)["boilerplate"] == 40 and pair not in pairs
+    assert pair[0] in dict(pairs) and pair[1] in dict(pairs).values()
+
+
+def test_a_neighbour_has_the_most_similar_source_and_another_target():
+    pairs = [
+        ("der braune hund rennt im park", "brown dog"),
+        ("der braune hund rennt im schnee", "dog in snow"),
+        ("der braune hund rennt im park .", "brown dog"),  # the same target
+        ("zwei frauen trinken kaffee", "coffee"),
+        ("drei frauen trinken kaffee", "more coffee"),
+    ]
+    found = corruptions.nearest(pairs, range(5))
+    assert found == ["dog in snow", "brown dog", "dog in snow", "more coffee", "coffee"]
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=12), SEEDS)
+def test_a_neighbours_target_is_never_a_lines_own(targets, seed):
+    pairs = [(f"quelle {target}", target) for target in targets]
+    if len(set(targets)) > 1:
+        found = corruptions.nearest(pairs[:10], range(min(len(pairs), 10)))
+        assert all(a != b for a, (_, b) in zip(found, pairs, strict=False))
+
+
+CAPTIONS = [
+    f"a {colour} {animal} sleeps on the {place}."
+    for colour in ("white", "black", "brown")
+    for animal in ("horse", "mouse", "sheep")
+    for place in ("grass", "table", "street")
+]
+
+
+@given(st.sampled_from(CAPTIONS), SEEDS)
+def test_a_wrong_word_is_one_content_word_that_fits(caption, seed):
+    words = corruptions.Vocabulary(CAPTIONS, frequent=0)
+    wrong = corruptions.replace_word(caption, words, Random(seed))
+    (place,) = noise.flawed_words(caption, wrong)
+    after = {text.split()[place] for text in CAPTIONS}
+    # What stands after the same word, and the full stop stays.
+    assert wrong.split()[place] in after and place in (1, 2, 6)
+
+
+def test_the_most_frequent_words_and_short_ones_are_no_content_words():
+    words = corruptions.Vocabulary([" ".join(COMMON)] * 3 + ["dog elephant"])
+    assert [w for w in (COMMON[0], "dog", "elephant", "elephant,") if words.is_content(w)] == [
+        "elephant",
+        "elephant,",
+    ]
+
+
+def test_a_text_without_content_words_stays_as_it_is():
+    words = corruptions.Vocabulary(["a dog", "the cat"])
+    assert corruptions.replace_word("a dog", words, Random(1)) == "a dog"
+
+
 @given(
-    st.dictionaries(st.sampled_from(noise.KINDS), st.floats(0, 0.1), max_size=6),
+    st.dictionaries(st.sampled_from(KINDS), st.floats(0, 0.1), max_size=6),
     st.integers(12, 200),
     SEEDS,
 )
 def test_any_rates_give_their_exact_counts(rates, count, seed):
     files = {
         "wrong_language": ["autre"] * count,
+        "machine": ["autre"] * count,
         "comparable": [["caption"] * count],
     }
     _, noisy, labels = corrupted(count, seed, rates, **files)
@@ -157,15 +233,16 @@ def test_any_rates_give_their_exact_counts(rates, count, seed):
         ({"short": float("nan")}, "between 0 and 1"),
         ({"wrong_language": 0.1}, "--wrong-language"),
         ({"comparable": 0.1}, "--comparable"),
+        ({"machine": 0.1}, "--machine"),
     ],
 )
 def test_noise_that_cannot_be_made_is_refused(rates, message):
-    with pytest.raises(noise.NoiseError, match=message):
+    with pytest.raises(NoiseError, match=message):
         corrupted(rates=rates)
 
 
 def test_a_file_of_another_length_is_refused():
-    with pytest.raises(noise.NoiseError, match="3 lines but there are 200 pairs"):
+    with pytest.raises(NoiseError, match="3 lines but there are 200 pairs"):
         corrupted(rates={"wrong_language": 0.1}, wrong_language=["a", "b", "c"])
 
 
@@ -207,6 +284,19 @@ def test_the_command_writes_text_and_labels_line_by_line(data, tmp_path):
         "untranslated: 10 of 50 lines",
         "short: 5 of 50 lines",
     ]
+
+
+def test_the_command_says_which_words_are_wrong(data, tmp_path):
+    texts = [*[" ".join(COMMON)] * 50, *CAPTIONS]
+    (data / "train.en").write_text("".join(f"{text}\n" for text in texts), "utf-8")
+    (data / "train.de").write_text("".join(f"quelle {i}\n" for i, _ in enumerate(texts)), "utf-8")
+    out = tmp_path / "noisy"
+    done = command(data, out, "--rate", "wrong_word=0.5")
+    assert done.returncode == 0, done.stderr
+    found = [lines(out / f"train.{name}") for name in ("en", "flaws", "labels")]
+    for before, after, flaws, label in zip(texts, *found, strict=True):
+        assert flaws.split() == [str(place) for place in noise.flawed_words(before, after)]
+        assert len(flaws.split()) == (label == "wrong_word" and before in CAPTIONS)
 
 
 def test_the_command_copies_the_other_splits_byte_for_byte(data, tmp_path):

@@ -178,6 +178,15 @@ def test_trim_drops_the_fraction_it_is_told(seed, drop):
     assert float(1 - weights.mean()) == pytest.approx(drop, abs=0.01)
 
 
+# -- error norm ------------------------------------------------------------------------------------
+
+
+def test_error_norm_leaves_out_what_the_student_is_sure_to_be_wrong():
+    seen = rows(4, error_norm=[0.0, 1.0, 1.29, 1.4])
+    assert rule("error_norm")(seen).tolist() == [1, 1, 1, 0]
+    assert rule("error_norm", "threshold=0.9")(seen).tolist() == [1, 0, 0, 0]
+
+
 # -- random ----------------------------------------------------------------------------------------
 
 
@@ -213,10 +222,13 @@ def test_random_weights_leave_the_students_random_numbers_alone():
 
 # -- all of them -----------------------------------------------------------------------------------
 
-ALL = ["deep", "initial", "l2rw", "lilaw", "mask", "mwnet", "random", "surface", "trim", "uniform"]
+ALL = [
+    *("deep", "error_norm", "initial", "l2rw", "lilaw", "mask", "mwnet", "random", "surface"),
+    *("trim", "uniform"),
+]
 
 
-def test_the_ten_are_there():
+def test_all_of_them_are_there():
     assert set(ALL) <= set(weighting.names())
 
 
@@ -227,6 +239,7 @@ def anything(n, seed):
     surface = {name: torch.rand(n, generator=generator) for name in SURFACE}
     known = {"loss": loss * 6, "reference_probability": torch.minimum(p, q)}
     known |= {"best_probability": torch.maximum(p, q), "alignment": a - 0.5}
+    known |= {"error_norm": a * 2**0.5}
     return rows(n, ids=torch.arange(n) + 1000 * seed, **{**surface, **known})
 
 
@@ -286,6 +299,8 @@ def test_state_survives_the_safe_loader_and_learning_goes_on_bit_for_bit(name, t
         ("trim", "drop=much", "could not be converted to Float"),
         ("trim", "drop", "not of the form NAME=VALUE"),
         ("trim", "drop=1.0", r"drop must be in \[0, 1\), got 1.0"),
+        ("error_norm", "threshold=1.5", "above 0 and at most 1.41, got 1.5"),
+        ("error_norm", "threshold=0", "above 0 and at most 1.41, got 0.0"),
         ("uniform", "drop=0.1", "the options of uniform and their defaults: none"),
     ],
 )

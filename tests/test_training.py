@@ -170,6 +170,10 @@ SGD = ["--optimizer", "sgd", "--momentum", "0.9", "--lr", "0.1"]
 KINDS = {
     "random": ["--weighting", "random"],
     "trim": ["--weighting", "trim"],
+    "error_norm": [
+        *("--weighting", "error_norm", "--weight-unit", "token"),
+        *("--weighting-options", "threshold=0.95"),  # a student this young is sure of nothing
+    ],
     "initial": ["--weighting", "initial"],
     "l2rw": ["--weighting", "l2rw", "--weight-unit", "token"],
     "mask": ["--weighting", "mask", "--update-freq", "2"],

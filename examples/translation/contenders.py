@@ -35,6 +35,8 @@ class Contender:
 
 # Algorithms from papers, which learn at every update: as often as one can wait for.
 _OFTEN = ("--meta-interval", "4")
+# Single words are weighed.
+TOKENS = ("--weight-unit", "token")
 # What a teacher reads once the student trains.
 _ALL_BUT_INITIAL = ("surface", "encoder", "decoder", "likeness")
 
@@ -65,6 +67,9 @@ CONTENDERS = {
         "the initial weights alone: what pairs look like before any training", "initial"
     ),
     "trim": Contender("the largest losses of the moment dropped", "trim"),
+    "error_norm": Contender(
+        "tokens left out where the student is sure of another one", "error_norm", extra=TOKENS
+    ),
     "l2rw": Contender("positive part of the alignment with the dev gradient", "l2rw", extra=_OFTEN),
     "mask": Contender("sign of the alignment with the dev gradient", "mask", extra=_OFTEN),
     "mwnet": Contender("network of the loss", "mwnet", extra=_OFTEN),
@@ -73,6 +78,7 @@ CONTENDERS = {
     "deep": Contender(
         "teacher on surface information and internal states, beside initial weights", "deep"
     ),
+    "deep_tokens": Contender("deep, a weight for every token", "deep", extra=TOKENS),
     "rules_deep": Contender(
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),

@@ -25,9 +25,10 @@ from filtering import main as filtering
 from lines import read_lines
 from progress import Job, follow
 from recipes import RECIPES, prepare
-from score import CLEAN, evaluate, score_references, significance
+from score import CLEAN, LABELS, auc_of, evaluate, score_references, significance
 from steps import say
 from training import CONFIGS, Run, training
+from weights import read_weights
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,10 @@ class Experiment:
             texts = (ours, self.translation(cell), raw / "test.en")
             scores |= {"against_uniform": significance(*map(read_lines, texts))}
         line = {**cell.key, **{k: v for k, v in scores.items() if k not in cell.key}}
+        if scores["auc"]:
+            names, weights = read_lines(run.bin / LABELS), read_weights(run.weights)
+            questions = RECIPES[cell.recipe].questions
+            line["told"] = {name: auc_of(weights, names, q) for name, q in questions.items()}
         line["selection"] = cell.contender.selection
         with self.matrix.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -201,8 +206,9 @@ def parser() -> argparse.ArgumentParser:
         dest="original",
         type=Path,
         required=True,
-        help="folder that holds multi30k/, multi30k_captions/ and iwslt14_deen_sample/, as far as "
-        "the recipes need them",
+        help="folder that holds multi30k/, multi30k_captions/, iwslt14_deen_sample/, "
+        "software_deen/, paracrawl_human_v3/ and newstest2016_deen/, as far as the recipes need "
+        "them",
     )
     run.add_argument("--out", type=Path, required=True, help="folder for all runs")
     run.add_argument(

@@ -16,15 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+from corruptions import KINDS, NoiseError, Pair, Text, spoilt
 from lines import read_lines, read_parallel, write_lines
 
 CLEAN = "clean"
-KINDS = ("misaligned", "untranslated", "wrong_language", "comparable", "short", "misordered")
-Pair = tuple[str, str]
-
-
-class NoiseError(ValueError):
-    """The noise that was asked for cannot be made; the message says why in one line."""
 
 
 def counts_of(rates: Mapping[str, float], total: int) -> dict[str, int]:
@@ -54,72 +49,13 @@ def counts_of(rates: Mapping[str, float], total: int) -> dict[str, int]:
     return counts
 
 
-def misalign(targets: Sequence[str], chosen: Sequence[int], rng: Random) -> list[str]:
-    """Return for each chosen line the target of another line, never its own text.
-
-    The chosen targets are passed around among the chosen lines where that is possible, so that
-    the target side keeps its words; where one text is too common for that, or a single line was
-    chosen, the rest is drawn from all lines.
-    """
-    # lines with the same text stand together: a shift by the largest group moves each elsewhere
-    rank = {targets[at]: rng.random() for at in chosen}
-    order = sorted(range(len(chosen)), key=lambda at: rank[targets[chosen[at]]])
-    texts = [targets[chosen[at]] for at in order]
-    largest = max(Counter(texts).values(), default=0)
-    shift = rng.randint(largest, len(texts) - largest) if 2 * largest <= len(texts) else 0
-    moved = [""] * len(chosen)
-    for place, at in enumerate(order):
-        text = texts[(place + shift) % len(texts)]
-        if text == texts[place]:
-            text = _other_text(targets, text, rng)
-        moved[at] = text
-    return moved
-
-
-def _other_text(targets: Sequence[str], own: str, rng: Random) -> str:
-    for _ in range(20):  # almost always enough, and it spares a pass over all lines
-        text = rng.choice(targets)
-        if text != own:
-            return text
-    others = [text for text in targets if text != own]
-    if not others:
-        raise NoiseError("cannot misalign: every line has the same target")
-    return rng.choice(others)
-
-
-def shorten(text: str, rng: Random) -> str:
-    """Cut a text, keeping a random 20 to 60 % of its words, at least one."""
-    words = text.split()
-    fewest = -(-len(words) // 5)
-    return " ".join(words[: rng.randint(fewest, max(fewest, 3 * len(words) // 5))])
-
-
-def misorder(text: str, rng: Random) -> str:
-    """Shuffle the words of a text; with two distinct words the order always changes."""
-    words = text.split()
-    if len(set(words)) < 2:
-        return text
-    shuffled = list(words)
-    while shuffled == words:
-        rng.shuffle(shuffled)
-    return " ".join(shuffled)
-
-
-def corrupt(
-    pairs: Sequence[Pair],
-    rates: Mapping[str, float],
-    rng: Random,
-    wrong_language: Sequence[str] | None = None,
-    comparable: Sequence[Sequence[str]] = (),
-) -> tuple[list[Pair], list[str]]:
-    """Give a share of sentence pairs a bad target. Sources, and the order of lines, stay.
+def corrupt(text: Text, rates: Mapping[str, float], rng: Random) -> tuple[list[Pair], list[str]]:
+    """Spoil a share of sentence pairs. The order of lines stays.
 
     Args:
-        pairs: clean (source, target) pairs.
+        text: clean pairs, and what some kinds need beside them.
         rates: share of all lines for each kind of noise; a line gets at most one kind.
         rng: the only source of chance: the same state gives the same result.
-        wrong_language: line i is the target of pair i in another language.
-        comparable: files of which line i describes what pair i is about.
 
     Returns:
         The pairs, and for each `clean` or its kind of noise.
@@ -127,49 +63,40 @@ def corrupt(
     Raises:
         NoiseError: the rates do not make sense, or a kind lacks the text it needs.
     """
-    counts = counts_of(rates, len(pairs))
-    _check_sources(counts, len(pairs), wrong_language, comparable)
-    positions = rng.sample(range(len(pairs)), sum(counts.values()))
-    targets = [target for _, target in pairs]
-    noisy, labels = list(pairs), [CLEAN] * len(pairs)
+    counts = counts_of(rates, len(text.pairs))
+    _check_sources(counts, text)
+    positions = rng.sample(range(len(text.pairs)), sum(counts.values()))
+    noisy, labels = list(text.pairs), [CLEAN] * len(text.pairs)
     # in a fixed order, so that the order of the flags does not change the result
     for kind in (kind for kind in KINDS if counts.get(kind)):
         chosen, positions = positions[: counts[kind]], positions[counts[kind] :]
-        made = misalign(targets, chosen, rng) if kind == "misaligned" else None
-        for place, at in enumerate(chosen):
-            source, target = pairs[at]
-            labels[at] = kind
-            if made is not None:
-                target = made[place]
-            elif kind == "untranslated":
-                target = source
-            elif kind == "wrong_language" and wrong_language is not None:
-                target = wrong_language[at]
-            elif kind == "comparable":
-                target = rng.choice(comparable)[at]
-            else:
-                target = (shorten if kind == "short" else misorder)(target, rng)
-            noisy[at] = (source, target)
+        for at, pair in zip(chosen, spoilt(kind, text, chosen, rng), strict=True):
+            noisy[at], labels[at] = pair, kind
     return noisy, labels
 
 
-def _check_sources(
-    counts: Mapping[str, int],
-    total: int,
-    wrong_language: Sequence[str] | None,
-    comparable: Sequence[Sequence[str]],
-) -> None:
+def flawed_words(clean: str, noisy: str) -> list[int]:
+    """Return the numbers of the words that differ, in texts of as many words."""
+    words = zip(clean.split(), noisy.split(), strict=True)
+    return [number for number, (before, after) in enumerate(words) if before != after]
+
+
+def _check_sources(counts: Mapping[str, int], text: Text) -> None:
     """Stop when a kind lacks its text, or the text does not belong to these lines."""
-    if counts.get("wrong_language") and wrong_language is None:
-        raise NoiseError("wrong_language needs a file: give it with --wrong-language")
-    if counts.get("comparable") and not comparable:
-        raise NoiseError("comparable needs at least one file: give it with --comparable")
-    for name, rows in [
-        ("wrong-language", wrong_language),
-        *(("comparable", c) for c in comparable),
-    ]:
-        if rows is not None and len(rows) != total:
-            raise NoiseError(f"a --{name} file has {len(rows)} lines but there are {total} pairs")
+    others: dict[str, list[Sequence[str] | None]] = {
+        "wrong_language": [text.wrong_language],
+        "machine": [text.machine],
+        "comparable": [*text.comparable] or [None],
+    }
+    for kind, files in others.items():
+        flag = f"--{kind.replace('_', '-')}"
+        for rows in files:
+            if rows is None and counts.get(kind):
+                raise NoiseError(f"{kind} needs a file: give it with {flag}")
+            if rows is not None and len(rows) != len(text.pairs):
+                raise NoiseError(
+                    f"a {flag} file has {len(rows)} lines but there are {len(text.pairs)} pairs"
+                )
 
 
 def parse_rates(entries: Sequence[str]) -> dict[str, float]:
@@ -242,6 +169,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="targets in a wrong language, aligned by line with train",
     )
     parser.add_argument(
+        "--machine", type=Path, help="targets that a machine made, aligned by line with train"
+    )
+    parser.add_argument(
         "--comparable",
         type=Path,
         action="append",
@@ -265,13 +195,19 @@ def run(args: argparse.Namespace) -> list[str]:
         raise NoiseError("--source and --target are the same language")
     texts = read_parallel(args.data / "train", languages)
     pairs = list(zip(texts[args.source], texts[args.target], strict=True))
-    wrong = read_lines(args.wrong_language) if args.wrong_language else None
-    comparable = [read_lines(path) for path in args.comparable]
-    noisy, labels = corrupt(pairs, rates, Random(args.seed), wrong, comparable)
+    wrong, machine = (read_lines(p) if p else None for p in (args.wrong_language, args.machine))
+    clean = Text(pairs, wrong, machine, [read_lines(path) for path in args.comparable])
+    noisy, labels = corrupt(clean, rates, Random(args.seed))
     args.out.mkdir(parents=True, exist_ok=True)
     for at, language in enumerate(languages):
         write_lines(args.out / f"train.{language}", [pair[at] for pair in noisy])
     write_lines(args.out / "train.labels", labels)
+    if rates.get("wrong_word"):
+        flaws = [
+            flawed_words(before, after) if label == "wrong_word" else []
+            for (_, before), (_, after), label in zip(pairs, noisy, labels, strict=True)
+        ]
+        write_lines(args.out / "train.flaws", (" ".join(map(str, row)) for row in flaws))
     found = Counter(labels)
     report = [f"{kind}: {found[kind]} of {len(labels)} lines" for kind in (CLEAN, *rates)]
     copied = copy_other_splits(args.data, args.out, languages, args.trusted)

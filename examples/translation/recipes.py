@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from steps import script, short
 
 HERE = Path(__file__).resolve().parent
 CAPTIONS = range(1, 6)
+# Labels of pairs that should weigh more, and of those that should weigh less.
+Question = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,9 @@ class Recipe:
             other data.
         few: whether there are only 100 trusted pairs.
         trusted: the domain of the trusted pairs, where captions and talks are mixed (`domains.py`).
+        crawled: `software` or `human`: real noise (`crawled.py`).
+        questions: names of what weights are asked beside each kind of noise, with the labels of
+            pairs that should weigh more and of those that should weigh less.
         config: the student (`training.py`).
         vocab: pieces in the vocabulary, at most.
     """
@@ -30,13 +35,15 @@ class Recipe:
     rates: Mapping[str, float] | None = None
     few: bool = False
     trusted: str | None = None
+    crawled: str | None = None
+    questions: Mapping[str, Question] = field(default_factory=dict)
     config: str = "multi30k"
     vocab: int = 3000
 
     @property
     def has_bad_pairs(self) -> bool:
         """Whether there is anything that an oracle could leave out."""
-        return bool(self.rates) or self.trusted is not None
+        return bool(self.rates or self.trusted or self.crawled)
 
 
 # Trusted pairs of a recipe with few of them.
@@ -49,6 +56,11 @@ MIXED = {
     "short": 0.05,
     "misordered": 0.05,
 }
+
+
+# Judged web pairs (`crawled.py`): good ones, understandable ones, and those of no use.
+GOOD, FLAWED = ("clean", "free"), ("machine", "error")
+BROKEN = ("misaligned", "wrong_language", "tokenisation")
 
 
 def _mixed(percent: int) -> dict[str, float]:
@@ -76,7 +88,40 @@ RECIPES = {
         "half of the targets have their words shuffled: noise that only a student can tell",
         {"misordered": 0.5},
     ),
+    "wrong_word50": Recipe(
+        "half of the targets have one content word replaced by another that fits",
+        {"wrong_word": 0.5},
+    ),
+    "neighbour50": Recipe(
+        "half of the targets belong to the most similar other source", {"neighbour": 0.5}
+    ),
+    "boilerplate05": Recipe(
+        "one pair that does not belong together is there 1,450 times", {"boilerplate": 0.05}
+    ),
     "domains": Recipe("29,000 captions and 9,526 talks, which are trusted", trusted="talks"),
+    "software": Recipe(
+        "235,000 pairs of software texts, half of them crawled, 1,000 trusted pairs",
+        crawled="software",
+        config="software",
+        vocab=8000,
+    ),
+    "software_few": Recipe(
+        f"the same with {FEW} trusted pairs",
+        few=True,
+        crawled="software",
+        config="software",
+        vocab=8000,
+    ),
+    "human": Recipe(
+        "software texts, captions, talks and 2,000 judged web pairs; news are trusted",
+        crawled="human",
+        questions={
+            "good": (GOOD, (*FLAWED, *BROKEN)),
+            "not broken": ((*GOOD, *FLAWED), BROKEN),
+        },
+        config="software",
+        vocab=8000,
+    ),
     "iwslt14": Recipe("9,526 pairs of the task of arXiv 2007.04649", config="iwslt14_sample"),
 }
 
@@ -110,13 +155,26 @@ def _talks(original: Path, out: Path) -> Path:
     return folder
 
 
+def crawled_command(recipe: Recipe, original: Path, out: Path, raw: Path) -> list[str]:
+    """Return the command that writes really noisy text."""
+    command = [short(HERE / "crawled.py"), str(recipe.crawled), "--out", short(raw)]
+    command += ["--software", str(original / "software_deen")]
+    if recipe.crawled == "human":
+        captions, talks = _captions(original, out), _talks(original, out)
+        command += ["--captions", short(captions), "--talks", short(talks)]
+        command += ["--judged", str(original / "paracrawl_human_v3")]
+        command += ["--news", str(original / "newstest2016_deen")]
+    return [*command, *(["--trusted", str(FEW)] if recipe.few else [])]
+
+
 def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
     """Write the text of a recipe and return its folder.
 
     Args:
         name: of the recipe.
-        original: folder that holds `multi30k/`, `multi30k_captions/` and `iwslt14_deen_sample/`,
-            as far as the recipe needs them.
+        original: folder that holds `multi30k/`, `multi30k_captions/`, `iwslt14_deen_sample/`,
+            `software_deen/`, `paracrawl_human_v3/` and `newstest2016_deen/`, as far as the recipe
+            needs them.
         out: folder that all recipes share.
         seed: of the noise. It is the same for all seeds of training, which are to differ in
             nothing but initialisation, order and dropout.
@@ -133,9 +191,18 @@ def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
             *("--trusted", recipe.trusted, "--out", short(raw)),
         ]
         script(command, raw, [*_texts(captions), *_texts(talks)])
+    elif recipe.crawled is not None:
+        script(crawled_command(recipe, original, out, raw), raw, _crawled(original, recipe.crawled))
     else:
         return _talks(original, out)
     return raw
+
+
+def _crawled(original: Path, name: str) -> list[Path]:
+    """Return the files that a recipe of real noise is made from, beside captions and talks."""
+    others = ("paracrawl_human_v3", "newstest2016_deen") if name == "human" else ()
+    folders = [original / folder for folder in ("software_deen", *others)]
+    return [path for folder in folders for path in sorted(folder.glob("*.*"))]
 
 
 def _texts(folder: Path) -> list[Path]:

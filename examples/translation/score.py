@@ -18,7 +18,9 @@ import sentencepiece
 from fairseq_l2rw.text.manifest import Manifest
 from lines import read_lines, write_lines
 from progress import parse_record
+from recipes import Question
 from steps import Stamp, digest, read_json, run, say, short, write_json
+from token_scores import FLAWS, token_auc
 from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, device, plugin, train_command, use_cpu
 from weights import Array, Weights, read_weights
 
@@ -74,6 +76,19 @@ def auc_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]:
         auc = roc_auc_score(clean[both], values[both], sample_weight=counts[both])
         result[name] = float(auc)
     return result
+
+
+def auc_of(weights: Weights, names: Sequence[str], question: Question) -> float:
+    """Return how often, in the last epoch, a pair of the first labels outweighs one of the others.
+
+    NaN where there is none of either.
+    """
+    last = weights.last_epoch()
+    kind, (more, less) = last.kinds(names), question
+    asked = np.isin(kind, [*more, *less])
+    groups = np.where(np.isin(kind[asked], more), CLEAN, "other")
+    counts = last.importance_weight[asked]
+    return auc_per_kind(last.weight[asked], groups, counts).get("other", float("nan"))
 
 
 def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[float | None]]]:
@@ -213,6 +228,18 @@ def weight_scores(job: Run) -> dict[str, Any]:
     }
 
 
+def token_scores(job: Run, data: Path) -> dict[str, float]:
+    """Return the AUC of the tokens of wrong words, where tokens have weights and words are wrong.
+
+    Not where lines were left out, as the numbers of lines are others then.
+    """
+    if not (data / FLAWS).exists() or not job.weights.exists() or (job.bin / "kept").exists():
+        return {}
+    texts, flaws = (read_lines(data / name) for name in (f"train.{job.target}", FLAWS))
+    found = token_auc(job.weights, texts, flaws, job.bin / Manifest.PIECES)
+    return {} if found is None else {"token_auc": found}
+
+
 def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
     """Score the run in `out` and write `result.json` there."""
     settings: Mapping[str, Any] = read_json(out / "train.json")["settings"]
@@ -241,6 +268,7 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         **settings,
         **vars(scores),
         **weight_scores(job),
+        **token_scores(job, data),
         **training_log(out / "train.log"),
         "commands": [train_command(job), generate_command(job, out)],
         "device": device(CONFIGS[job.config]),

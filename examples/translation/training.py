@@ -62,6 +62,19 @@ CONFIGS = {
         weighting_warmup=900,
         cpu=False,
     ),
+    # 235,000 pairs of software texts; about two hours on one core, which is two epochs.
+    "software": Config(
+        updates=2000,
+        layers=2,
+        width=192,
+        inner=512,
+        dropout=0.1,
+        max_tokens=4096,
+        learning_rate=2e-3,
+        warmup=400,
+        weighting_warmup=400,
+        cpu=False,
+    ),
     # 9,526 sentences of talks.
     "iwslt14_sample": Config(
         updates=1500,

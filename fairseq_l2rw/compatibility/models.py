@@ -83,7 +83,7 @@ def check_quantization(cfg: Any, path: str | None, weighting: str | None) -> Non
             raise InputError(
                 f"{flag} {amount} changes the student's parameters in every pass, and --weighting "
                 f"{weighting} makes passes of its own; leave {flag} out, or use --weighting "
-                "initial, trim, random or uniform"
+                "initial, trim, error_norm, random or uniform"
             )
 
 

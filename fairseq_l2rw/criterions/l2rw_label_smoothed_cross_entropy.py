@@ -22,12 +22,12 @@ from fairseq_l2rw.utils.errors import InputError
 class TokenLosses:
     """Per-token quantities of a batch, shape (N, T) each; losses in nats.
 
-    All are 0 at padding, and for the tokens that ``--ignore-prefix-size`` leaves out.
+    Losses are 0 at padding, and for the tokens that ``--ignore-prefix-size`` leaves out.
     """
 
     loss: Tensor  # label-smoothed
     nll: Tensor  # -log p(reference)
-    log_best: Tensor  # log p of the likeliest token
+    lprobs: Tensor  # log p of every type, detached, shape (N, T, V)
     real: Tensor  # bool: neither padding nor left out
 
 
@@ -107,8 +107,10 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
         loss, nll = (self._by_sentence(x, sample) for x in self._smoothed(lprobs, target))
         real = self._by_sentence(target.ne(self.padding_idx), sample)
-        log_best = self._by_sentence(lprobs.detach().amax(-1), sample) * real
-        return TokenLosses(loss, nll, log_best, real)
+        of_types = lprobs.detach().view(len(real), -1, lprobs.shape[-1])
+        if self.ignore_prefix_size:
+            of_types = pad(of_types, (0, 0, self.ignore_prefix_size, 0))
+        return TokenLosses(loss, nll, of_types, real)
 
     def row_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
         """Losses of what gets a weight, shape (N,): all that a meta pass needs.

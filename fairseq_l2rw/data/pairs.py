@@ -1,4 +1,4 @@
-"""Sentence pairs as they are before any training: a split, and what its dictionaries say."""
+"""Sentence pairs as they are before any training: a split, read in batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
+
+from fairseq_l2rw.data.dictionaries import Dictionaries
 
 # Places of a matrix of pairs by source tokens by target tokens: what takes memory.
 _CELLS = 1 << 16
@@ -107,22 +109,6 @@ def shared(train: Pairs, trusted: Pairs) -> np.ndarray:
 
 def _bytes(side: Tensor) -> bytes:
     return side.numpy().tobytes()
-
-
-@dataclass(frozen=True)
-class Dictionaries:
-    """What the dictionaries of source and target say.
-
-    Attributes:
-        types: their sizes.
-        padding: number of the padding type in both.
-        shared: which types they have in common, shape (V,), see
-            ``fairseq_l2rw.features.copying.shared_types``.
-    """
-
-    types: tuple[int, int]
-    padding: int
-    shared: Tensor
 
 
 def cut(source: Tensor, target: Tensor, most: int) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ from fairseq_l2rw.features.token_losses import TokenLossTable
 #: What a regression reads of a pair.
 SENTENCE = (
     "surprisal_residual",  # -log p beyond what such tokens usually have (token_losses.py); mean
+    "largest_residual",  # of the sentence's tokens: one wrong word is lost in a mean
     "copied",  # fraction of tokens that the source sentence has, too
     "first_log_probability",  # of the sentence's first token, which decides on copying
     "last_log_probability",  # of its end: low where a translation stops too early
@@ -73,10 +74,10 @@ class ScoredBatch:
         real: which of them have a loss, bool, likewise.
         loss: label-smoothed loss of each, nats, 0 where it is not real, likewise.
         nll: -log p(reference), likewise.
-        log_best: log p of the likeliest token, likewise.
+        lprobs: log p of every type, shape (N, T, V).
         by_token: whether a row is a token, and not a sentence.
         shared: which types the languages have in common, shape (V,), see
-            ``fairseq_l2rw.features.copying.shared_types``.
+            ``fairseq_l2rw.data.dictionaries.shared_types``.
         history: of recent training losses, if it is kept.
         token_losses: what recent training tokens cost, if it is kept.
         state: when it was scored.
@@ -89,7 +90,7 @@ class ScoredBatch:
     real: Tensor
     loss: Tensor
     nll: Tensor
-    log_best: Tensor
+    lprobs: Tensor
     by_token: bool
     shared: Tensor
     history: LossHistory | None
@@ -140,6 +141,24 @@ class ScoredBatch:
         return self.scored[self.sentence].to(self.loss).log()
 
     @cached_property
+    def log_best(self) -> Tensor:
+        """Log p of the likeliest token, 0 without a loss, (N, T)."""
+        return self.lprobs.amax(-1) * self.real
+
+    @cached_property
+    def error_norm(self) -> Tensor:
+        """Euclidean distance of p from the reference's one-hot vector, 0 without a loss, (N, T)."""
+        squares = (2 * self.lprobs).exp().sum(-1) - 2 * torch.exp(-self.nll) + 1
+        return squares.clamp(min=0).sqrt() * self.real
+
+    @cached_property
+    def residual(self) -> Tensor:
+        """-log p(reference) beyond what such tokens usually have, 0 without a loss, (N, T)."""
+        assert self.token_losses is not None
+        usual = self.token_losses.usual(self.before, self.target).to(self.loss)
+        return self.nll - usual * self.mask
+
+    @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
         """-log p of the first and last real token, (rows,) each.
 
@@ -155,21 +174,16 @@ class ScoredBatch:
         return torch.ones_like(self.log_target_length) * value
 
 
-def _surprisal_residual(batch: ScoredBatch) -> Tensor:
-    assert batch.token_losses is not None
-    usual = batch.token_losses.usual(batch.before, batch.target).to(batch.loss)
-    return batch.nll - usual * batch.mask
-
-
 #: Means over the tokens of a row: what to take the mean of, (N, T), 0 where there is no loss.
 TOKEN_MEANS: dict[str, Callable[[ScoredBatch], Tensor]] = {
     "loss": lambda batch: batch.loss,
     "log_probability": lambda batch: -batch.nll,
-    "surprisal_residual": _surprisal_residual,
+    "surprisal_residual": lambda batch: batch.residual,
     "margin": lambda batch: -(batch.nll + batch.log_best),
     "accuracy": lambda batch: (-batch.nll >= batch.log_best) * batch.mask,
     "copied": lambda batch: copied(batch.source, batch.target, batch.shared) * batch.mask,
     "reference_probability": lambda batch: torch.exp(-batch.nll) * batch.mask,
+    "error_norm": lambda batch: batch.error_norm,
     "best_probability": lambda batch: torch.exp(batch.log_best) * batch.mask,
 }
 
@@ -192,6 +206,7 @@ def _train_accuracy(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
 
 #: Features of a row, from the batch and the means above.
 ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
+    "largest_residual": lambda batch, _: batch.residual.amax(1)[batch.sentence],
     "first_log_probability": lambda batch, _: -batch.ends[0],
     "last_log_probability": lambda batch, _: -batch.ends[1],
     "log_source_length": lambda batch, _: batch.log_source_length,
@@ -209,6 +224,7 @@ ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
 NAMES = frozenset([*TOKEN_MEANS, *ROWS])
 #: Those that need what recent updates were like, and what that is learnt from.
 _FROM_HISTORY = frozenset(["loss_rank", "train_accuracy"])
+_FROM_TOKEN_LOSSES = frozenset(["surprisal_residual", "largest_residual"])
 HISTORY = ("loss", "accuracy")
 
 
@@ -219,4 +235,4 @@ def reads_history(names: Collection[str]) -> bool:
 
 def reads_token_losses(names: Collection[str]) -> bool:
     """Whether some of these features need ``TokenLossTable``."""
-    return "surprisal_residual" in names
+    return not _FROM_TOKEN_LOSSES.isdisjoint(names)

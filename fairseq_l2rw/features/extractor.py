@@ -48,7 +48,7 @@ class FeatureExtractor(nn.Module):
         padding_idx: of the dictionaries.
         sentence_avg: whether the normaliser counts sentences instead of tokens.
         shared: which types the languages have in common, shape (V,), see
-            ``fairseq_l2rw.features.copying.shared_types``.
+            ``fairseq_l2rw.data.dictionaries.shared_types``.
         prefix: first target tokens of every sentence that have no loss.
 
     Attributes:
@@ -89,8 +89,8 @@ class FeatureExtractor(nn.Module):
         Args:
             sample: fairseq's batch.
             states: of the student's pass, if they are read.
-            losses: of every target token, shapes (N, T), in nats: ``loss``, ``nll``, ``log_best``;
-                and ``real``, whether it has any.
+            losses: of every target token, shapes (N, T), in nats: ``loss`` and ``nll``;
+                ``real``, whether it has any; and ``lprobs``, of all types, shape (N, T, V).
             state: when it was scored.
         """
         batch = self._scored(sample, losses, state)
@@ -131,7 +131,7 @@ class FeatureExtractor(nn.Module):
             real=losses.real,
             loss=losses.loss.detach(),
             nll=losses.nll.detach(),
-            log_best=losses.log_best.detach(),
+            lprobs=losses.lprobs,
             by_token=self.unit == "token",
             shared=self.shared,
             history=self.history,

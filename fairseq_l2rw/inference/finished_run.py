@@ -9,8 +9,7 @@ from fairseq import checkpoint_utils, tasks, utils
 from torch import Tensor
 
 from fairseq_l2rw import weighting
-from fairseq_l2rw.data.pairs import Dictionaries
-from fairseq_l2rw.features.copying import shared_types
+from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.features.sample import INITIAL_WEIGHT
 from fairseq_l2rw.initial_weights import saved
 from fairseq_l2rw.training.assembly import build_extractor
@@ -129,8 +128,7 @@ class FinishedRun:
         return data
 
     def _dictionaries(self) -> Dictionaries:
-        source, target = self.task.source_dictionary, self.task.target_dictionary
-        return Dictionaries((len(source), len(target)), target.pad(), shared_types(source, target))
+        return Dictionaries.of(self.task.source_dictionary, self.task.target_dictionary)
 
     @torch.no_grad()
     def weigh(self, sample: dict[str, Any], initial: Tensor | None) -> dict[str, Tensor]:

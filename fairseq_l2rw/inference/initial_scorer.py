@@ -5,8 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Dictionaries
-from fairseq_l2rw.features.copying import shared_types
+from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.inference.text_scorer import EncodedPairs, Row, TextPair, encode
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.scoring.initial_options import InitialOptions
@@ -39,8 +38,7 @@ class InitialScorer:
         dictionaries: tuple[Any, Any],
         options: InitialOptions,
     ) -> None:
-        source, target = dictionaries
-        known = Dictionaries((len(source), len(target)), target.pad(), shared_types(source, target))
+        known = Dictionaries.of(*dictionaries)
         self._places = {n: place for place, n in enumerate(_nonempty(text))}
         own, theirs = (
             _encoded([rows[n] for n in _nonempty(rows)], splitter, dictionaries)

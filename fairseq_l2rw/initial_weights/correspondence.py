@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from fairseq_l2rw.data.pairs import Dictionaries, Pairs, PairSubset, lengths
+from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.pairs import Pairs, PairSubset, lengths
+from fairseq_l2rw.initial_weights.cost import affordable_cost, worth
 from fairseq_l2rw.initial_weights.lexicon import Lexicon, associations, halves
 from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
 
@@ -23,10 +25,6 @@ _STEPS = 200  # of the maximisation, at most
 _FIRST = 0.1  # share of bad pairs that it begins with
 _RIDGE = 1e-5
 _SAMPLE = 200_000  # training pairs that are looked at while learning
-# A bad pair harms as much as so many good ones help; fewer, where good pairs would lose more of
-# their weight by that than the other number, as the trusted ones say.
-_COST = 20.0
-_LOSS = 0.03
 
 
 class Correspondence:
@@ -65,14 +63,12 @@ class Correspondence:
         chance = sampling_variance(found[0], len(train)) + sampling_variance(found[1], len(trusted))
         if rejection_precision(found[0], found[1], chance) == 0:
             model.numbers["share"] = torch.zeros_like(share)
-        for cost in np.geomspace(_COST, 1, 20).tolist():
-            model.numbers["cost"] = torch.tensor(cost, dtype=torch.double)
-            if 1 - model.weights(trusted).mean() <= _LOSS:
-                break
+        cost = affordable_cost(model._odds(trusted))
+        model.numbers["cost"] = torch.tensor(cost, dtype=torch.double)
         return model
 
     def weights(self, evidence: Tensor) -> Tensor:
-        """What a pair is worth, from 0 to 1: 1 / (1 + cost * odds that it is bad).
+        """What pairs are worth, from 0 to 1.
 
         Args:
             evidence: of pairs, shape (N, 2).
@@ -80,9 +76,12 @@ class Correspondence:
         Returns:
             Shape (N,); exactly 1 where no training pair may be bad.
         """
+        return worth(self._odds(evidence), self.numbers["cost"])
+
+    def _odds(self, evidence: Tensor) -> Tensor:
+        """The odds that pairs are bad, shape (N,)."""
         share = self.numbers["share"]
-        odds = torch.exp(-(self._rows(evidence) @ self.numbers["slope"])) * share / (1 - share)
-        return 1 / (1 + self.numbers["cost"] * odds)
+        return torch.exp(-(self._rows(evidence) @ self.numbers["slope"])) * share / (1 - share)
 
     def _rows(self, evidence: Tensor) -> Tensor:
         scaled = (evidence - self.numbers["mean"]) / self.numbers["deviation"]

@@ -1,8 +1,9 @@
 """Initial weights: what a pair is worth before any training.
 
-Two questions are kept apart. Is it a translation at all: do its words correspond, is it copied, in
-another language, of odd lengths (*quality*)? And is it the kind of text that the trusted pairs are
-(*domain*)? Both are answered before the student can tell anything, so before bad pairs do harm.
+Two questions are kept apart. Is it a translation at all: do its words correspond and its numbers,
+is it copied, in another language, of odd lengths (*quality*)? And is it the kind of text that the
+trusted pairs are (*domain*)? Both are answered before the student can tell anything, so before bad
+pairs do harm.
 """
 
 import logging
@@ -13,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Dictionaries, Pairs, lengths, shared
+from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.pairs import Pairs, lengths, shared
 from fairseq_l2rw.initial_weights.correspondence import (
     Correspondence,
     evidence,
@@ -27,6 +29,7 @@ from fairseq_l2rw.initial_weights.lexicon import (
     halves,
     learn_lexicon,
 )
+from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.outliers import RESPECTS, Outliers
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
 from fairseq_l2rw.scoring.initial_options import InitialOptions
@@ -38,7 +41,7 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 3  # of what state_dict() gives
+_VERSION = 4  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -48,26 +51,28 @@ class InitialWeightModel:
         features: of the text.
         lexicon: of the words.
         correspondence: of the words of both sides.
+        numerals: of both sides.
         outliers: in copying, language and lengths.
         domain: of the text.
         by: see ``InitialOptions``.
     """
 
     #: The factors, in the order of columns.
-    FACTORS = ("correspondence", *RESPECTS, "domain")
+    FACTORS = ("correspondence", "numerals", *RESPECTS, "domain")
 
     def __init__(
         self,
         features: TextFeatures,
         lexicon: Lexicon,
         correspondence: Correspondence,
+        numerals: Numerals,
         outliers: Outliers,
         domain: Domain,
         by: str,
     ) -> None:
         self.features, self.lexicon = features, lexicon
-        self.correspondence, self.outliers, self.domain = correspondence, outliers, domain
-        self.by = by
+        self.correspondence, self.numerals = correspondence, numerals
+        self.outliers, self.domain, self.by = outliers, domain, by
 
     @classmethod
     def learn(
@@ -88,7 +93,7 @@ class InitialWeightModel:
             matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
 
         Returns:
-            The model, and the factors of the training pairs, shape (N, 5).
+            The model, and the factors of the training pairs, shape (N, 6).
         """
         if len(trusted) < _FEW:
             logger.warning(
@@ -105,10 +110,12 @@ class InitialWeightModel:
         of_train = _evidence(lexicon, train, dictionaries, digests)
         of_trusted = _evidence(lexicon, trusted, dictionaries, fingerprints(trusted))
         made = mismatched_evidence(train, lexicon, dictionaries, digests)
+        correspondence = Correspondence.learn(of_train, made, of_trusted)
         model = cls(
             features,
             lexicon,
-            Correspondence.learn(of_train, made, of_trusted),
+            correspondence,
+            Numerals.learn(*texts, correspondence.weights(of_train)),
             Outliers.learn(*texts),
             Domain.learn(*texts, options.sharpness, options.tolerance),
             options.by,
@@ -124,7 +131,7 @@ class InitialWeightModel:
             pairs: N pairs; one that was a training pair does not speak for itself.
 
         Returns:
-            In [0, 1], shape (N, 5), float64.
+            In [0, 1], shape (N, 6), float64.
         """
         found = _evidence(self.lexicon, pairs, self.features.dictionaries, fingerprints(pairs))
         return self._factors(found, self.features(pairs))
@@ -141,6 +148,7 @@ class InitialWeightModel:
             "log_odds": self.features.log_odds,
             "lexicon": self.lexicon.state_dict(),
             "correspondence": self.correspondence.numbers,
+            "numerals": self.numerals.numbers,
             "outliers": self.outliers.numbers,
             "domain": self.domain.state_dict(),
             "by": self.by,
@@ -163,15 +171,17 @@ class InitialWeightModel:
             TextFeatures(dictionaries, state["log_odds"]),
             Lexicon.from_state(state["lexicon"]),
             Correspondence(state["correspondence"]),
+            Numerals(state["numerals"]),
             Outliers(state["outliers"]),
             Domain.from_state(state["domain"]),
             state["by"],
         )
 
     def _factors(self, found: Tensor, texts: Tensor) -> Tensor:
-        """From evidence of correspondence (N, 2) and text features (N, 7): (N, 5)."""
+        """From evidence of correspondence (N, 2) and text features (N, 10): (N, 6)."""
         columns = [
             self.correspondence.weights(found).unsqueeze(1),
+            self.numerals.weights(texts).unsqueeze(1),
             self.outliers.weights(texts),
             self.domain.weights(texts).unsqueeze(1),
         ]

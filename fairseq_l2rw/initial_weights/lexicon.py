@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Dictionaries, Pairs, batches, cut
+from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.pairs import Pairs, batches, cut
 
 _ROUNDS = 5  # of expectation maximisation
 # Counts that the generated side's frequencies speak for: types that came up rarely say little.

@@ -47,7 +47,7 @@ class Outliers:
 
     @classmethod
     def learn(cls, train: Tensor, trusted: Tensor) -> "Outliers":
-        """From text features of N training and M trusted pairs, shapes (N, 7) and (M, 7)."""
+        """From text features of N training and M trusted pairs, shapes (N, 10) and (M, 10)."""
         sides, unexplained = _sides(trusted)
         respects = torch.stack([trusted[:, 2], unexplained, trusted[:, 5]], 1)
         mean = respects.mean(0)
@@ -64,7 +64,7 @@ class Outliers:
         """Shares of good pairs among those as odd, by respect.
 
         Args:
-            texts: text features of pairs, shape (N, 7).
+            texts: text features of pairs, shape (N, 10).
 
         Returns:
             From 0 to 1, shape (N, 3).

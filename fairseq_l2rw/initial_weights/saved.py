@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from fairseq_l2rw.data.pairs import Dictionaries
+from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.utils.errors import InputError
 

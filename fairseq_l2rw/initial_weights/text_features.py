@@ -1,11 +1,12 @@
-"""What can be read of a pair's text before any training: domain, copying, lengths."""
+"""What can be read of a pair's text before any training: domain, copying, lengths, digits."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.pairs import Dictionaries, Pairs, batches
+from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.pairs import Pairs, batches
 from fairseq_l2rw.features.copying import copied
 
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
@@ -32,10 +33,12 @@ def domain_log_odds(train: Tensor, trusted: Tensor, own: int = 0) -> Tensor:
 
 
 class TextFeatures:
-    """Features of a pair's text: domain log-odds of both sides, copying, and lengths.
+    """Features of a pair's text: domain log-odds of both sides, copying, lengths and digits.
 
     That is, by column: mean domain log-odds of source and of target tokens, the fraction of target
-    tokens that the source has, too, both log lengths, their difference and its square.
+    tokens that the source has, too, both log lengths, their difference and its square; the number
+    of digits, on both sides together, and how many of the source and of the target the other side
+    lacks.
 
     Args:
         dictionaries: of the languages.
@@ -57,7 +60,7 @@ class TextFeatures:
         return cls(dictionaries, log_odds)
 
     def __call__(self, pairs: Pairs, own: Tensor | None = None) -> Tensor:
-        """The features of N pairs, shape (N, 7), float64.
+        """The features of N pairs, shape (N, 10), float64.
 
         Args:
             pairs: of any split.
@@ -65,7 +68,7 @@ class TextFeatures:
                 itself. Without it, none is.
         """
         own = torch.zeros(len(pairs), dtype=torch.long) if own is None else own
-        rows = torch.empty(len(pairs), 7, dtype=torch.double)
+        rows = torch.empty(len(pairs), 10, dtype=torch.double)
         for numbers, source, target in batches(pairs, self.dictionaries, "features"):
             sides = source, target
             real = [tokens.ne(self.dictionaries.padding).double() for tokens in sides]
@@ -79,8 +82,32 @@ class TextFeatures:
             columns += [n.log() for n in lengths]
             columns.append(columns[-1] - columns[-2])
             columns.append(columns[-1].square())
+            columns += self._digits(sides)
             rows[numbers] = torch.stack(columns, 1)
         return rows
+
+    def _digits(self, sides: Sequence[Tensor]) -> list[Tensor]:
+        """Digits of both sides, and those of either that the other one lacks, (n,) each."""
+        found = [
+            _digits(tokens, known)
+            for tokens, known in zip(sides, self.dictionaries.digits, strict=True)
+        ]
+        source, target = found
+        lacks = [(source - target).clamp(min=0), (target - source).clamp(min=0)]
+        return [(source + target).sum(1), *(side.sum(1) for side in lacks)]
+
+
+def _digits(tokens: Tensor, known: Tensor) -> Tensor:
+    """How often each of n sentences has each digit, shape (n, 10), float64.
+
+    Args:
+        tokens: of the sentences, shape (n, T).
+        known: digits of types, shape (V, 10).
+    """
+    found = torch.zeros(len(tokens), 10, dtype=torch.double)
+    # Few tokens have any.
+    sentence, place = known.any(1)[tokens].nonzero(as_tuple=True)
+    return found.index_add_(0, sentence, known[tokens[sentence, place]].double())
 
 
 def _counts(pairs: Pairs, dictionaries: Dictionaries) -> list[Tensor]:

@@ -9,7 +9,6 @@ from fairseq import utils
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.tasks import register_task
 from fairseq.tasks.translation import TranslationTask
-from torch import Tensor
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.compatibility.checkpoints import copy_atomically
@@ -17,10 +16,9 @@ from fairseq_l2rw.compatibility.models import check_architecture, check_output, 
 from fairseq_l2rw.compatibility.out_of_memory import leave_out
 from fairseq_l2rw.config import L2RWTranslationConfig, check
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
-from fairseq_l2rw.data.pairs import Dictionaries
+from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.training_text import check_fits, check_splits
 from fairseq_l2rw.data.trusted_pairs import TrustedBatches, batch_tokens, trusted_pairs
-from fairseq_l2rw.features.copying import shared_types
 from fairseq_l2rw.training.assembly import Given
 from fairseq_l2rw.training.optimizers import check_optimizer
 from fairseq_l2rw.training.reweighting import Reweighting
@@ -92,7 +90,7 @@ class L2RWTranslationTask(TranslationTask):
             weighting=self._weighting,
             trusted=self._trusted_batches(model) if self._wants_trusted else None,
             vocabulary=len(self.tgt_dict),
-            shared=self._shared_types,
+            shared=self._dictionaries.shared,
             sampler=self._data.sampler,
         )
         return Reweighting(self.cfg, given, self._restored)
@@ -100,12 +98,8 @@ class L2RWTranslationTask(TranslationTask):
     # -- data ----------------------------------------------------------------------------------
 
     @cached_property
-    def _shared_types(self) -> Tensor:
-        return shared_types(self.src_dict, self.tgt_dict)
-
     def _dictionaries(self) -> Dictionaries:
-        sizes = len(self.src_dict), len(self.tgt_dict)
-        return Dictionaries(sizes, self.tgt_dict.pad(), self._shared_types)
+        return Dictionaries.of(self.src_dict, self.tgt_dict)
 
     def _trusted_pairs(self) -> Any:
         return trusted_pairs(self, self.cfg.meta_subset)

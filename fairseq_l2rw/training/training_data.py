@@ -9,8 +9,8 @@ import numpy as np
 from fairseq.data.iterators import EpochBatchIterator
 from torch import Tensor
 
+from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.fingerprint import fingerprint
-from fairseq_l2rw.data.pairs import Dictionaries
 from fairseq_l2rw.data.training_text import TrainingText
 from fairseq_l2rw.data.trusted_pairs import shared_with_training
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
@@ -31,7 +31,7 @@ class TrainingData:
     Args:
         cfg: the task's options.
         weighting: the rule.
-        dictionaries: gives those of the languages.
+        dictionaries: of the languages.
         trusted: gives the trusted pairs, for a weighting that reads them.
 
     Attributes:
@@ -42,7 +42,7 @@ class TrainingData:
         self,
         cfg: Any,
         weighting: Weighting,
-        dictionaries: Callable[[], Dictionaries],
+        dictionaries: Dictionaries,
         trusted: Callable[[], Any] | None,
     ) -> None:
         self.cfg, self.weighting = cfg, weighting
@@ -109,7 +109,7 @@ class TrainingData:
         model, factors = InitialWeightModel.learn(
             self._text.pairs,
             self._trusted(),
-            self._dictionaries(),
+            self._dictionaries,
             self.weighting.initial_options,
             self._matches,
         )

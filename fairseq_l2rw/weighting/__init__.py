@@ -6,6 +6,7 @@ Add your own from any ``--user-dir``: subclass ``Weighting`` and decorate it wit
 
 from fairseq_l2rw.weighting.base import Signal, Weighting, safe
 from fairseq_l2rw.weighting.deep import Deep
+from fairseq_l2rw.weighting.error_norm import ErrorNorm
 from fairseq_l2rw.weighting.initial import Initial
 from fairseq_l2rw.weighting.l2rw import L2RW
 from fairseq_l2rw.weighting.lilaw import LiLAW
@@ -21,6 +22,7 @@ from fairseq_l2rw.weighting.uniform import Uniform
 __all__ = [
     "L2RW",
     "Deep",
+    "ErrorNorm",
     "Initial",
     "LiLAW",
     "Mask",

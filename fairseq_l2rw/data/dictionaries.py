@@ -1,0 +1,69 @@
+"""What the dictionaries of both languages say of their types."""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Dictionaries:
+    """What the dictionaries of source and target say.
+
+    Attributes:
+        types: their sizes.
+        padding: number of the padding type in both.
+        shared: which types they have in common, shape (V,), see ``shared_types``.
+        digits: how often each type has each of the ten digits, shapes (V, 10), see
+            ``digits_of_types``.
+    """
+
+    types: tuple[int, int]
+    padding: int
+    shared: Tensor
+    digits: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, source: Any, target: Any) -> "Dictionaries":
+        """From fairseq's dictionaries."""
+        sides = source, target
+        digits = digits_of_types(source), digits_of_types(target)
+        sizes = len(source), len(target)
+        return cls(sizes, target.pad(), shared_types(*sides), digits)
+
+
+def shared_types(source: Any, target: Any) -> Tensor:
+    """For each type of the source dictionary the number of the same symbol in the target's.
+
+    Args:
+        source: fairseq dictionary of the source language.
+        target: of the target language.
+
+    Returns:
+        Shape (V,), with V the size of the source dictionary; -1 for a symbol that the target
+        language does not have, and for special symbols, which no one copies.
+    """
+    found = [target.indices.get(symbol, -1) for symbol in source.symbols]
+    result = torch.tensor(found)
+    result[: source.nspecial] = -1
+    return result
+
+
+def digits_of_types(dictionary: Any) -> Tensor:
+    """How often each type has each of the ten digits, shape (V, 10), uint8.
+
+    Digits of all scripts count, and those in superscripts. Special symbols, those that fairseq adds
+    to make a size a multiple of 8, and bytes such as ``<0xE2>`` have none.
+    """
+    counts = torch.zeros(len(dictionary), 10, dtype=torch.uint8)
+    for number in range(dictionary.nspecial, len(dictionary)):
+        symbol = dictionary[number]
+        if symbol.startswith(("madeupword", "<0x")):
+            continue
+        for letter in symbol:
+            digit = unicodedata.digit(letter, None)
+            if digit is not None:
+                counts[number, digit] += 1
+    return counts

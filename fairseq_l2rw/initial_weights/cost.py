@@ -1,0 +1,37 @@
+"""From the odds that a pair is bad to a weight: how cautious to be with pairs that may be good."""
+
+import numpy as np
+from torch import Tensor
+
+# A bad pair harms as much as so many good ones help; fewer, where good pairs would lose more of
+# their weight by that than the other number, as the trusted ones say.
+_COST = 20.0
+_LOSS = 0.03
+
+
+def worth(odds: Tensor, cost: float | Tensor) -> Tensor:
+    """What pairs are worth by the odds that they are bad, from 0 to 1: 1 / (1 + cost * odds).
+
+    Args:
+        odds: at least 0, shape (N,).
+        cost: of a bad pair in good ones, a scalar.
+
+    Returns:
+        Shape (N,).
+    """
+    return 1 / (1 + cost * odds)
+
+
+def affordable_cost(odds: Tensor) -> float:
+    """The cost of a bad pair in good ones that trusted pairs can bear.
+
+    Args:
+        odds: with which trusted pairs would be taken for bad, shape (M,).
+
+    Returns:
+        At least 1.
+    """
+    for cost in np.geomspace(_COST, 1, 20).tolist():
+        if 1 - worth(odds, cost).mean() <= _LOSS:
+            break
+    return float(cost)

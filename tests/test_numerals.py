@@ -1,0 +1,129 @@
+"""Sides with different digits lose weight where more pairs have them than trusted pairs do."""
+
+import pytest
+import torch
+from fairseq.data import Dictionary
+
+from fairseq_l2rw.data.dictionaries import Dictionaries, digits_of_types
+from fairseq_l2rw.initial_weights.numerals import Numerals
+from fairseq_l2rw.initial_weights.text_features import TextFeatures
+
+KINDS = {"none": (0, 0, 0), "same": (6, 0, 0), "missing": (6, 2, 0), "other": (6, 2, 1)}
+
+
+def texts(**counts):
+    """Text features of pairs: the digits of both sides, and what either has and the other lacks."""
+    rows = [KINDS[kind] for kind, count in counts.items() for _ in range(count)]
+    return torch.cat([torch.zeros(len(rows), 7), torch.tensor(rows).view(-1, 3)], 1).double()
+
+
+def learnt(train, trusted, good=None):
+    good = torch.ones(len(train)) if good is None else good
+    return Numerals.learn(train, trusted, good)
+
+
+def weights(model):
+    return dict(zip(KINDS, model.weights(texts(**dict.fromkeys(KINDS, 1))).tolist(), strict=True))
+
+
+def test_pairs_with_different_digits_lose_their_weight_and_no_others():
+    train = texts(none=5000, same=800, missing=100, other=100)
+    good = torch.ones(6000)
+    good[-200:] = 0.1  # as the words say
+    found = weights(learnt(train, texts(none=800, same=200), good))
+    assert found["none"] == found["same"] == 1
+    assert found["missing"] < 0.1 and found["other"] < 0.1
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_what_trusted_pairs_do_as_often_costs_nothing(share):
+    some = round(1000 * share)
+    train = texts(none=5000, same=1000 - 2 * some, missing=some, other=some)
+    trusted = texts(none=500, same=200 - round(400 * share), missing=round(200 * share))
+    trusted = torch.cat([trusted, texts(other=round(200 * share))])
+    assert weights(learnt(train, trusted)) == dict.fromkeys(KINDS, 1.0)
+
+
+def test_a_handful_is_to_be_expected():
+    train = texts(none=5000, same=1000, other=3)
+    assert weights(learnt(train, texts(none=500, same=200)))["other"] == 1
+
+
+def test_good_pairs_lose_little_even_where_many_training_pairs_are_bad():
+    """One trusted pair in ten has other digits: a bad pair costs less then."""
+    train = texts(same=500, other=500)
+    trusted = texts(same=180, other=20)
+    good = torch.cat([torch.ones(500), torch.full((500,), 0.1)])
+    model = learnt(train, trusted, good)
+    assert float(model.weights(trusted).mean()) >= 0.97 or model.numbers["cost"] == 1
+
+
+@pytest.mark.parametrize("known", [0, 3])
+def test_with_few_trusted_pairs_that_have_digits_pairs_that_correspond_speak_for_good_ones(known):
+    """A tenth of the training pairs that correspond have other digits: so may good ones."""
+    train = texts(same=900, other=100)
+    trusted = texts(none=100, same=known)
+    assert weights(learnt(train, trusted))["other"] == 1
+    doubtful = torch.cat([torch.ones(900), torch.zeros(100)])
+    assert weights(learnt(train, trusted, doubtful))["other"] < 0.2
+
+
+def test_a_weight_is_written_out():
+    train, trusted = texts(same=800, other=200), texts(same=95, other=5)
+    good = torch.cat([torch.ones(800), torch.zeros(200)])
+    share, falsely = 0.2, 5 / 200  # 100 more pairs that are as good ones are, none of them other
+    chance = falsely * (1 - falsely) * (1 / 1000 + 1 / 200)
+    certain = 1 - 9 * chance / (share - falsely) ** 2
+    bad = (1 - falsely / (1 - falsely) / (share / (1 - share))) * certain
+    odds = bad / (1 - bad)
+    model = learnt(train, trusted, good)
+    assert float(model.numbers["odds"][2]) == pytest.approx(odds, rel=1e-6)
+    # 5% of the trusted pairs lose weight, which may be 3% of all at most, if not by 1 / (1 + odds).
+    cost = float(model.numbers["cost"])
+    assert cost == 1 or 0.05 * (1 - 1 / (1 + cost * odds)) <= 0.03
+    assert weights(model)["other"] == pytest.approx(1 / (1 + cost * odds), rel=1e-6)
+
+
+def test_a_text_without_digits_has_weights_of_exactly_one():
+    found = learnt(texts(none=100), texts(none=10)).weights(texts(none=100))
+    assert (found == 1).all()
+
+
+def dictionary(*symbols):
+    found = Dictionary()
+    for symbol in symbols:
+        found.add_symbol(symbol)
+    found.finalize(padding_factor=8)  # adds madeupword0000 and so on
+    return found
+
+
+def test_digits_of_types_are_of_all_scripts_and_of_no_special_type():
+    symbols = {"▁2016": [2, 0, 1, 6], "CO₂": [2], "٣": [3], "▁two": [], "<0x31>": [], "22": [2, 2]}
+    found = dictionary(*symbols)
+    digits = digits_of_types(found)
+    assert digits.shape == (len(found), 10) and len(found) % 8 == 0
+    for symbol, expected in symbols.items():
+        counts = torch.bincount(torch.tensor(expected, dtype=torch.long), minlength=10)
+        assert digits[found.index(symbol)].tolist() == counts.tolist(), symbol
+    assert digits.sum() == 8
+
+
+def test_digits_count_however_they_are_cut_into_pieces():
+    source, target = dictionary("▁2", "016", "▁Uhr"), dictionary("▁201", "6", "▁7", "▁pm")
+    sides = [
+        [d.encode_line(line, add_if_not_exist=False).long() for line in lines]
+        for d, lines in (
+            (source, ["▁2 016", "▁Uhr", "▁2 ▁Uhr", "▁2 ▁2"]),
+            (target, ["▁201 6", "▁pm", "▁7 ▁pm", "▁pm"]),
+        )
+    ]
+
+    class Pairs:
+        src, tgt = sides
+
+        def __len__(self):
+            return 4
+
+    features = TextFeatures.learn(Pairs(), Pairs(), Dictionaries.of(source, target))
+    expected = torch.tensor([[8, 0, 0], [0, 0, 0], [2, 1, 1], [2, 2, 0]]).double()
+    torch.testing.assert_close(features(Pairs())[:, 7:], expected)
