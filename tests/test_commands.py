@@ -251,7 +251,6 @@ def test_export_keeps_what_is_asked_for_and_says_why_not(run, text, tmp_path, ho
         "initial",
         "usefulness",
         "likeness_surface",
-        "likeness_states",
         "left out",
     }
 

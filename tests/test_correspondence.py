@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from fairseq_l2rw.initial_weights.correspondence import Correspondence, evidence
+from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.correspondence import evidence
 
 
 def drawn(count, mean, seed):
@@ -16,7 +17,7 @@ def drawn(count, mean, seed):
 
 def learnt(bad, good=5000, trusted=100):
     train = torch.cat([drawn(bad, -1.0, 1), drawn(good, 1.0, 2)])
-    return Correspondence.learn(train, drawn(3000, -1.0, 3), drawn(trusted, 1.0, 4)), train
+    return Contrast.learn(train, drawn(3000, -1.0, 3), drawn(trusted, 1.0, 4)), train
 
 
 @pytest.mark.parametrize("bad", [50, 500, 5000])
@@ -43,7 +44,7 @@ def test_it_is_the_posterior_of_two_normal_densities():
 
 
 def test_good_trusted_pairs_bound_the_cost_of_a_bad_one():
-    close = Correspondence.learn(
+    close = Contrast.learn(
         torch.cat([drawn(3000, -0.3, 1), drawn(3000, 0.3, 2)]),
         drawn(3000, -0.3, 3),
         drawn(500, 0.3, 4),

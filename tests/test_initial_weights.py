@@ -78,7 +78,8 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt
     train = Split(*([torch.tensor([base + w for w in x]) for x in words] for base in (4, 1004)))
     train.tgt[:spoilt] = train.tgt[1:spoilt] + train.tgt[:1] if spoilt else []
     digits = (torch.zeros(2004, 10, dtype=torch.uint8),) * 2
-    dictionaries = Dictionaries((2004, 2004), PAD, torch.full((2004,), -1), digits)
+    boundaries = torch.arange(2004).ge(4).expand(2, 2004)
+    dictionaries = Dictionaries((2004, 2004), PAD, torch.full((2004,), -1), digits, boundaries)
     own, apart = (
         Split(train.src[begin : begin + 100], train.tgt[begin : begin + 100])
         for begin in (500, 600)

@@ -7,13 +7,22 @@ import pytest
 import torch
 from artificial import DICTIONARIES, PAD, TYPES, Split, sentence, split
 
+from fairseq_l2rw.data.pairs import PairSubset
 from fairseq_l2rw.initial_weights import lexicon as module
-from fairseq_l2rw.initial_weights.lexicon import fingerprints, halves, learn_lexicon
+from fairseq_l2rw.initial_weights.lexicon import fingerprints, halves
+from fairseq_l2rw.initial_weights.links import Links, enough
+
+
+def learnt(text, good=None, before=None):
+    good = torch.ones(len(text)) if good is None else good
+    links = Links.read(text, DICTIONARIES)
+    return module.Lexicon.learn(links, halves(fingerprints(text)), good, before)
 
 
 def associations(train, trusted):
     """Of training pairs and of trusted pairs."""
-    lexicon = learn_lexicon(train, DICTIONARIES, halves(fingerprints(train)))
+    text = PairSubset(train, enough(train))
+    lexicon = learnt(text)
     return [
         module.associations(lexicon, pairs, DICTIONARIES, halves(fingerprints(pairs)))
         for pairs in (train, trusted)
@@ -114,13 +123,14 @@ def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatc
     train.src.append(sentence([1, 2] * 1000, "source"))
     train.tgt.append(sentence([1, 2] * 500, "target"))
     seen = []
-    key = module.Lexicon._key
+    key = module.link_keys
 
-    def remembered(self, source, target):
+    def remembered(source, target, *args):
         seen.append((source.shape[1], target.shape[1]))
-        return key(self, source, target)
+        return key(source, target, *args)
 
-    monkeypatch.setattr(module.Lexicon, "_key", remembered)
+    monkeypatch.setattr(module, "link_keys", remembered)
+    monkeypatch.setattr("fairseq_l2rw.initial_weights.links.link_keys", remembered)
     assert torch.isfinite(associations(train, trusted)[0]).all()
     assert max(seen) == (256, 129)
 
@@ -128,20 +138,23 @@ def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatc
 def test_of_a_large_corpus_a_part_is_learnt_from(monkeypatch):
     train, trusted = split(["good"] * 1000, 1), split(["good"] * 100, 2)
     train.tgt[900:] = train.tgt[901:] + train.tgt[900:901]
-    read = []
-
-    class Counting(module.Lexicon):
-        @classmethod
-        def learn(cls, pairs, *args):
-            pairs = list(pairs)
-            read.append(sum(len(source) for _, source, _ in pairs))
-            return super().learn(pairs, *args)
-
-    monkeypatch.setattr(module, "Lexicon", Counting)
-    monkeypatch.setattr(module, "_LINKS", 50_000)
+    monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 50_000)
+    assert 300 < len(enough(train)) < 800
     found, _ = (scores.sum(1) for scores in associations(train, trusted))
-    assert len(read) == 1 and 300 < read[0] < 800
     assert (found[:900].unsqueeze(1) > found[900:]).double().mean() > 0.98
+
+
+def test_what_is_learnt_from_is_as_much_as_the_bound_says(monkeypatch):
+    train = split(["good"] * 1000, 1)
+    train.src[0] = train.src[0].repeat(100)  # long pairs are cut
+    links = torch.tensor([len(s) * len(t) for s, t in zip(train.src, train.tgt, strict=True)])
+    links[0] = 0
+    monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 50_000)
+    some = enough(train)
+    assert (some[1:] > some[:-1]).all()
+    assert 48_000 < links[torch.from_numpy(some)].sum() <= 50_000
+    monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 10)
+    assert len(enough(train)) == 1  # one at least
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -153,19 +166,16 @@ def test_a_tiny_corpus_gives_finite_numbers(count):
 def test_padding_changes_nothing():
     train, trusted = split(["good"] * 50, 1), split(["good"] * 5, 2)
     long = Split([*train.src, sentence([1] * 60, "source")], [*train.tgt, train.tgt[0][-1:]])
-    half = halves(fingerprints(long)).split(1)
-    lexicon = module.Lexicon.learn(
-        (
-            (h, s.unsqueeze(0), t.unsqueeze(0))
-            for h, s, t in zip(half, long.src, long.tgt, strict=True)
-        ),
-        (TYPES, TYPES),
-        PAD,
+    half = halves(fingerprints(long))
+    one_by_one = (
+        (torch.tensor([n]), long.src[n].unsqueeze(0), long.tgt[n].unsqueeze(0)) for n in range(51)
     )
+    links = Links.of(one_by_one, (TYPES, TYPES), PAD)
+    lexicon = module.Lexicon.learn(links, half, torch.ones(51))
     found, _ = associations(long, trusted)
     for number in range(50):
         sides = (side[number].unsqueeze(0) for side in (long.src, long.tgt))
-        alone = lexicon.association(*sides, half[number])
+        alone = lexicon.association(*sides, half[number : number + 1])
         torch.testing.assert_close(alone[0], found[number])
 
 
@@ -175,3 +185,39 @@ def test_how_many_pairs_are_looked_at_together_changes_nothing(monkeypatch):
     monkeypatch.setattr("fairseq_l2rw.data.pairs._CELLS", 500)
     for found, expected in zip(associations(train, trusted), together, strict=True):
         torch.testing.assert_close(found, expected)
+
+
+def test_bad_pairs_say_less_of_which_words_go_together():
+    """Half of the text is in a third language: with a weight of 0, as if it were not there."""
+    good, other = split(["good"] * 400, 1), split(["wrong_language"] * 400, 2)
+    train = Split([*good.src, *other.src], [*good.tgt, *other.tgt])
+    half = halves(fingerprints(train))
+    counts = torch.cat([torch.ones(400), torch.zeros(400)])
+    lexicon, alone, both = learnt(train, counts), learnt(good), learnt(train)
+
+    def found(by, pairs, parts):
+        return module.associations(by, pairs, DICTIONARIES, parts).amin(1)
+
+    # The frequencies of types are those of all pairs.
+    rows = found(lexicon, good, half[:400]), found(alone, good, half[:400])
+    assert torch.corrcoef(torch.stack(rows))[0, 1] > 0.95
+    third = found(lexicon, other, half[400:]), found(both, other, half[400:])
+    assert third[0].max() < 0 < third[1].median()
+
+
+def test_links_say_what_the_pairs_say():
+    train = split(["good"] * 80, 1)
+    lexicon, half = learnt(train), halves(fingerprints(train))
+    links = Links.read(train, DICTIONARIES)
+    expected = module.associations(lexicon, train, DICTIONARIES, half)
+    torch.testing.assert_close(lexicon.of_links(links, half), expected)
+
+
+def test_a_lexicon_goes_on_from_what_it_was(monkeypatch):
+    """Five rounds, and two more from there, are seven."""
+    train = split(["good"] * 80, 1)
+    again = learnt(train, before=learnt(train))
+    monkeypatch.setattr(module, "_ROUNDS", 7)
+    at_once = learnt(train)
+    for one, other in zip(again.directions, at_once.directions, strict=True):
+        torch.testing.assert_close(one.counts, other.counts)

@@ -468,3 +468,20 @@ def test_small_mean_weights_keep_two_digits_and_shares_always_have_two() -> None
     runs = {"l2rw": [{**line("l2rw", 1, 1.0, mean_weight=weights), "auc": {"short": 0.0}}]}
     assert comparison.weight_table(runs, "mean_weight")[1] == ["`l2rw`", "0.0046", "0.0008"]
     assert comparison.weight_table(runs, "auc")[1] == ["`l2rw`", "0.00"]
+
+
+def test_what_a_person_judged_is_a_table_of_its_own() -> None:
+    told = {"good": 0.65, "not broken": 0.82}
+    weights = {"clean": 0.9, "misaligned": 0.3}
+    results = [
+        line("uniform", 1, 10.0, told=dict.fromkeys(told, 0.5)),
+        line("deep", 1, 12.0, told=told, mean_weight=weights, auc={"misaligned": 0.9}),
+        line("initial", 1, 11.0),
+    ]
+    runs = comparison.by_run(results, "mixed50")
+    assert comparison.told_table(runs) == [
+        ["run", "good", "not broken"],
+        ["`deep`", "0.65", "0.82"],
+    ]
+    assert "against those that are not" in comparison.section(results, "mixed50")
+    assert comparison.told_table(comparison.by_run([line("deep", 1, 1.0)], "mixed50")) == []

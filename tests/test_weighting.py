@@ -223,7 +223,7 @@ def test_the_likeness_tells_what_deviates_to_either_side():
 def test_a_pair_must_look_right_in_every_part():
     """Some are far out in their surface; a few in their states alone, and else very usual."""
     generator = torch.Generator().manual_seed(0)
-    teacher = build()
+    teacher = build(by="both")
     for _ in range(40):
         x, trusted = (torch.randn(200, 6, generator=generator) for _ in range(2))
         kind = torch.rand(200, generator=generator)
@@ -435,7 +435,7 @@ def test_spoilt_pairs_known_by_heart_are_told_from_good_ones_that_are():
 def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothing():
     """The gradient praises outliers that the student no longer fits, and tells a milder kind."""
     generator = torch.Generator().manual_seed(0)
-    teacher = build()
+    teacher = build(by="both")
 
     def pairs():
         train, outlier, _, trusted = spoilt_pairs(generator, share=0.3)
@@ -579,3 +579,18 @@ def test_a_weighting_of_ones_own_is_found_by_name():
             register("constant_for_this_test")(weighting.Uniform)
     finally:
         registry._registry.pop("constant_for_this_test")
+
+
+@pytest.mark.parametrize(("by", "rejected"), [("quality", False), ("domain", True), ("both", True)])
+def test_hidden_states_that_are_merely_unlike_reject_only_by_the_domain(by, rejected):
+    """Half of the pairs have states of another kind; the meta-gradient does not mind."""
+    generator = torch.Generator().manual_seed(0)
+    teacher = build(by=by)
+    for _ in range(40):
+        x, trusted = (torch.randn(200, 6, generator=generator) for _ in range(2))
+        other = torch.rand(200, generator=generator) < 0.5
+        x[other, 2:] += 4
+        learn(teacher, two_parts(x), torch.randn(200, generator=generator), two_parts(trusted))
+    weights, factors = teacher.explained(two_parts(x))
+    assert (weights[other].mean() < 0.2) == rejected and weights[~other].mean() > 0.85
+    assert ("likeness_states" in factors) == rejected

@@ -142,6 +142,24 @@ def weight_table(runs: Mapping[str, Results], key: str) -> Table:
     return [["run", *kinds], *rows]
 
 
+def told_table(runs: Mapping[str, Results]) -> Table:
+    """Return a row a run: how often some labels outweigh others, for every question of a recipe."""
+    asked = list(
+        dict.fromkeys(name for group in runs.values() for r in group for name in _asked(r))
+    )
+    rows = [
+        [f"`{run}`", *(Estimate.of([_asked(r)[name] for r in group]).text(2) for name in asked)]
+        for run, group in runs.items()
+        if _differ(group) and all(_asked(r) for r in group)
+    ]
+    return [["run", *asked], *rows] if rows else []
+
+
+def _asked(result: Mapping[str, Any]) -> Mapping[str, float]:
+    found: Mapping[str, float] = result.get("told", {})
+    return found
+
+
 def _digits(weights: Sequence[Estimate]) -> int:
     """Return the decimals that leave the largest weight two digits.
 
@@ -204,6 +222,10 @@ def section(results: Results, recipe: str) -> str:
         table = weight_table(runs, key)
         if table:
             parts += [text, as_markdown(table)]
+    told = told_table(runs)
+    if told:
+        parts += ["AUC of the weights for pairs that are, against those that are not:"]
+        parts += [as_markdown(told)]
     course = course_table(runs)
     if course:
         parts += [

@@ -25,7 +25,7 @@ from fairseq_l2rw.text.files import COMPRESSED, lines
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.weighting.options import INITIAL_BY
+from fairseq_l2rw.weighting.options import BY
 
 HELP = "add a column of weights to a table of sentence pairs"
 DESCRIPTION = """
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     by = parser.add_mutually_exclusive_group(required=True)
     by.add_argument("--run", type=Path, help="the --save-dir of a finished run, or a checkpoint")
     by.add_argument("--initial", action="store_true", help="no training: initial weights")
-    add("--by", choices=CHOICES, default="quality", help=f"with --initial: {INITIAL_BY}")
+    add("--by", choices=CHOICES, default="quality", help=f"with --initial: {BY}")
     add("--trusted", nargs="+", metavar="FILE", help="with --initial: pairs that you vouch for")
     add("--data", help="folder that prepare made; of a run it is known, if it was not moved")
     _add_table(parser)

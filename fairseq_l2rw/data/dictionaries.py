@@ -7,6 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+# How pieces say that a word begins (sentencepiece) or goes on (subword-nmt).
+_BEGINS, _GOES_ON = "\u2581", "@@"
+
 
 @dataclass(frozen=True)
 class Dictionaries:
@@ -18,12 +21,15 @@ class Dictionaries:
         shared: which types they have in common, shape (V,), see ``shared_types``.
         digits: how often each type has each of the ten digits, shapes (V, 10), see
             ``digits_of_types``.
+        boundaries: which target types may end a word, and which may begin one, bool, shape (2, V),
+            see ``boundaries_of_types``.
     """
 
     types: tuple[int, int]
     padding: int
     shared: Tensor
     digits: tuple[Tensor, Tensor]
+    boundaries: Tensor
 
     @classmethod
     def of(cls, source: Any, target: Any) -> "Dictionaries":
@@ -31,7 +37,7 @@ class Dictionaries:
         sides = source, target
         digits = digits_of_types(source), digits_of_types(target)
         sizes = len(source), len(target)
-        return cls(sizes, target.pad(), shared_types(*sides), digits)
+        return cls(sizes, target.pad(), shared_types(*sides), digits, boundaries_of_types(target))
 
 
 def shared_types(source: Any, target: Any) -> Tensor:
@@ -67,3 +73,17 @@ def digits_of_types(dictionary: Any) -> Tensor:
             if digit is not None:
                 counts[number, digit] += 1
     return counts
+
+
+def boundaries_of_types(dictionary: Any) -> Tensor:
+    """Which types may end a word, and which may begin one, bool, shape (2, V).
+
+    Where pieces say nothing of words, every type is one. Special symbols are none.
+    """
+    symbols = [dictionary[number] for number in range(len(dictionary))]
+    marked = any(symbol.startswith(_BEGINS) for symbol in symbols)
+    ends = [not symbol.endswith(_GOES_ON) for symbol in symbols]
+    begins = [symbol.startswith(_BEGINS) or not marked for symbol in symbols]
+    found = torch.tensor([ends, begins])
+    found[:, : dictionary.nspecial] = False
+    return found

@@ -1,93 +1,99 @@
-"""Correspondence: how likely the two sides of a pair do not belong together.
+"""Correspondence: whether the two sides of a pair belong together, by their words.
 
-What pairs look like that do not belong together need not be guessed: there are as many as one likes
-to make, a source with the target of another pair. Training pairs are a mixture of such pairs and of
-good ones, in unknown shares; where a training pair is no likelier than a mismatched one, it is bad
-(docs/mathematics.md, "Initial weights"). Nothing is compared with trusted pairs alone: a good pair
-of another kind of text is not a bad one.
+What pairs look like that do not is told by mismatched pairs, a source with the target of another
+pair (``fairseq_l2rw.initial_weights.contrast``). Pairs that turn out to be bad say less of which
+words go together when it is learnt again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import Pairs, PairSubset, lengths
-from fairseq_l2rw.initial_weights.cost import affordable_cost, worth
+from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.lexicon import Lexicon, associations, halves
-from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
+from fairseq_l2rw.initial_weights.links import Links, enough
 
 _MISMATCHED = 30_000  # pairs that are made
-_STEPS = 200  # of the maximisation, at most
-_FIRST = 0.1  # share of bad pairs that it begins with
-_RIDGE = 1e-5
-_SAMPLE = 200_000  # training pairs that are looked at while learning
+_ROUNDS = 5  # of learning which words go together, and which pairs are bad
 
 
 class Correspondence:
-    """Odds that the sides of a pair do not belong together, by word association and lengths.
-
-    A logistic regression on the worse of both directions' association, the log length, their
-    product, and the squared log length: a short pair has few words to tell by.
+    """What pairs are worth by the association of their words.
 
     Args:
-        numbers: what was learnt: ``mean`` and ``deviation`` of the association and the log length,
-            shape (2,); ``slope``, shape (5,), which gives log(good / bad); ``share``, of the
-            training pairs that are bad, a scalar, 0 where there may be none; ``cost`` of a bad pair
-            in good ones, a scalar.
+        lexicon: of the words.
+        contrast: to mismatched pairs.
     """
 
-    def __init__(self, numbers: Mapping[str, Tensor]) -> None:
-        self.numbers = dict(numbers)
+    def __init__(self, lexicon: Lexicon, contrast: Contrast) -> None:
+        self.lexicon, self.contrast = lexicon, contrast
 
     @classmethod
-    def learn(cls, train: Tensor, mismatched: Tensor, trusted: Tensor) -> "Correspondence":
-        """From what ``evidence`` gives.
+    def learn(
+        cls, train: Pairs, trusted: Pairs, dictionaries: Dictionaries, digests: Sequence[np.ndarray]
+    ) -> tuple["Correspondence", Tensor]:
+        """From pairs.
 
         Args:
-            train: of N training pairs, shape (N, 2).
-            mismatched: of K pairs of sides that do not belong together, shape (K, 2).
-            trusted: of M trusted pairs, shape (M, 2).
-        """
-        some = torch.randperm(len(train), generator=torch.Generator().manual_seed(1))[:_SAMPLE]
-        train = train[some.sort().values]
-        mean, deviation = train.mean(0), train.std(0, correction=0).clamp(min=1e-9)
-        model = cls({"mean": mean, "deviation": deviation})
-        rows = [model._rows(x) for x in (train, mismatched, trusted)]
-        slope, share = _fit(*rows) if len(mismatched) else _nothing(rows[0])
-        model.numbers |= {"slope": slope, "share": share}
-        found = [_bad(x @ slope, share).mean() for x in (rows[0], rows[2])]
-        chance = sampling_variance(found[0], len(train)) + sampling_variance(found[1], len(trusted))
-        if rejection_precision(found[0], found[1], chance) == 0:
-            model.numbers["share"] = torch.zeros_like(share)
-        cost = affordable_cost(model._odds(trusted))
-        model.numbers["cost"] = torch.tensor(cost, dtype=torch.double)
-        return model
-
-    def weights(self, evidence: Tensor) -> Tensor:
-        """What pairs are worth, from 0 to 1.
-
-        Args:
-            evidence: of pairs, shape (N, 2).
+            train: N training pairs.
+            trusted: M trusted pairs.
+            dictionaries: of their languages.
+            digests: fingerprints of both, shapes (N,) and (M,).
 
         Returns:
-            Shape (N,); exactly 1 where no training pair may be bad.
+            The model, and what training pairs are worth, from 0 to 1, shape (N,).
         """
-        return worth(self._odds(evidence), self.numbers["cost"])
+        some = enough(train)
+        text, found = PairSubset(train, some), digests[0][some]
+        half, sizes = halves(found), lengths(text)
+        links = Links.read(text, dictionaries)
+        good = torch.ones(len(some), dtype=torch.double)
+        before = None
+        for _ in range(_ROUNDS):
+            lexicon = before = Lexicon.learn(links, half, good, before)
+            rows = evidence(lexicon.of_links(links, half), sizes)
+            made = mismatched_evidence(text, lexicon, dictionaries, found)
+            known = _evidence_of(trusted, lexicon, dictionaries, digests[1])
+            contrast = Contrast.learn(rows, made, known)
+            good = 1 / (1 + contrast.odds(rows))
+            if bool((good == 1).all()):
+                break
+        model = cls(lexicon, contrast)
+        if len(some) == len(train):
+            return model, contrast.weights(rows)
+        return model, model.weights(train, dictionaries, digests[0])
 
-    def _odds(self, evidence: Tensor) -> Tensor:
-        """The odds that pairs are bad, shape (N,)."""
-        share = self.numbers["share"]
-        return torch.exp(-(self._rows(evidence) @ self.numbers["slope"])) * share / (1 - share)
+    def weights(self, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:
+        """What other pairs are worth, from 0 to 1, shape (N,).
 
-    def _rows(self, evidence: Tensor) -> Tensor:
-        scaled = (evidence - self.numbers["mean"]) / self.numbers["deviation"]
-        association, length = scaled.clamp(-5, 5).unbind(1)
-        ones = torch.ones_like(length)
-        return torch.stack([ones, association, length, association * length, length.square()], 1)
+        Args:
+            pairs: N pairs.
+            dictionaries: of their languages.
+            digests: their fingerprints, shape (N,).
+        """
+        found = _evidence_of(pairs, self.lexicon, dictionaries, digests)
+        return self.contrast.weights(found)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that ``weights`` needs, in types that torch's safe loader takes."""
+        return {"lexicon": self.lexicon.state_dict(), "contrast": self.contrast.numbers}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Correspondence":
+        """From what ``state_dict`` gave."""
+        return cls(Lexicon.from_state(state["lexicon"]), Contrast(state["contrast"]))
+
+
+def _evidence_of(
+    pairs: Pairs, lexicon: Lexicon, dictionaries: Dictionaries, digests: np.ndarray
+) -> Tensor:
+    words = associations(lexicon, pairs, dictionaries, halves(digests))
+    return evidence(words, lengths(pairs))
 
 
 def evidence(words: Tensor, sizes: np.ndarray) -> Tensor:
@@ -126,40 +132,3 @@ def mismatched_evidence(
     made = PairSubset(pairs, places, others)
     words = associations(lexicon, made, dictionaries, half[places])
     return evidence(words, made.sizes)
-
-
-def _fit(train: Tensor, mismatched: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and share of bad training pairs, from rows of a regression, each of shape (n, 5).
-
-    Maximum likelihood of telling training pairs from mismatched ones, of which as many are drawn,
-    and trusted pairs from mismatched ones.
-    """
-    slope = train.new_zeros(train.shape[1], requires_grad=True)
-    odds = train.new_tensor(_FIRST).logit().requires_grad_()  # log odds of a bad pair
-    optimizer = torch.optim.LBFGS(
-        [slope, odds], max_iter=_STEPS, tolerance_change=1e-10, line_search_fn="strong_wolfe"
-    )
-
-    def misfit() -> Tensor:
-        optimizer.zero_grad()
-        bad, good = logsigmoid(odds), logsigmoid(-odds)
-        real, made = (torch.logaddexp(bad, good + rows @ slope) for rows in (train, mismatched))
-        known = -logsigmoid(trusted @ slope).sum() / len(train)
-        found = -logsigmoid(real).mean() - logsigmoid(-made).mean() + known
-        found = found + _RIDGE * slope[1:].square().sum()
-        found.backward()
-        return found
-
-    optimizer.step(misfit)  # type: ignore[arg-type]
-    return slope.detach(), torch.sigmoid(odds).detach()
-
-
-def _nothing(train: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and share where there are too few pairs to make a mismatched one of."""
-    return train.new_zeros(train.shape[1]), train.new_zeros(())
-
-
-def _bad(ratio: Tensor, share: Tensor) -> Tensor:
-    """The probability of being bad, by log(good / bad) and the share of bad pairs."""
-    share = share.clamp(1e-9, 1 - 1e-9)
-    return torch.sigmoid(share.logit() - ratio)

@@ -1,9 +1,9 @@
 """Initial weights: what a pair is worth before any training.
 
 Two questions are kept apart. Is it a translation at all: do its words correspond and its numbers,
-is it copied, in another language, of odd lengths (*quality*)? And is it the kind of text that the
-trusted pairs are (*domain*)? Both are answered before the student can tell anything, so before bad
-pairs do harm.
+are its words in order, is it copied, in another language, of odd lengths (*quality*)? And is it the
+kind of text that the trusted pairs are (*domain*)? Both are answered before the student can tell
+anything, so before bad pairs do harm.
 """
 
 import logging
@@ -15,23 +15,14 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, lengths, shared
-from fairseq_l2rw.initial_weights.correspondence import (
-    Correspondence,
-    evidence,
-    mismatched_evidence,
-)
+from fairseq_l2rw.data.pairs import Pairs, shared
+from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.domain import Domain
-from fairseq_l2rw.initial_weights.lexicon import (
-    Lexicon,
-    associations,
-    fingerprints,
-    halves,
-    learn_lexicon,
-)
+from fairseq_l2rw.initial_weights.lexicon import fingerprints
 from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.outliers import RESPECTS, Outliers
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
+from fairseq_l2rw.initial_weights.word_order import WordOrder
 from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
 
@@ -41,7 +32,7 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 4  # of what state_dict() gives
+_VERSION = 5  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -49,29 +40,29 @@ class InitialWeightModel:
 
     Args:
         features: of the text.
-        lexicon: of the words.
         correspondence: of the words of both sides.
         numerals: of both sides.
+        word_order: of targets.
         outliers: in copying, language and lengths.
         domain: of the text.
         by: see ``InitialOptions``.
     """
 
     #: The factors, in the order of columns.
-    FACTORS = ("correspondence", "numerals", *RESPECTS, "domain")
+    FACTORS = ("correspondence", "numerals", "word_order", *RESPECTS, "domain")
 
     def __init__(
         self,
         features: TextFeatures,
-        lexicon: Lexicon,
         correspondence: Correspondence,
         numerals: Numerals,
+        word_order: WordOrder,
         outliers: Outliers,
         domain: Domain,
         by: str,
     ) -> None:
-        self.features, self.lexicon = features, lexicon
-        self.correspondence, self.numerals = correspondence, numerals
+        self.features, self.correspondence = features, correspondence
+        self.numerals, self.word_order = numerals, word_order
         self.outliers, self.domain, self.by = outliers, domain, by
 
     @classmethod
@@ -93,7 +84,7 @@ class InitialWeightModel:
             matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
 
         Returns:
-            The model, and the factors of the training pairs, shape (N, 6).
+            The model, and the factors of the training pairs, shape (N, 7).
         """
         if len(trusted) < _FEW:
             logger.warning(
@@ -105,22 +96,18 @@ class InitialWeightModel:
         own[matches[:, 0]] = 1
         features = TextFeatures.learn(train, trusted, dictionaries)
         texts = features(train, own), features(trusted, torch.ones(len(trusted), dtype=torch.long))
-        digests = fingerprints(train)
-        lexicon = learn_lexicon(train, dictionaries, halves(digests))
-        of_train = _evidence(lexicon, train, dictionaries, digests)
-        of_trusted = _evidence(lexicon, trusted, dictionaries, fingerprints(trusted))
-        made = mismatched_evidence(train, lexicon, dictionaries, digests)
-        correspondence = Correspondence.learn(of_train, made, of_trusted)
+        digests = fingerprints(train), fingerprints(trusted)
+        correspondence, good = Correspondence.learn(train, trusted, dictionaries, digests)
         model = cls(
             features,
-            lexicon,
             correspondence,
-            Numerals.learn(*texts, correspondence.weights(of_train)),
+            Numerals.learn(*texts, good),
+            WordOrder.learn(train, trusted, dictionaries, digests),
             Outliers.learn(*texts),
             Domain.learn(*texts, options.sharpness, options.tolerance),
             options.by,
         )
-        factors = model._factors(of_train, texts[0])
+        factors = model._factors(train, digests[0], good, texts[0])
         _report(model, factors)
         return model, factors
 
@@ -131,10 +118,11 @@ class InitialWeightModel:
             pairs: N pairs; one that was a training pair does not speak for itself.
 
         Returns:
-            In [0, 1], shape (N, 6), float64.
+            In [0, 1], shape (N, 7), float64.
         """
-        found = _evidence(self.lexicon, pairs, self.features.dictionaries, fingerprints(pairs))
-        return self._factors(found, self.features(pairs))
+        digests = fingerprints(pairs)
+        good = self.correspondence.weights(pairs, self.features.dictionaries, digests)
+        return self._factors(pairs, digests, good, self.features(pairs))
 
     def weights(self, factors: Tensor) -> Tensor:
         """Initial weights, in [0, 1], shape (N,), from what ``factors`` gives."""
@@ -145,10 +133,11 @@ class InitialWeightModel:
         """All that ``factors`` needs, in types that torch's safe loader takes."""
         return {
             "version": _VERSION,
+            "types": self.features.dictionaries.types,
             "log_odds": self.features.log_odds,
-            "lexicon": self.lexicon.state_dict(),
-            "correspondence": self.correspondence.numbers,
+            "correspondence": self.correspondence.state_dict(),
             "numerals": self.numerals.numbers,
+            "word_order": self.word_order.state_dict(),
             "outliers": self.outliers.numbers,
             "domain": self.domain.state_dict(),
             "by": self.by,
@@ -165,34 +154,27 @@ class InitialWeightModel:
         """
         if state.get("version") != _VERSION:
             raise InputError("its initial weights were saved by another version of this package")
-        if tuple(state["lexicon"]["types"]) != tuple(dictionaries.types):
+        if tuple(state["types"]) != tuple(dictionaries.types):
             raise InputError("its initial weights were learnt with other dictionaries")
         return cls(
             TextFeatures(dictionaries, state["log_odds"]),
-            Lexicon.from_state(state["lexicon"]),
-            Correspondence(state["correspondence"]),
+            Correspondence.from_state(state["correspondence"]),
             Numerals(state["numerals"]),
+            WordOrder.from_state(state["word_order"]),
             Outliers(state["outliers"]),
             Domain.from_state(state["domain"]),
             state["by"],
         )
 
-    def _factors(self, found: Tensor, texts: Tensor) -> Tensor:
-        """From evidence of correspondence (N, 2) and text features (N, 10): (N, 6)."""
+    def _factors(self, pairs: Pairs, digests: np.ndarray, good: Tensor, texts: Tensor) -> Tensor:
+        """From the first factor (N,) and text features (N, 10): shape (N, 7)."""
+        in_order = self.word_order.weights(pairs, self.features.dictionaries, digests)
         columns = [
-            self.correspondence.weights(found).unsqueeze(1),
-            self.numerals.weights(texts).unsqueeze(1),
+            torch.stack([good, self.numerals.weights(texts), in_order], 1),
             self.outliers.weights(texts),
             self.domain.weights(texts).unsqueeze(1),
         ]
         return torch.cat(columns, 1)
-
-
-def _evidence(
-    lexicon: Lexicon, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray
-) -> Tensor:
-    words = associations(lexicon, pairs, dictionaries, halves(digests))
-    return evidence(words, lengths(pairs))
 
 
 def _report(model: InitialWeightModel, factors: Tensor) -> None:

@@ -7,7 +7,7 @@ come together nowhere else. It takes neither student nor training, and knows no 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +16,14 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, batches, cut
+from fairseq_l2rw.data.pairs import Pairs, batches
+from fairseq_l2rw.initial_weights.links import WORDS, Links, link_keys
 
-_ROUNDS = 5  # of expectation maximisation
+_ROUNDS, _MORE_ROUNDS = 5, 2  # of expectation maximisation, at first and later
 # Counts that the generated side's frequencies speak for: types that came up rarely say little.
 _PSEUDO = 5.0
 # Nats that say that a word has its counterpart: of a rare word more would not say it any better.
 _ENOUGH = 1.5
-# Words times words of the pairs that are learnt from: more do not say more, and take memory.
-_LINKS = 20_000_000
-# Words of a side that are looked at: time and memory grow with their square.
-_WORDS = 256
-_MERGED = 16  # parts whose keys are sorted together
 _LEAST = 1e-300  # in place of 0 where 0 is divided
 _LEAST_COUNT = 1e-3  # that is worth keeping
 
@@ -111,29 +107,22 @@ class Lexicon:
 
     @classmethod
     def learn(
-        cls, pairs: Iterable[tuple[Tensor, Tensor, Tensor]], types: tuple[int, int], padding: int
+        cls, links: Links, half: Tensor, good: Tensor, before: "Lexicon | None" = None
     ) -> "Lexicon":
-        """From halves (n,), source types (n, S) and target types (n, T), some pairs at a time."""
-        lexicon = cls(types, padding, torch.tensor([-1]))
-        found: list[Tensor] = []
-        parts: list[tuple[Tensor, Tensor]] = []  # halves, and numbers of words with words
-        frequency = [torch.ones(size, dtype=torch.double) for size in types]
-        for half, *sides in pairs:
-            keys, number = lexicon._key(*sides).unique(return_inverse=True)
-            found.append(keys)
-            parts.append((half, number.int()))
-            for count, words in zip(frequency, sides, strict=True):
-                count += torch.bincount(words[words.ne(padding)], minlength=len(count))
-        keys = lexicon.keys
-        for k in range(0, len(found), _MERGED):
-            keys = torch.cat([keys, *found[k : k + _MERGED]]).unique()
-        for place, (half, number) in enumerate(parts):
-            parts[place] = half, _at(torch.searchsorted(keys, found.pop(0)).int(), number)
-        lexicon.keys = keys
-        given = keys // types[1], keys % types[1]
+        """From the links of N pairs.
+
+        Args:
+            links: of the pairs.
+            half: of the text that each pair belongs to, shape (N,).
+            good: how likely each is good, from 0 to 1, shape (N,).
+            before: what was learnt from the same links before, to go on from.
+        """
+        lexicon = cls(links.types, links.padding, links.keys)
+        given = links.keys // links.types[1], links.keys % links.types[1]
+        known = [None, None] if before is None else before.directions
         lexicon.directions = [
-            lexicon._learn(generated, parts, given[1 - generated], frequency[generated])
-            for generated in (1, 0)
+            _maximised(links, generated, given[1 - generated], (half, good), start)
+            for generated, start in zip((1, 0), known, strict=True)
         ]
         return lexicon
 
@@ -163,34 +152,6 @@ class Lexicon:
         source, target = state["types"]
         return cls((source, target), state["padding"], state["keys"], directions)
 
-    def _key(self, source: Tensor, target: Tensor) -> Tensor:
-        """One number for two types, shape (n, S, T); -1 for padding."""
-        key = source.unsqueeze(2) * self.types[1] + target.unsqueeze(1)
-        padding = source.eq(self.padding).unsqueeze(2) | target.eq(self.padding).unsqueeze(1)
-        return key.masked_fill_(padding, -1)
-
-    def _learn(
-        self,
-        generated: int,
-        parts: Sequence[tuple[Tensor, Tensor]],
-        given: Tensor,
-        frequency: Tensor,
-    ) -> _Direction:
-        """Expectation maximisation, by given types of keys and frequencies of generated ones."""
-        types = given.clamp(min=0)  # nothing counts for that of padding
-        chance = torch.ones(2, len(self.keys), dtype=torch.double)
-        for _ in range(_ROUNDS):
-            chance[:, 0] = 0
-            counts = torch.zeros_like(chance)
-            for half, number in parts:
-                shares = _shares(_of_half(chance, half, number), 1 - generated)
-                place = (half * len(self.keys)).view(-1, 1, 1) + number
-                counts.view(-1).index_add_(0, place.flatten(), shares.flatten())
-            size = self.types[1 - generated]
-            totals = torch.stack([torch.bincount(types, row, minlength=size) for row in counts])
-            chance = counts / totals[:, types].clamp(min=_LEAST)
-        return _Direction(generated, counts, totals, frequency / frequency.sum())
-
     def association(self, source: Tensor, target: Tensor, half: Tensor) -> Tensor:
         """How much likelier a side is given the other one, in nats per word, shape (n, 2).
 
@@ -204,10 +165,26 @@ class Lexicon:
         Returns:
             Of the target given the source, and of the source given the target.
         """
-        sides, other = (source, target), 1 - half
-        key = self._key(source, target)
+        key = link_keys(source, target, self.types, self.padding)
         number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         number = number.where(_at(self.keys, number) == key, 0)
+        return self._association((source, target), number, half)
+
+    def of_links(self, links: Links, half: Tensor) -> Tensor:
+        """``association`` of the N pairs that it was learnt from, shape (N, 2).
+
+        Args:
+            links: of the pairs.
+            half: of the text that each belongs to, shape (N,).
+        """
+        found = torch.empty(len(half), 2, dtype=torch.double)
+        for part in links.parts:
+            sides = part.source, part.target
+            found[part.places] = self._association(sides, part.number, half[part.places])
+        return found
+
+    def _association(self, sides: tuple[Tensor, Tensor], number: Tensor, half: Tensor) -> Tensor:
+        other = 1 - half
         real = [side.ne(self.padding).double() for side in sides]
         columns = []
         for direction in self.directions:
@@ -223,19 +200,32 @@ class Lexicon:
         return torch.stack(columns, 1)
 
 
-def learn_lexicon(train: Pairs, dictionaries: Dictionaries, half: Tensor) -> Lexicon:
-    """The lexicon of training pairs, or of some if there are very many.
-
-    Of a very long pair the first words are looked at, the same part of both sides.
-
-    Args:
-        train: N pairs.
-        dictionaries: of their languages.
-        half: of the text that each belongs to, shape (N,).
-    """
-    read = batches(train, dictionaries, "words", _some(train), _WORDS)
-    pairs = ((half[numbers], source, target) for numbers, source, target in read)
-    return Lexicon.learn(pairs, dictionaries.types, dictionaries.padding)
+def _maximised(
+    links: Links,
+    generated: int,
+    given: Tensor,
+    pairs: tuple[Tensor, Tensor],
+    start: _Direction | None,
+) -> _Direction:
+    """Expectation maximisation, by given types of keys, and halves and goodness of pairs."""
+    types, size = given.clamp(min=0), links.types[1 - generated]  # nothing counts for padding
+    if start is None:
+        chance = torch.ones(2, len(links.keys), dtype=torch.double)
+    else:
+        chance = start.counts / start.totals[:, types].clamp(min=_LEAST)
+    for _ in range(_ROUNDS if start is None else _MORE_ROUNDS):
+        chance[:, 0] = 0
+        counts = torch.zeros_like(chance)
+        for part in links.parts:
+            half, good = (row[part.places] for row in pairs)
+            shares = _shares(_of_half(chance, half, part.number), 1 - generated)
+            place = (half * len(links.keys)).view(-1, 1, 1) + part.number
+            weighted = shares * good.view(-1, 1, 1)
+            counts.view(-1).index_add_(0, place.flatten(), weighted.flatten())
+        totals = torch.stack([torch.bincount(types, row, minlength=size) for row in counts])
+        chance = counts / totals[:, types].clamp(min=_LEAST)
+    usual = links.frequency[generated]
+    return _Direction(generated, counts, totals, usual / usual.sum())
 
 
 def associations(
@@ -250,20 +240,6 @@ def associations(
         half: of the text that each belongs to, shape (N,).
     """
     columns = torch.empty(len(pairs), 2, dtype=torch.double)
-    for numbers, source, target in batches(pairs, dictionaries, "association", None, _WORDS):
+    for numbers, source, target in batches(pairs, dictionaries, "association", None, WORDS):
         columns[numbers] = lexicon.association(source, target, half[numbers])
     return columns
-
-
-def _some(pairs: Pairs) -> Sequence[int]:
-    """Numbers of all pairs, or of some, picked by chance, of a large corpus."""
-    order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)).tolist()
-    found: list[int] = []
-    links = 0
-    for number in order:
-        source, target = cut(pairs.src[number], pairs.tgt[number], _WORDS)
-        links += len(source) * len(target)
-        if found and links > _LINKS:
-            break
-        found.append(number)
-    return found

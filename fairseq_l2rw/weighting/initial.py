@@ -9,7 +9,7 @@ from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
 from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.weighting.base import Weighting
-from fairseq_l2rw.weighting.options import INITIAL_BY, flag_of, option
+from fairseq_l2rw.weighting.options import BY, flag_of, option
 from fairseq_l2rw.weighting.registry import register
 
 
@@ -35,17 +35,15 @@ class Initial(Weighting):
             "of the domain: how far below the trusted pairs a weight falls; raise it if too much "
             "is rejected",
         )
-        initial_by: str = option("quality", INITIAL_BY)
+        by: str = option("quality", BY)
 
     def __init__(self, cfg: Any) -> None:
         super().__init__(cfg)
         options = self.options
         for name in ("sharpness", "tolerance"):
             at_least(0, flag_of(name), getattr(options, name))
-        one_of(flag_of("initial_by"), options.initial_by, CHOICES)
-        self.initial_options = InitialOptions(
-            options.initial_by, options.sharpness, options.tolerance
-        )
+        one_of(flag_of("by"), options.by, CHOICES)
+        self.initial_options = InitialOptions(options.by, options.sharpness, options.tolerance)
 
     def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights, shape (N,), which are their only factor."""

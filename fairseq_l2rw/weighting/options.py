@@ -8,10 +8,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fairseq_l2rw.utils.errors import InputError
 
-#: Help of the option ``initial_by``.
-INITIAL_BY = (
-    "what initial weights go by: 'quality' (is the pair a translation), 'domain' (is it like the "
-    "trusted pairs) or 'both'; turn to 'both' if only text like the trusted pairs is wanted"
+#: Help of the option ``by``.
+BY = (
+    "what weights go by: 'quality' (is the pair a translation), 'domain' (is it like the trusted "
+    "pairs) or 'both'; turn to 'both' if only text like the trusted pairs is wanted"
 )
 
 

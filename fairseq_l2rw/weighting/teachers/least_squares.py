@@ -47,7 +47,9 @@ class LeastSquaresHead(LazyBuffers, Head):
     says more than any state.
 
     *Weight.* The regression is one score, the likeness of each part another, twice as tolerant, and
-    all must accept a pair, beside the trusted pairs (``fairseq_l2rw.scoring.calibration``).
+    all must accept a pair, beside the trusted pairs (``fairseq_l2rw.scoring.calibration``). Hidden
+    states say what kind of text a pair is more than whether it is a translation: their likeness is
+    a score of its own only where weights go by the domain, too.
 
     *Why several.* A pair may deviate in either direction from what a good one looks like, which no
     linear score can say. Pairs that look like no trusted one are rejected by their looks, and count
@@ -83,6 +85,14 @@ class LeastSquaresHead(LazyBuffers, Head):
         self.likeness = Likeness(options.memory) if "likeness" in parts else None
         self.centre = RunningMean(_CENTRE_MEMORY)  # of the inputs of training pairs
         self.calibration = Calibration(options.sharpness, options.tolerance)
+        read_states = bool({"encoder", "decoder"} & {*parts})
+        all_parts = ["surface"] * ("surface" in parts) + ["states"] * read_states
+        # Parts whose likeness is a score of its own: the first ones.
+        self._judged = [
+            part
+            for part in (all_parts if self.likeness is not None else [])
+            if part == "surface" or options.by != "quality"
+        ]
         self.register_empty("slope", "trusted_sizes")
         self.register_empty("trusted", dims=2)
         self.register_empty("trusted_ids", dtype=torch.int64)
@@ -94,11 +104,8 @@ class LeastSquaresHead(LazyBuffers, Head):
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """The predicted usefulness, and the likeness of each part if it is read."""
-        states = {"encoder", "decoder"} & {*self.parts}
-        parts = ["surface"] * ("surface" in self.parts) + ["states"] * bool(states)
-        likeness = [f"likeness_{part}" for part in parts] if self.likeness is not None else []
-        return ("usefulness", *likeness)
+        """The predicted usefulness, and the likeness of parts that is a score of its own."""
+        return ("usefulness", *(f"likeness_{part}" for part in self._judged))
 
     def explained(self, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights, shape (N,), and how far each score accepts, as it counts in them, likewise."""
@@ -167,11 +174,12 @@ class LeastSquaresHead(LazyBuffers, Head):
         return x if self.likeness is None else torch.cat([x, self.likeness(x)], 1)
 
     def _scores(self, x: Tensor) -> Tensor:
-        """What the regression predicts, and the likeness of each part if it is read: (N, K)."""
+        """What the regression predicts, and likenesses that are scores of their own: (N, K)."""
         predicted = (x @ self.slope).unsqueeze(1)
         if self.likeness is None:
             return predicted
-        return torch.cat([predicted, x[:, -self.likeness.parts.shape[1] :]], 1)
+        likeness = x[:, -self.likeness.parts.shape[1] :]
+        return torch.cat([predicted, likeness[:, : len(self._judged)]], 1)
 
     def _remember(self, inputs: Tensor, new: "_Trusted") -> None:
         """Keep the latest trusted pairs, each once: seen again a pair says little more."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fairseq_l2rw.scoring.initial_options import CHOICES
 from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.weighting.base import Weighting
-from fairseq_l2rw.weighting.options import INITIAL_BY, flag_of, option
+from fairseq_l2rw.weighting.options import BY, flag_of, option
 
 
 @dataclass
@@ -28,7 +28,7 @@ class TeacherOptions(Weighting.Options):
         "least-squares: standard deviations below the mean of the trusted pairs at which a pair "
         "has about half the weight; raise it if too much is rejected, lower it if noise stays",
     )
-    initial_by: str = option("quality", INITIAL_BY)
+    by: str = option("quality", BY)
     ridge: float = option(
         0.001,
         "least-squares: ridge penalty, in units of a feature's variance; raise it if weights jump "
@@ -58,7 +58,7 @@ def check(options: TeacherOptions, heads: Collection[str], parts: Sequence[str])
         parts: what may be named in its ``reads``.
     """
     one_of(flag_of("head"), options.head, heads)
-    one_of(flag_of("initial_by"), options.initial_by, CHOICES)
+    one_of(flag_of("by"), options.by, CHOICES)
     one_of(flag_of("spacing"), options.spacing, ("rate", "even"))
     # Below this ridge there may be no solution: some features follow from others.
     bounds = {"sharpness": 0, "tolerance": 0, "rate": 0, "ridge": 1e-6, "memory": 2, "hidden": 1}

@@ -48,9 +48,7 @@ class Teacher(Weighting):
         by_rate = options.spacing == "rate"
         self.spaced_by_learning_rate = by_rate and head.spaced_by_learning_rate
         self.reads_initial_weights = head.reads_initial_weights and "initial" in chosen
-        self.initial_options = InitialOptions(
-            options.initial_by, options.sharpness, options.tolerance
-        )
+        self.initial_options = InitialOptions(options.by, options.sharpness, options.tolerance)
         known = ("initial",) if self.reads_initial_weights else ()
         self.factors = (*known, *self.head.factors)
 

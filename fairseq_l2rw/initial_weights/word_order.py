@@ -1,0 +1,222 @@
+"""Word order: how usual it is that the words of a target come one after another.
+
+What a target looks like whose words are out of order is told by targets whose words were shuffled
+(``fairseq_l2rw.initial_weights.contrast``). How usual a word is after another one, the other half
+of the training text says. Pairs that turn out to be bad say less of it when it is learnt again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.pairs import Pairs, lengths
+from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.lexicon import halves
+
+# Counts that a type's frequency speaks for: after a word that came up rarely, little is known.
+_PSEUDO = 5.0
+# Nats that say that two words belong together: more would not say it any better.
+_ENOUGH = 3.0
+_ROUNDS = 2  # of learning what is usual, and which pairs are bad
+_SHUFFLED = 30_000  # targets that are shuffled
+_TOKENS = 20_000_000  # of targets that are learnt from: more do not say more, and take memory
+_BLOCK = 1 << 16  # targets that are looked at together
+
+
+@dataclass(frozen=True)
+class Bigrams:
+    """Where a word ends and the next one begins, in N targets.
+
+    Attributes:
+        sentence: which target it is in, shape (B,).
+        types: what is before and behind it, shape (B, 2).
+        count: N.
+    """
+
+    sentence: Tensor
+    types: Tensor
+    count: int
+
+    @classmethod
+    def of(cls, targets: Sequence[Tensor], boundaries: Tensor) -> "Bigrams":
+        """Those of N targets.
+
+        Args:
+            targets: types of each, shape (T,).
+            boundaries: which types end words, and which begin them, shape (2, V).
+        """
+        if not len(targets):
+            return cls(torch.empty(0, dtype=torch.long), torch.empty(0, 2, dtype=torch.long), 0)
+        sizes = torch.tensor([len(target) for target in targets])
+        sentence = torch.arange(len(targets)).repeat_interleave(sizes)
+        tokens = torch.cat([*targets]).long()
+        ends, begins = boundaries[0][tokens[:-1]], boundaries[1][tokens[1:]]
+        found = ends & begins & (sentence[:-1] == sentence[1:])
+        types = torch.stack([tokens[:-1][found], tokens[1:][found]], 1)
+        return cls(sentence[:-1][found], types, len(targets))
+
+
+class BigramTable:
+    """How usual the word order of targets is, by either half of a text.
+
+    Args:
+        keys: of bigrams that came up, sorted, shape (K,).
+        counts: how often each did, by half, shape (2, K).
+        totals: how often each type was before another one, by half, shape (2, V).
+        usual: how frequent each type is behind another one, shape (V,).
+    """
+
+    def __init__(self, keys: Tensor, counts: Tensor, totals: Tensor, usual: Tensor) -> None:
+        self.keys, self.counts, self.totals, self.usual = keys, counts, totals, usual
+
+    @classmethod
+    def learn(cls, text: Bigrams, half: Tensor, good: Tensor, types: int) -> "BigramTable":
+        """From bigrams of N targets.
+
+        Args:
+            text: the bigrams.
+            half: of the text that each target belongs to, shape (N,).
+            good: how likely each target is good, from 0 to 1, shape (N,).
+            types: size of the dictionary.
+        """
+        before, behind = text.types.unbind(1)
+        keys, number = (before * types + behind).unique(return_inverse=True)
+        weight = good.double()[text.sentence]
+        counts, totals = (torch.zeros(2, n, dtype=torch.double) for n in (len(keys), types))
+        for part in (0, 1):
+            own = half[text.sentence] == part
+            counts[part].index_add_(0, number[own], weight[own])
+            totals[part].index_add_(0, before[own], weight[own])
+        usual = torch.bincount(behind, weight, minlength=types) + 1
+        return cls(keys, counts, totals, usual / usual.sum())
+
+    def evidence(self, text: Bigrams, half: Tensor) -> Tensor:
+        """How much likelier words are after those before them, in nats per word, and log words.
+
+        Args:
+            text: bigrams of N targets.
+            half: of the text that each belongs to, shape (N,): the other one says it.
+
+        Returns:
+            Shape (N, 2), float64.
+        """
+        before, behind = text.types.unbind(1)
+        key = before * len(self.usual) + behind
+        place = torch.searchsorted(self.keys, key).clamp(max=max(len(self.keys) - 1, 0))
+        other = 1 - half[text.sentence]
+        counts = torch.zeros(len(key), dtype=torch.double)
+        if len(self.keys):
+            counts = torch.where(self.keys[place] == key, self.counts[other, place], 0.0)
+        usual = self.usual[behind]
+        chance = (counts + _PSEUDO * usual) / (self.totals[other, before] + _PSEUDO)
+        gain = (chance / usual).log().clamp(max=_ENOUGH)
+        sums = torch.zeros(2, text.count, dtype=torch.double)
+        for values, row in zip((gain, torch.ones_like(gain)), sums, strict=True):
+            row.index_add_(0, text.sentence, values)
+        gains, words = sums[0], sums[1].clamp(min=1)
+        return torch.stack([gains / words, words.log()], 1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All numbers by name."""
+        numbers = {"counts": self.counts, "totals": self.totals, "usual": self.usual}
+        return {"keys": self.keys, **{name: x.float() for name, x in numbers.items()}}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> "BigramTable":
+        """From what ``state_dict`` gave: numbers by name."""
+        numbers = (state[name].double() for name in ("counts", "totals", "usual"))
+        return cls(state["keys"], *numbers)
+
+
+class WordOrder:
+    """What pairs are worth by the order of their targets' words.
+
+    Args:
+        table: of what is usual.
+        contrast: to targets whose words were shuffled.
+    """
+
+    def __init__(self, table: BigramTable, contrast: Contrast) -> None:
+        self.table, self.contrast = table, contrast
+
+    @classmethod
+    def learn(
+        cls, train: Pairs, trusted: Pairs, dictionaries: Dictionaries, digests: Sequence[np.ndarray]
+    ) -> "WordOrder":
+        """From pairs.
+
+        Args:
+            train: N training pairs.
+            trusted: M trusted pairs.
+            dictionaries: of their languages.
+            digests: fingerprints of both, shapes (N,) and (M,).
+        """
+        some = _some(train, digests[0])
+        boundaries, found = dictionaries.boundaries, digests[0][some]
+        targets = [train.tgt[n] for n in some.tolist()]
+        picked = np.sort(found.argsort()[:_SHUFFLED])
+        made = [shuffled(targets[n], boundaries, int(found[n])) for n in picked.tolist()]
+        known = [trusted.tgt[n] for n in range(len(trusted))]
+        texts = [Bigrams.of(rows, boundaries) for rows in (targets, made, known)]
+        parts = [halves(x) for x in (found, found[picked], digests[1])]
+        good = torch.ones(len(some), dtype=torch.double)
+        for _ in range(_ROUNDS):
+            table = BigramTable.learn(texts[0], parts[0], good, dictionaries.types[1])
+            rows = [table.evidence(text, part) for text, part in zip(texts, parts, strict=True)]
+            contrast = Contrast.learn(*rows)
+            good = 1 / (1 + contrast.odds(rows[0]))
+        return cls(table, contrast)
+
+    def weights(self, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:
+        """What pairs are worth, from 0 to 1, shape (N,).
+
+        Args:
+            pairs: N pairs.
+            dictionaries: of their languages.
+            digests: their fingerprints, shape (N,).
+        """
+        half, found = halves(digests), torch.ones(len(pairs), dtype=torch.double)
+        for begin in range(0, len(pairs), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            targets = [pairs.tgt[n] for n in range(len(pairs))[block]]
+            text = Bigrams.of(targets, dictionaries.boundaries)
+            found[block] = self.contrast.weights(self.table.evidence(text, half[block]))
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that ``weights`` needs, in types that torch's safe loader takes."""
+        return {"table": self.table.state_dict(), "contrast": self.contrast.numbers}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "WordOrder":
+        """From what ``state_dict`` gave."""
+        return cls(BigramTable.from_state(state["table"]), Contrast(state["contrast"]))
+
+
+def shuffled(target: Tensor, boundaries: Tensor, seed: int) -> Tensor:
+    """A target with its words in another order, its last token where it was, shape (T,).
+
+    Args:
+        target: types, shape (T,).
+        boundaries: which types end words, and which begin them, shape (2, V).
+        seed: decides on the order.
+    """
+    body, last = target[:-1], target[-1:]
+    begins = (boundaries[0][body[:-1]] & boundaries[1][body[1:]]).nonzero().flatten() + 1
+    words = body.tensor_split(begins)
+    order = np.random.default_rng(seed % 2**32).permutation(len(words))
+    return torch.cat([*(words[place] for place in order), last])
+
+
+def _some(pairs: Pairs, digests: np.ndarray) -> np.ndarray:
+    """Places of all pairs, or of those of a large corpus whose fingerprints are the smallest."""
+    tokens = lengths(pairs)[:, 1]
+    if tokens.sum() <= _TOKENS:
+        return np.arange(len(pairs))
+    order = digests.argsort()
+    return np.sort(order[: int(np.searchsorted(tokens[order].cumsum(), _TOKENS))])
