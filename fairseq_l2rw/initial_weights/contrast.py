@@ -73,6 +73,10 @@ class Contrast:
         """
         return worth(self.odds(evidence), self.numbers["cost"])
 
+    def probability(self, evidence: Tensor) -> Tensor:
+        """The probability that pairs are good, shape (N,), by evidence of shape (N, 2)."""
+        return worth(self.odds(evidence), 1.0)
+
     def odds(self, evidence: Tensor) -> Tensor:
         """The odds that pairs are bad, shape (N,), by evidence of shape (N, 2)."""
         share = self.numbers["share"]

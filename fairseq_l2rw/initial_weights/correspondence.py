@@ -60,7 +60,7 @@ class Correspondence:
             made = mismatched_evidence(text, lexicon, dictionaries, found)
             known = _evidence_of(trusted, lexicon, dictionaries, digests[1])
             contrast = Contrast.learn(rows, made, known)
-            good = 1 / (1 + contrast.odds(rows))
+            good = contrast.probability(rows)
             if bool((good == 1).all()):
                 break
         model = cls(lexicon, contrast)

@@ -169,7 +169,9 @@ class WordOrder:
             table = BigramTable.learn(texts[0], parts[0], good, dictionaries.types[1])
             rows = [table.evidence(text, part) for text, part in zip(texts, parts, strict=True)]
             contrast = Contrast.learn(*rows)
-            good = 1 / (1 + contrast.odds(rows[0]))
+            good = contrast.probability(rows[0])
+            if bool((good == 1).all()):
+                break
         return cls(table, contrast)
 
     def weights(self, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:

@@ -85,14 +85,12 @@ class LeastSquaresHead(LazyBuffers, Head):
         self.likeness = Likeness(options.memory) if "likeness" in parts else None
         self.centre = RunningMean(_CENTRE_MEMORY)  # of the inputs of training pairs
         self.calibration = Calibration(options.sharpness, options.tolerance)
-        read_states = bool({"encoder", "decoder"} & {*parts})
-        all_parts = ["surface"] * ("surface" in parts) + ["states"] * read_states
         # Parts whose likeness is a score of its own: the first ones.
-        self._judged = [
-            part
-            for part in (all_parts if self.likeness is not None else [])
-            if part == "surface" or options.by != "quality"
-        ]
+        self._judged: list[str] = []
+        if self.likeness is not None and "surface" in parts:
+            self._judged.append("surface")
+        if self.likeness is not None and {"encoder", "decoder"} & {*parts}:
+            self._judged += ["states"] * (options.by != "quality")
         self.register_empty("slope", "trusted_sizes")
         self.register_empty("trusted", dims=2)
         self.register_empty("trusted_ids", dtype=torch.int64)
