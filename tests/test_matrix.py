@@ -28,7 +28,7 @@ import recipes
 import score
 import token_scores
 import training
-from contenders import CONTENDERS
+from contenders import CONTENDERS, Contender
 from fairseq_l2rw.text.pieces import train_pieces
 from weights import Weights
 
@@ -66,6 +66,30 @@ def test_the_best_scored_lines_stay_in_their_order(tmp_path: Path) -> None:
     assert filtering.by_score(scores, 4, 2, [0, 1, 3]) == [0, 1]  # 3 was not scored
     with pytest.raises(SystemExit, match="do not belong to these 2 lines"):
         filtering.by_score(scores, 2, 1, range(2))
+
+
+def test_two_models_vouch_for_a_line_if_both_find_it_likely_and_about_as_likely() -> None:
+    forward, reverse = {0: -1.0, 1: -1.0, 2: -3.0, 3: -0.5}, {0: -1.2, 1: -4.0, 2: -3.0}
+    assert filtering.dual_scores(forward, reverse) == pytest.approx({0: -1.3, 1: -5.5, 2: -3.0})
+
+
+def test_a_filter_is_judged_by_its_scores_and_by_what_it_keeps(tmp_path: Path) -> None:
+    for language in ("de", "en"):
+        lines.write_lines(tmp_path / f"train.{language}", "abcde")
+    for name, scores in {"a": (-1, -2, -9, -3), "b": (-1, -2, -9, -8)}.items():
+        lines.write_lines(tmp_path / name, [f"H-{n}\t{x}\tw" for n, x in enumerate(scores)])
+    lines.write_lines(tmp_path / "among.txt", ["0", "2", "3", "4"])
+    kept, models = tmp_path / "bin.kept", [str(tmp_path / "a"), str(tmp_path / "b")]
+    command = ["dual", "--data", str(tmp_path), "--scores", models[0], "--reverse-scores"]
+    others = ["--share", "0.4", "--among", str(tmp_path / "among.txt"), "--out", str(kept)]
+    filtering.main([*command, models[1], *others])
+    assert lines.read_lines(kept) == ["0", "2"]
+    assert lines.read_lines(tmp_path / "bin.scores") == ["-1.0", "nan", "-9.0", "-10.5", "nan"]
+    names = ["clean", "short", "clean", "short", "unknown"]
+    found = score.filter_scores(kept, names, {"kept": (("clean",), ("short", "unknown"))})
+    assert found["auc"] == {"short": 1.0, "unknown": 1.0} and found["told"] == {"kept": 1.0}
+    assert found["mean_weight"] == {"clean": 1.0, "short": 0.0, "unknown": 0.0}
+    assert recipes.share_of_good(names) == 0.5
 
 
 # --- recipes ---
@@ -150,6 +174,16 @@ def test_real_noise_has_the_labels_that_are_known(tmp_path: Path) -> None:
     assert lines.read_lines(raw / "test.en") == [f"news en {n}" for n in range(1000, 1010)]
 
 
+def test_bicleaner_answers_the_questions_that_weights_are_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_crawled(tmp_path)
+    judged = tmp_path / "paracrawl_human_v3"
+    lines.write_lines(judged / "bicleaner", map(str, [0.9, 0.8, 0.7, 0.85, 0.6, 0.5, 0.4]))
+    crawled.main(["bicleaner", "--judged", str(judged)])
+    assert capsys.readouterr().out == "good: 0.900\nnot broken: 1.000\n"
+
+
 def test_labels_that_are_not_known_or_not_enough_are_refused(tmp_path: Path) -> None:
     write_crawled(tmp_path)
     command = ["software", "--software", str(tmp_path / "software_deen"), "--out", str(tmp_path)]
@@ -168,12 +202,15 @@ def test_a_question_is_how_often_some_pairs_outweigh_others() -> None:
         return Weights(rows, rows * 0, rows, *map(np.asarray, (values, counts)), rows, rows)
 
     names, found = ["clean", "free", "error", "misaligned"], [0.9, 0.4, 0.5, 0.1]
-    asked = (("clean", "free"), ("error", "misaligned"))
-    assert score.auc_of(weights(found, [1.0] * 4), names, asked) == pytest.approx(3 / 4)
+    questions = {
+        "good": (("clean", "free"), ("error", "misaligned")),
+        "nobody": (("clean",), ("tokenisation",)),
+    }
+    answers = score.told(weights(found, [1.0] * 4), names, questions)
+    assert answers["good"] == pytest.approx(3 / 4) and np.isnan(answers["nobody"])
     # A pair that stands for three counts three times.
-    assert score.auc_of(weights(found, [3.0, 1, 1, 1]), names, asked) == pytest.approx(7 / 8)
-    nobody = (("clean",), ("tokenisation",))
-    assert np.isnan(score.auc_of(weights(found, [1.0] * 4), names, nobody))
+    answers = score.told(weights(found, [3.0, 1, 1, 1]), names, questions)
+    assert answers["good"] == pytest.approx(7 / 8)
 
 
 def test_pieces_are_those_of_words_and_a_wrong_word_that_weighs_less_is_told(
@@ -313,6 +350,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> matrix.Matrix:
     changed = {**training.asdict(training.CONFIGS["quickstart"]), **tiny}
     monkeypatch.setitem(training.CONFIGS, "quickstart", training.Config(**changed))
     monkeypatch.setattr(matrix, "prepare", prepare)
+    # No rules: they would find no language in such text, and leave nothing.
+    monkeypatch.setitem(CONTENDERS, "filter_dual", Contender("both models", selection="dual"))
     return matrix.Matrix(
         tmp_path, tmp_path / "runs", side_by_side=2, config="quickstart", vocab=80, updates=6
     )
@@ -322,11 +361,11 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> matrix.Matrix:
 def test_a_matrix_runs_ends_in_tables_and_goes_on_where_it_was(
     quick: matrix.Matrix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wanted = matrix.cells(["mixed50"], ["filter_loss", "oracle", "deep"], [1])
+    wanted = matrix.cells(["mixed50"], ["filter_dual", "oracle", "deep"], [1])
     matrix.Experiment(quick).run(wanted)
     results = matrix.read_results(quick.results)
     assert results[0]["run"] == "uniform"
-    assert {r["run"] for r in results} == {"uniform", "oracle", "filter_loss", "deep"}
+    assert {r["run"] for r in results} == {"uniform", "oracle", "filter_dual", "deep"}
     found = {r["run"]: r for r in results}
     assert "against_uniform" not in found["uniform"]
     assert 0 <= found["deep"]["against_uniform"]["p"] <= 1
@@ -336,8 +375,10 @@ def test_a_matrix_runs_ends_in_tables_and_goes_on_where_it_was(
     assert set(found["deep"]["auc"]) == {"short"}
     assert found["deep"]["valid_loss"] > 0
     assert found["oracle"]["mean_weight"].keys() == {"clean"}
-    kept = lines.read_lines(quick.out / "mixed50" / "bin-loss-1.kept.txt")
+    kept = lines.read_lines(quick.out / "mixed50" / "bin-dual-1.kept")
     assert len(kept) == 40  # as many as are good: it is told the true share
+    assert 0 < found["filter_dual"]["mean_weight"]["clean"] <= 1
+    assert (quick.out / "mixed50" / "reverse-1" / "checkpoint_last.pt").exists()
 
     comparison.report(results, tmp_path / "report")
     text = (tmp_path / "report" / "matrix.md").read_text()

@@ -13,7 +13,7 @@ class Contender:
         what: one line for the docs.
         weighting: the rule that weighs sentences.
         selection: the training pairs: `all`, `clean` (by label) or what an offline filter keeps:
-            `rules`, `loss`, or `rules-loss`, one after the other.
+            `rules`, `loss`, `rules-loss`, one after the other, or `rules-dual`.
         extra: further flags of fairseq-train.
     """
 
@@ -28,9 +28,19 @@ class Contender:
         return "rules" in self.selection
 
     @property
+    def by_dual(self) -> bool:
+        """Whether a model of the other direction filters the pairs, too."""
+        return "dual" in self.selection
+
+    @property
     def by_loss(self) -> bool:
         """Whether the loss of a trained uniform model filters the pairs."""
-        return "loss" in self.selection
+        return "loss" in self.selection or self.by_dual
+
+    @property
+    def filters(self) -> bool:
+        """Whether pairs are left out without looking at their labels."""
+        return self.by_rules or self.by_loss
 
 
 # Algorithms from papers, which learn at every update: as often as one can wait for.
@@ -61,6 +71,11 @@ CONTENDERS = {
         "both filters, the rules first; the losses are those of `uniform`, and it knows how many "
         "pairs are good",
         selection="rules-loss",
+    ),
+    "filter_dual": Contender(
+        "the rules, then dual conditional cross-entropy, by `uniform` and the same model of the "
+        "other direction; it knows how many pairs are good",
+        selection="rules-dual",
     ),
     "random": Contender("random weights", "random"),
     "initial": Contender(

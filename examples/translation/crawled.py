@@ -3,12 +3,16 @@
     python crawled.py software --software DIR --out RAW
     python crawled.py human --software DIR --captions CLEAN --talks DIR --judged DIR --news DIR
         --out RAW
+    python crawled.py bicleaner --judged DIR
 
 `software` trains on manuals, messages and package descriptions, half of them crawled. The structure
 of the files proves of three pairs in four whether they are right, wrong or copied.
 
 `human` trains on these, captions, talks and 2,000 pairs of ParaCrawl, which a person judged. News
 that professionals translated are trusted and translated.
+
+`bicleaner` says how often that tool's score (Ramírez-Sánchez et al., 2020) ranks two judged pairs
+as the person did.
 
 `train.labels` calls the pairs that are known to be good `clean`.
 """
@@ -20,6 +24,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from lines import read_lines, read_parallel, write_lines
 
@@ -91,6 +97,17 @@ def human(args: argparse.Namespace) -> list[str]:
     return [*(UNJUDGED for _ in others), *labels]
 
 
+def bicleaner(args: argparse.Namespace) -> None:
+    """Print the AUC of Bicleaner's scores for the questions that are asked of weights."""
+    from recipes import RECIPES
+    from score import auc_of
+
+    scores = np.array([float(line) for line in read_lines(args.judged / "bicleaner")])
+    kinds = np.array([JUDGEMENTS[letter] for letter in read_lines(args.judged / "label")])
+    for name, question in RECIPES["human"].questions.items():
+        print(f"{name}: {auc_of(scores, kinds, np.ones(len(scores)), question):.3f}")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     result = argparse.ArgumentParser(
@@ -106,12 +123,17 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--talks", type=Path, required=True, help="folder iwslt14.py wrote")
     sub.add_argument("--judged", type=Path, required=True, help="folder of judged web pages")
     sub.add_argument("--news", type=Path, required=True, help="folder of translated news")
+    sub = commands.add_parser("bicleaner", help="how well Bicleaner's scores rank judged pairs")
+    sub.add_argument("--judged", type=Path, required=True, help="folder of judged web pages")
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     args = parser().parse_args(arguments)
+    if args.command == "bicleaner":
+        bicleaner(args)
+        return
     labels = (software if args.command == "software" else human)(args)
     write_lines(args.out / "train.labels", labels)
     counts = Counter(labels).most_common()

@@ -1,12 +1,17 @@
 """Offline filters: what one does about noisy pairs without reweighting, before training.
 
 `rules` keeps a pair whose sides have about the same length and the right languages; `loss` keeps
-the pairs that a trained model finds likeliest:
+the pairs that a trained model finds likeliest; `dual` those on which two trained models, one of
+each direction, agree that they are likely:
 
     python filtering.py rules --data RAW --out KEPT.txt
     python filtering.py loss --data RAW --scores generate-train.txt --share 0.5 --out KEPT.txt
+    python filtering.py dual --data RAW --scores generate-train.txt
+        --reverse-scores reverse/generate-train.txt --share 0.5 --out KEPT.txt
 
-Both write the numbers of the lines to keep, counted from 0, for `recipe.py binarize --lines`.
+All write the numbers of the lines to keep, counted from 0, for `recipe.py binarize --lines`, and
+beside them in `KEPT.scores` the score of every line, by which it was judged; a line that is out of
+the question has none (nan).
 """
 
 from __future__ import annotations
@@ -14,11 +19,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from lines import read_lines, read_numbers, read_parallel, write_lines
 
+SCORES = ".scores"
 SCORE = re.compile(r"^H-(\d+)\t([-+.\deE]+|nan)\t")
 
 
@@ -61,6 +67,17 @@ def by_score(scores: dict[int, float], total: int, count: int, among: Collection
     return sorted(ranked[:count])
 
 
+def dual_scores(forward: Mapping[int, float], reverse: Mapping[int, float]) -> dict[int, float]:
+    """Return minus the dual conditional cross-entropy of the lines that both models scored.
+
+    It is |a - b| + (a + b) / 2, where a and b are the cross-entropies per token (Junczys-Dowmunt,
+    2018, "Dual Conditional Cross-Entropy Filtering of Noisy Parallel Corpora", equation 2).
+    """
+    both = forward.keys() & reverse.keys()
+    pairs = {number: (forward[number], reverse[number]) for number in both}
+    return {number: (a + b) / 2 - abs(a - b) for number, (a, b) in pairs.items()}
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     result = argparse.ArgumentParser(
@@ -72,17 +89,18 @@ def parser() -> argparse.ArgumentParser:
         "--ratio", type=float, default=2.0, help="longest side over shortest, in words, at most"
     )
     loss = commands.add_parser("loss", help="log-probability per token under a trained model")
-    loss.add_argument(
-        "--scores",
-        type=Path,
-        required=True,
-        help="output of fairseq-generate --score-reference --gen-subset train",
+    dual = commands.add_parser("dual", help="agreement of two trained models, one each direction")
+    output = "output of fairseq-generate --score-reference --gen-subset train"
+    dual.add_argument(
+        "--reverse-scores", type=Path, required=True, help=f"{output}, languages swapped"
     )
-    loss.add_argument(
-        "--share", type=float, required=True, help="share of all lines to keep, 0 to 1"
-    )
-    loss.add_argument("--among", type=Path, help="keep only lines named in this file of numbers")
-    for sub in (rules, loss):
+    for sub in (loss, dual):
+        sub.add_argument("--scores", type=Path, required=True, help=output)
+        sub.add_argument(
+            "--share", type=float, required=True, help="share of all lines to keep, 0 to 1"
+        )
+        sub.add_argument("--among", type=Path, help="keep only lines named in this file of numbers")
+    for sub in (rules, loss, dual):
         sub.add_argument("--data", type=Path, required=True, help="folder with train.LANGUAGE")
         sub.add_argument("--out", type=Path, required=True, help="file to write line numbers to")
         sub.add_argument("--source", default="de", help="source language")
@@ -98,11 +116,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     total = len(texts[args.source])
     if args.command == "rules":
         kept = by_rules(texts[args.source], texts[args.target], languages, args.ratio)
+        scores = dict.fromkeys(range(total), 0.0) | dict.fromkeys(kept, 1.0)
     else:
+        scores = scores_of(read_lines(args.scores))
+        if args.command == "dual":
+            scores = dual_scores(scores, scores_of(read_lines(args.reverse_scores)))
         among = sorted(read_numbers(args.among, total)) if args.among else range(total)
-        count = round(args.share * total)
-        kept = by_score(scores_of(read_lines(args.scores)), total, count, among)
+        kept = by_score(scores, total, round(args.share * total), among)
+        scores = {number: scores[number] for number in among if number in scores}
     write_lines(args.out, map(str, kept))
+    nan = float("nan")
+    write_lines(args.out.with_suffix(SCORES), (str(scores.get(n, nan)) for n in range(total)))
     print(f"{args.out}: {len(kept)} of {total} lines kept")
 
 

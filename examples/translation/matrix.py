@@ -15,7 +15,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,16 @@ from contenders import BASELINE, CONTENDERS, Contender
 from filtering import main as filtering
 from lines import read_lines
 from progress import Job, follow
-from recipes import RECIPES, prepare
-from score import CLEAN, LABELS, auc_of, evaluate, score_references, significance
+from recipes import RECIPES, prepare, share_of_good
+from score import (
+    CLEAN,
+    LABELS,
+    evaluate,
+    filter_scores,
+    score_references,
+    significance,
+    told,
+)
 from steps import say
 from training import CONFIGS, Run, training
 from weights import read_weights
@@ -139,6 +147,8 @@ class Experiment:
 
     def _chain(self, cell: Cell) -> Iterator[Job]:
         raw = prepare(cell.recipe, self.matrix.original, self.matrix.out)
+        if cell.contender.by_dual:
+            yield from training(self._reverse(cell, raw))
         run = self._job(cell, self._binary(cell, raw))
         yield from training(run)
         scores = evaluate(run.bin, run.out, raw)
@@ -150,48 +160,71 @@ class Experiment:
             texts = (ours, self.translation(cell), raw / "test.en")
             scores |= {"against_uniform": significance(*map(read_lines, texts))}
         line = {**cell.key, **{k: v for k, v in scores.items() if k not in cell.key}}
-        if scores["auc"]:
-            names, weights = read_lines(run.bin / LABELS), read_weights(run.weights)
-            questions = RECIPES[cell.recipe].questions
-            line["told"] = {name: auc_of(weights, names, q) for name, q in questions.items()}
+        questions = RECIPES[cell.recipe].questions
+        if cell.contender.filters and cell.contender.weighting == BASELINE:
+            line |= filter_scores(self._kept(cell, raw), read_lines(raw / LABELS), questions)
+        elif scores["auc"]:
+            names = read_lines(run.bin / LABELS)
+            line["told"] = told(read_weights(run.weights), names, questions)
         line["selection"] = cell.contender.selection
         with self.matrix.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    def _reverse(self, cell: Cell, raw: Path) -> Run:
+        """The baseline of the other direction."""
+        whole = Cell(cell.recipe, BASELINE, cell.seed)
+        job = self._job(whole, self._binary(whole, raw))
+        out = job.out.with_name(f"reverse-{cell.seed}")
+        return replace(job, out=out, source=job.target, target=job.source)
+
     def _binary(self, cell: Cell, raw: Path) -> Path:
         """Binarize what the run trains on."""
         selection = cell.contender.selection
-        name = f"bin-{selection}" + (f"-{cell.seed}" if cell.contender.by_loss else "")
-        out = self.matrix.out / cell.recipe / name
         keep = (CLEAN,) if selection == "clean" else ()
-        lines = self._kept(cell, raw, out) if selection not in ("all", "clean") else None
+        lines = self._kept(cell, raw) if cell.contender.filters else None
+        out = lines.with_suffix("") if lines else self._binaries(cell) / f"bin-{selection}"
         vocab = self.matrix.vocab or RECIPES[cell.recipe].vocab
         binarize(Settings(raw, out, vocab, keep=keep, lines=lines))
         return out
 
-    def _kept(self, cell: Cell, raw: Path, out: Path) -> Path:
+    def _binaries(self, cell: Cell) -> Path:
+        return self.matrix.out / cell.recipe
+
+    def _kept(self, cell: Cell, raw: Path) -> Path:
         """Filter offline, and return the file with the numbers of the lines to keep."""
-        rules, kept = out.parent / "kept-rules.txt", out.with_suffix(".kept.txt")
-        if cell.contender.by_rules and not rules.exists():
+        contender, folder = cell.contender, self._binaries(cell)
+        rules = folder / "bin-rules.kept"
+        if contender.by_rules and not rules.exists():
             filtering(["rules", "--data", str(raw), "--out", str(rules)])
-        if not cell.contender.by_loss:
+        if not contender.by_loss:
             return rules
+        kept = folder / f"bin-{contender.selection}-{cell.seed}.kept"
         if not kept.exists():
-            whole = Cell(cell.recipe, BASELINE, cell.seed)
-            if not (self.folder(whole) / "checkpoint_last.pt").exists():
-                sys.exit(
-                    f"{cell.run} filters by the losses of {whole.run}, seed {whole.seed}, which "
-                    "was trained elsewhere: to train it here, delete its line from "
-                    f"{self.matrix.results}"
-                )
-            scores = score_references(self._job(whole, self._binary(whole, raw)))
-            # Told the true share of good pairs, which a practitioner would have to guess.
-            labels = read_lines(raw / "train.labels")
-            share = labels.count(CLEAN) / len(labels)
-            among = ["--among", str(rules)] if cell.contender.by_rules else []
-            arguments = ["loss", "--data", str(raw), "--scores", str(scores), "--share", str(share)]
-            filtering([*arguments, *among, "--out", str(kept)])
+            among = ["--among", str(rules)] if contender.by_rules else []
+            filtering([*self._judged_by(cell, raw), *among, "--data", str(raw), "--out", str(kept)])
         return kept
+
+    def _judged_by(self, cell: Cell, raw: Path) -> list[str]:
+        """The arguments of a filter by what trained models make of the pairs."""
+        whole = Cell(cell.recipe, BASELINE, cell.seed)
+        if not (self.folder(whole) / "checkpoint_last.pt").exists():
+            sys.exit(
+                f"{cell.run} filters by the losses of {whole.run}, seed {whole.seed}, which "
+                "was trained elsewhere: to train it here, delete its line from "
+                f"{self.matrix.results}"
+            )
+        scores = score_references(self._job(whole, self._binary(whole, raw)))
+        # Told the true share of good pairs, which a practitioner would have to guess.
+        arguments = [
+            "--scores",
+            str(scores),
+            "--share",
+            str(share_of_good(read_lines(raw / LABELS))),
+        ]
+        if not cell.contender.by_dual:
+            return ["loss", *arguments]
+        reverse = score_references(self._reverse(cell, raw))
+        return ["dual", "--reverse-scores", str(reverse), *arguments]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +61,8 @@ MIXED = {
 # Judged web pairs (`crawled.py`): good ones, understandable ones, and those of no use.
 GOOD, FLAWED = ("clean", "free"), ("machine", "error")
 BROKEN = ("misaligned", "wrong_language", "tokenisation")
+# Labels of pairs of which it is not known whether they are good.
+UNKNOWN = ("unknown", "unjudged")
 
 
 def _mixed(percent: int) -> dict[str, float]:
@@ -124,6 +126,12 @@ RECIPES = {
     ),
     "iwslt14": Recipe("9,526 pairs of the task of arXiv 2007.04649", config="iwslt14_sample"),
 }
+
+
+def share_of_good(labels: Sequence[str]) -> float:
+    """Return the share of good pairs among those of which it is known."""
+    known = [label for label in labels if label not in UNKNOWN]
+    return sum(label in GOOD for label in known) / len(known)
 
 
 def noise_command(

@@ -16,7 +16,8 @@ import numpy as np
 import sentencepiece
 
 from fairseq_l2rw.text.manifest import Manifest
-from lines import read_lines, write_lines
+from filtering import SCORES
+from lines import read_lines, read_numbers, write_lines
 from progress import parse_record
 from recipes import Question
 from steps import Stamp, digest, read_json, run, say, short, write_json
@@ -78,17 +79,52 @@ def auc_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]:
     return result
 
 
-def auc_of(weights: Weights, names: Sequence[str], question: Question) -> float:
-    """Return how often, in the last epoch, a pair of the first labels outweighs one of the others.
+def auc_of(values: Array, kind: Array, counts: Array, question: Question) -> float:
+    """Return how often a pair of the first labels has a larger value than one of the others.
 
     NaN where there is none of either.
     """
-    last = weights.last_epoch()
-    kind, (more, less) = last.kinds(names), question
-    asked = np.isin(kind, [*more, *less])
+    more, less = question
+    asked = np.isin(kind, [*more, *less]) & ~np.isnan(values)
     groups = np.where(np.isin(kind[asked], more), CLEAN, "other")
-    counts = last.importance_weight[asked]
-    return auc_per_kind(last.weight[asked], groups, counts).get("other", float("nan"))
+    return auc_per_kind(values[asked], groups, counts[asked]).get("other", float("nan"))
+
+
+def told(
+    weights: Weights, names: Sequence[str], questions: Mapping[str, Question]
+) -> dict[str, float]:
+    """Return the answers that the last epoch's weights give to a recipe's questions.
+
+    Args:
+        weights: of a run.
+        names: the labels of the training pairs.
+        questions: by name, see ``auc_of``.
+    """
+    last = weights.last_epoch()
+    rows = (last.weight, last.kinds(names), last.importance_weight)
+    return {name: auc_of(*rows, question) for name, question in questions.items()}
+
+
+def filter_scores(
+    kept: Path, names: Sequence[str], questions: Mapping[str, Question]
+) -> dict[str, Any]:
+    """Return what a filter's scores tell, as of weights, and of each kind the share that it keeps.
+
+    Args:
+        kept: file of the numbers of lines that `filtering.py` wrote, its scores beside it.
+        names: the labels of all training pairs.
+        questions: as of ``told``.
+    """
+    scores = np.array([float(line) for line in read_lines(kept.with_suffix(SCORES))])
+    # What an earlier filter left out is worse than all that the later one judged.
+    scores = np.nan_to_num(scores, nan=np.nanmin(scores) - 1)
+    kind, ones, stays = np.asarray(names), np.ones(len(names)), np.zeros(len(names))
+    stays[sorted(read_numbers(kept, len(names)))] = 1
+    return {
+        "auc": auc_per_kind(scores, kind, ones),
+        "mean_weight": mean_per_kind(stays, kind, ones),
+        "told": {name: auc_of(scores, kind, ones, asked) for name, asked in questions.items()},
+    }
 
 
 def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[float | None]]]:
@@ -98,12 +134,12 @@ def auc_per_epoch(weights: Weights, kind: Array) -> dict[str, dict[str, list[flo
     A sentence counts as often as it stands for others, so that an epoch that holds only some is
     still about all of them; None where it holds none of a kind, or there was no meta step.
     """
-    told = {"weight": weights.weight, "usefulness": weights.usefulness, "loss": -weights.loss}
+    shown = {"weight": weights.weight, "usefulness": weights.usefulness, "loss": -weights.loss}
     kinds = sorted(set(kind.tolist()) - {CLEAN})
-    result: dict[str, dict[str, list[float | None]]] = {n: {k: [] for k in kinds} for n in told}
+    result: dict[str, dict[str, list[float | None]]] = {n: {k: [] for k in kinds} for n in shown}
     for epoch in np.unique(weights.epoch):
         rows = weights.epoch == epoch
-        for name, values in told.items():
+        for name, values in shown.items():
             found = auc_per_kind(values[rows], kind[rows], weights.importance_weight[rows])
             for noise in kinds:
                 result[name][noise].append(round(found[noise], 4) if noise in found else None)
