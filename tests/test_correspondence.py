@@ -1,10 +1,14 @@
 """Pairs that do not belong together are told from examples that are made; few of them suffice."""
 
+import numpy as np
 import pytest
 import torch
+from artificial import split
 
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.correspondence import evidence
+from fairseq_l2rw.initial_weights.halves import fingerprints
+from fairseq_l2rw.initial_weights.made_pairs import mismatched
 
 
 def drawn(count, mean, seed):
@@ -53,9 +57,24 @@ def test_good_trusted_pairs_bound_the_cost_of_a_bad_one():
     assert float(close.numbers["cost"]) < 2 and float(far.numbers["cost"]) == pytest.approx(20)
 
 
-def test_evidence_is_the_worse_direction_and_the_length_of_both_sides():
-    import numpy as np
+def test_evidence_is_what_words_fall_short_the_least_supported_one_and_the_length():
+    """Words with more support than is usual make up for nothing."""
+    nothing = float("nan")
+    targets = torch.tensor([[0.5, -1.0, -2.0, 3.0], [-1.0, nothing, nothing, nothing]])
+    sources = torch.tensor([[-0.5, -4.0, nothing], [2.0, 1.0, nothing]])
+    found = evidence([(torch.tensor([1, 0]), (targets, sources))], 2)
+    expected = [[-1.0, -1.0, np.log(2)], [min(-3 / 2, -4.5 / 2**0.5), -4.0, np.log(8)]]
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.double))
 
-    found = evidence(torch.tensor([[0.5, -1.0], [0.2, 0.3]]).double(), np.array([[3, 4], [1, 1]]))
-    expected = torch.tensor([[-1.0, np.log(12)], [0.2, 0.0]]).double()
-    torch.testing.assert_close(found, expected)
+
+def test_mismatched_pairs_are_of_the_same_half_and_of_about_the_same_length():
+    pairs = split(["good"] * 300, 1)
+    digests = fingerprints(pairs)
+    made, places = mismatched(pairs, digests)
+    targets = {target: number for number, target in enumerate(map(str, pairs.tgt))}
+    assert len(made) == len(places) > 290
+    for number, place in enumerate(places.tolist()):
+        assert torch.equal(made.src[number], pairs.src[place])
+        other = targets[str(made.tgt[number])]
+        assert other != place and digests[other] & 1 == digests[place] & 1
+        assert abs(len(pairs.tgt[other]) - len(pairs.tgt[place])) <= 1

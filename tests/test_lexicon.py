@@ -9,7 +9,7 @@ from artificial import DICTIONARIES, PAD, TYPES, Split, sentence, split
 
 from fairseq_l2rw.data.pairs import PairSubset
 from fairseq_l2rw.initial_weights import lexicon as module
-from fairseq_l2rw.initial_weights.lexicon import fingerprints, halves
+from fairseq_l2rw.initial_weights.halves import fingerprints, halves
 from fairseq_l2rw.initial_weights.links import Links, enough
 
 
@@ -19,84 +19,108 @@ def learnt(text, good=None, before=None):
     return module.Lexicon.learn(links, halves(fingerprints(text)), good, before)
 
 
-def associations(train, trusted):
-    """Of training pairs and of trusted pairs."""
-    text = PairSubset(train, enough(train))
-    lexicon = learnt(text)
+def supports(train, trusted):
+    """Of training pairs and of trusted pairs: a list of (target words, source words)."""
+    lexicon = learnt(PairSubset(train, enough(train)))
+    return [of(lexicon, pairs, halves(fingerprints(pairs))) for pairs in (train, trusted)]
+
+
+def of(lexicon, pairs, half):
+    return listed(module.word_support(lexicon, pairs, DICTIONARIES, half), len(pairs))
+
+
+def listed(found, count):
+    """Without padding, in the order of the pairs."""
+    rows = [None] * count
+    for places, sides in found:
+        for at, *words in zip(places.tolist(), *sides, strict=True):
+            rows[at] = tuple(side[side.isfinite()] for side in words)
+    return rows
+
+
+def shortfalls(train, trusted):
+    """How far words of training pairs, and of trusted ones, fall short of their usual support."""
     return [
-        module.associations(lexicon, pairs, DICTIONARIES, halves(fingerprints(pairs)))
-        for pairs in (train, trusted)
+        torch.stack([sum(side.clamp(max=0).sum() for side in row) for row in rows])
+        for rows in supports(train, trusted)
     ]
 
 
-def by_hand(text, train, judged, rounds=5, pseudo=5.0, enough=1.5):
-    """IBM Model 1 with dictionaries: of lists of (given, said) lists; nats per said word.
+def by_hand(text, own, judged, half, rounds=5, pseudo=5.0):
+    """IBM Model 1 with dictionaries: of lists of (given, said) lists; nats of each said word.
 
-    Frequencies are those of the text, of which ``train`` is a half.
+    Args:
+        text: that is learnt from.
+        own: which half of it each pair belongs to.
+        judged: pairs that are judged.
+        half: that they belong to.
     """
     frequency = Counter(word for _, said in text for word in said)
-    words = sum(frequency.values()) + TYPES
-    usual = {word: (frequency[word] + 1) / words for word in range(TYPES)}
-    following = {(g, s): 1.0 for given, said in train for g in given for s in said}
+    size = sum(frequency.values()) + TYPES
+    usual = {word: (frequency[word] + 1) / size for word in range(TYPES)}
 
-    def shares(given, said, chance):
-        """Whose doing each said word is: a list of ((given, said), share)."""
-        found = []
-        for s in said:
-            chances = [chance.get((g, s), 0.0) for g in given]
-            if sum(chances) > 0:
-                found += [((g, s), c / sum(chances)) for g, c in zip(given, chances, strict=True)]
-        return found
+    def maximised(train):
+        chance = {(g, s): 1.0 for given, said in train for g in given for s in said}
+        for _ in range(rounds):
+            counts, totals = Counter(), Counter()
+            for given, said in train:
+                for s in said:
+                    whole = sum(chance[g, s] for g in given)
+                    for g in given:
+                        counts[g, s] += chance[g, s] / whole
+                        totals[g] += chance[g, s] / whole
+            chance = {(g, s): counts[g, s] / totals[g] for g, s in chance}
+        return counts, totals
 
-    for _ in range(rounds):
-        chance, counts, totals = following, Counter(), Counter()
-        for given, said in train:
-            for (g, s), share in shares(given, said, chance):
-                counts[g, s] += share
-                totals[g] += share
-        following = {(g, s): counts[g, s] / totals[g] for g, s in chance}
-    result = []
-    for given, said in judged:
-        gain = 0.0
-        for s in said:
-            chances = [(counts[g, s] + pseudo * usual[s]) / (totals[g] + pseudo) for g in given]
-            gain += min(log(sum(chances) / len(given) / usual[s]), enough)
-        result.append(gain / len(said))
-    return torch.tensor(result, dtype=torch.double)
+    known = [maximised([row for row, h in zip(text, own, strict=True) if h == n]) for n in (0, 1)]
+
+    def gain(g, s, by):
+        counts, totals = known[by]
+        return log((counts[g, s] + pseudo * usual[s]) / (totals[g] + pseudo) / usual[s])
+
+    words, gains = Counter(), Counter()
+    for by in (0, 1):
+        for (g, s), count in known[1 - by][0].items():
+            words[s] += count
+            gains[s] += count * gain(g, s, by)
+    average = sum(gains.values()) / sum(words.values())
+    mean = {s: (gains[s] + 5 * average) / (words[s] + 5) for s in range(TYPES)}
+    return [
+        torch.tensor([max(gain(g, s, 1 - half) for g in given) - mean[s] for s in said]).double()
+        for given, said in judged
+    ]
 
 
 def test_it_is_ibm_model_1_of_the_half_that_a_pair_does_not_belong_to():
+    """A word's support is its gain by the best of the other side, beyond what is usual."""
     train, trusted = split(["good"] * 30 + ["short"] * 10, 1), split(["good"] * 8, 2)
     train.src[0] = torch.cat([train.src[0], train.src[0][:3]])  # words that come up twice
     train.tgt[0] = torch.cat([train.tgt[0], train.tgt[0][:3]])
-    found = associations(train, trusted)
+    found = supports(train, trusted)
     of_train, of_trusted = (halves(fingerprints(pairs)).tolist() for pairs in (train, trusted))
     assert 0 < sum(of_train) < 40 and 0 < sum(of_trusted) < 8
 
     def lists(pairs, way):
         return [(a.tolist(), b.tolist())[::way] for a, b in zip(pairs.src, pairs.tgt, strict=True)]
 
-    for column, way in enumerate((1, -1)):
+    for side, way in enumerate((1, -1)):
         text = lists(train, way)
-        for result, pairs, own in zip(
+        for rows, pairs, own in zip(
             found, (text, lists(trusted, way)), (of_train, of_trusted), strict=True
         ):
-            for half in (0, 1):
-                learnt = [row for row, h in zip(text, of_train, strict=True) if h != half]
-                judged = [row for row, h in zip(pairs, own, strict=True) if h == half]
-                expected = by_hand(text, learnt, judged)
-                mine = result[torch.tensor(own) == half, column]
-                torch.testing.assert_close(mine, expected)
+            for row, pair, half in zip(rows, pairs, own, strict=True):
+                (expected,) = by_hand(text, of_train, [pair], half)
+                torch.testing.assert_close(row[side], expected, rtol=1e-5, atol=1e-5)
 
 
 def test_misaligned_pairs_are_told_although_half_of_the_pairs_are():
     train, trusted = split(["good"] * 1000, 1), split(["good"] * 100, 2)
     train.tgt[500:] = train.tgt[501:] + train.tgt[500:501]
-    found, of_trusted = (scores.sum(1) for scores in associations(train, trusted))
+    found, of_trusted = shortfalls(train, trusted)
     good, bad = found[:500], found[500:]
     assert (good.unsqueeze(1) > bad).double().mean() > 0.98
     # What was learnt from is judged as what was not.
-    assert abs(good.mean() - of_trusted.mean()) < 0.3 * good.std()
+    assert abs(good.mean() - of_trusted.mean()) < 0.1 * (good.mean() - bad.mean())
 
 
 @pytest.mark.parametrize("times", [1, 2, 50])
@@ -106,16 +130,16 @@ def test_neither_a_pair_nor_its_copies_speak_for_it(times):
     for number in range(times):
         train.src[number] = torch.tensor([TYPES - 2, TYPES - 3])
         train.tgt[number] = torch.tensor([TYPES - 1])
-    found = associations(train, trusted)[0]
-    assert float(found[:times].sum(1).max()) < 1e-9
+    found = supports(train, trusted)[0]
+    assert all(float(side.max()) < 1e-9 for row in found[:times] for side in row)
 
 
 def test_a_trusted_pair_that_is_a_training_pair_is_judged_as_that_one():
     train, other = split(["good"] * 60, 1), split(["good"] * 5, 2)
     trusted = Split([*train.src[:20], *other.src], [*train.tgt[:20], *other.tgt])
-    found, of_trusted = associations(train, trusted)
+    found, of_trusted = supports(train, trusted)
     torch.testing.assert_close(of_trusted[:20], found[:20])
-    torch.testing.assert_close(of_trusted[20:], associations(train, other)[1])
+    torch.testing.assert_close(of_trusted[20:], supports(train, other)[1])
 
 
 def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatch):
@@ -131,7 +155,8 @@ def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatc
 
     monkeypatch.setattr(module, "link_keys", remembered)
     monkeypatch.setattr("fairseq_l2rw.initial_weights.links.link_keys", remembered)
-    assert torch.isfinite(associations(train, trusted)[0]).all()
+    found = supports(train, trusted)[0]
+    assert [len(side) for side in found[-1]] == [129, 256]
     assert max(seen) == (256, 129)
 
 
@@ -140,7 +165,7 @@ def test_of_a_large_corpus_a_part_is_learnt_from(monkeypatch):
     train.tgt[900:] = train.tgt[901:] + train.tgt[900:901]
     monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 50_000)
     assert 300 < len(enough(train)) < 800
-    found, _ = (scores.sum(1) for scores in associations(train, trusted))
+    found, _ = shortfalls(train, trusted)
     assert (found[:900].unsqueeze(1) > found[900:]).double().mean() > 0.98
 
 
@@ -159,12 +184,14 @@ def test_what_is_learnt_from_is_as_much_as_the_bound_says(monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_tiny_corpus_gives_finite_numbers(count):
-    for scores in associations(split(["good"] * count, 1), split(["good"], 2)):
-        assert torch.isfinite(scores).all()
+    pairs = split(["good"] * count, 1), split(["good"], 2)
+    for rows, text in zip(supports(*pairs), pairs, strict=True):
+        sizes = [(len(t), len(s)) for t, s in zip(text.tgt, text.src, strict=True)]
+        assert [tuple(map(len, row)) for row in rows] == sizes
 
 
 def test_padding_changes_nothing():
-    train, trusted = split(["good"] * 50, 1), split(["good"] * 5, 2)
+    train = split(["good"] * 50, 1)
     long = Split([*train.src, sentence([1] * 60, "source")], [*train.tgt, train.tgt[0][-1:]])
     half = halves(fingerprints(long))
     one_by_one = (
@@ -172,19 +199,18 @@ def test_padding_changes_nothing():
     )
     links = Links.of(one_by_one, (TYPES, TYPES), PAD)
     lexicon = module.Lexicon.learn(links, half, torch.ones(51))
-    found, _ = associations(long, trusted)
+    found = of(learnt(long), long, half)
     for number in range(50):
         sides = (side[number].unsqueeze(0) for side in (long.src, long.tgt))
-        alone = lexicon.association(*sides, half[number : number + 1])
-        torch.testing.assert_close(alone[0], found[number])
+        alone = lexicon.support(*sides, half[number : number + 1])
+        torch.testing.assert_close(tuple(side[0] for side in alone), found[number])
 
 
 def test_how_many_pairs_are_looked_at_together_changes_nothing(monkeypatch):
     train, trusted = split(["good"] * 60, 1), split(["good"] * 20, 2)
-    together = associations(train, trusted)
+    together = supports(train, trusted)
     monkeypatch.setattr("fairseq_l2rw.data.pairs._CELLS", 500)
-    for found, expected in zip(associations(train, trusted), together, strict=True):
-        torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(supports(train, trusted), together)
 
 
 def test_bad_pairs_say_less_of_which_words_go_together():
@@ -196,21 +222,21 @@ def test_bad_pairs_say_less_of_which_words_go_together():
     lexicon, alone, both = learnt(train, counts), learnt(good), learnt(train)
 
     def found(by, pairs, parts):
-        return module.associations(by, pairs, DICTIONARIES, parts).amin(1)
+        return torch.cat([target for target, _ in of(by, pairs, parts)])
 
     # The frequencies of types are those of all pairs.
     rows = found(lexicon, good, half[:400]), found(alone, good, half[:400])
-    assert torch.corrcoef(torch.stack(rows))[0, 1] > 0.95
+    assert torch.corrcoef(torch.stack(rows))[0, 1] > 0.9
+    # Nothing accounts for words of the third language, where it does if all pairs count.
     third = found(lexicon, other, half[400:]), found(both, other, half[400:])
-    assert third[0].max() < 0 < third[1].median()
+    assert third[0].median() < third[1].median() - 0.5
 
 
 def test_links_say_what_the_pairs_say():
     train = split(["good"] * 80, 1)
     lexicon, half = learnt(train), halves(fingerprints(train))
-    links = Links.read(train, DICTIONARIES)
-    expected = module.associations(lexicon, train, DICTIONARIES, half)
-    torch.testing.assert_close(lexicon.of_links(links, half), expected)
+    found = listed(lexicon.support_of_links(Links.read(train, DICTIONARIES), half), len(train))
+    torch.testing.assert_close(found, of(lexicon, train, half))
 
 
 def test_a_lexicon_goes_on_from_what_it_was(monkeypatch):

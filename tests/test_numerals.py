@@ -55,7 +55,7 @@ def test_good_pairs_lose_little_even_where_many_training_pairs_are_bad():
     trusted = texts(same=180, other=20)
     good = torch.cat([torch.ones(500), torch.full((500,), 0.1)])
     model = learnt(train, trusted, good)
-    assert float(model.weights(trusted).mean()) >= 0.97 or model.numbers["cost"] == 1
+    assert float(model.weights(trusted).mean()) >= 0.97
 
 
 @pytest.mark.parametrize("known", [0, 3])

@@ -363,6 +363,21 @@ def test_a_trusted_pair_seen_again_counts_once():
     )
 
 
+@pytest.mark.parametrize(
+    ("tokens", "inputs", "kept"), [(1, 6, 1000), (3, 6, 3000), (9, 6, 4000), (9, 800, 2500)]
+)
+def test_a_thousand_trusted_pairs_are_remembered_with_all_their_tokens(tokens, inputs, kept):
+    """A thousand tokens could not tell a few wrong ones from chance. But there must be room."""
+    teacher = build()
+    for _ in range(8):
+        ids = torch.arange(500) // tokens + 1000 * len(teacher.head.trusted)
+        seen = two_parts(torch.randn(500, inputs), ids=ids)
+        learn(teacher, seen, torch.randn(500))
+    assert len(teacher.head.trusted) == len(teacher.head.trusted_sizes)
+    assert len(teacher.head.trusted) == pytest.approx(kept, rel=0.01)
+    assert torch.equal(teacher.head.trusted_ids[-500:], seen.ids)
+
+
 def test_first_looks_are_soon_out_of_what_is_compared():
     """When few trusted pairs are known nothing looks like them. As long again, and it is over."""
     generator = torch.Generator().manual_seed(0)

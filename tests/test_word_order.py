@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data.dictionaries import boundaries_of_types
-from fairseq_l2rw.initial_weights.lexicon import fingerprints
+from fairseq_l2rw.initial_weights.halves import fingerprints
 from fairseq_l2rw.initial_weights.word_order import Bigrams, BigramTable, WordOrder, shuffled
 
 FIRST, WORDS = 4, 60

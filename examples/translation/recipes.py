@@ -10,6 +10,8 @@ from steps import script, short
 
 HERE = Path(__file__).resolve().parent
 CAPTIONS = range(1, 6)
+# Updates of the model whose translations are noise; others train for 5,200.
+YOUNG = 1000
 # Labels of pairs that should weigh more, and of those that should weigh less.
 Question = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -100,6 +102,10 @@ RECIPES = {
     "boilerplate05": Recipe(
         "one pair that does not belong together is there 1,450 times", {"boilerplate": 0.05}
     ),
+    "machine50": Recipe(
+        f"half of the targets are translations by a model that trained for {YOUNG} updates",
+        {"machine": 0.5},
+    ),
     "domains": Recipe("29,000 captions and 9,526 talks, which are trusted", trusted="talks"),
     "software": Recipe(
         "235,000 pairs of software texts, half of them crawled, 1,000 trusted pairs",
@@ -156,6 +162,14 @@ def _captions(original: Path, out: Path) -> Path:
     return folder
 
 
+def _machine(clean: Path, out: Path) -> Path:
+    """Translations by a young model, a line for every training pair."""
+    folder = out / "young"
+    command = [short(HERE / "young.py"), "--data", short(clean), "--out", short(folder)]
+    script([*command, "--updates", str(YOUNG)], folder, _texts(clean))
+    return folder / "machine.en"
+
+
 def _talks(original: Path, out: Path) -> Path:
     folder, source = out / "talks", original / "iwslt14_deen_sample"
     command = [short(HERE / "iwslt14.py"), "--out", short(folder), "--text", str(source)]
@@ -191,7 +205,9 @@ def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
     if recipe.rates is not None:
         clean = _captions(original, out)
         command = noise_command(recipe.rates, clean, raw, seed, recipe.few)
-        script(command, raw, _texts(clean))
+        machine = [_machine(clean, out)] if "machine" in recipe.rates else []
+        command += [flag for path in machine for flag in ("--machine", short(path))]
+        script(command, raw, [*_texts(clean), *machine])
     elif recipe.trusted is not None:
         captions, talks = _captions(original, out), _talks(original, out)
         command = [

@@ -34,6 +34,23 @@ class Pairs(Protocol):
         """Number of pairs."""
 
 
+@dataclass
+class PairList:
+    """Pairs that are in no split.
+
+    Attributes:
+        src: their sources, of shapes (S,).
+        tgt: their targets, of shapes (T,).
+    """
+
+    src: Sequence[Tensor]
+    tgt: Sequence[Tensor]
+
+    def __len__(self) -> int:
+        """Number of pairs."""
+        return len(self.src)
+
+
 @dataclass(frozen=True)
 class _Side:
     """One side of some pairs."""

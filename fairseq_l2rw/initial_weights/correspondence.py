@@ -1,11 +1,17 @@
 """Correspondence: whether the two sides of a pair belong together, by their words.
 
-What pairs look like that do not is told by mismatched pairs, a source with the target of another
-pair (``fairseq_l2rw.initial_weights.contrast``). Pairs that turn out to be bad say less of which
-words go together when it is learnt again.
+A word that is usual without its counterpart is none to worry about; one whose counterpart is nearly
+always there, and is not, is. What pairs look like that do not belong together is told by mismatched
+pairs, a source with the target of another pair (``fairseq_l2rw.initial_weights.contrast``). Pairs
+that turn out to be bad say less of which words go together when it is learnt again.
+
+In a sum over words one wrong word is lost. So there is a second factor, by the word that the other
+side accounts for least. Crawled text has many such pairs: lines that were made of one template, and
+differ in a name or in what is for sale. What they look like is told by pairs one of whose words was
+exchanged for another pair's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,25 +19,31 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, PairSubset, lengths
+from fairseq_l2rw.data.pairs import Pairs, PairSubset
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.lexicon import Lexicon, associations, halves
+from fairseq_l2rw.initial_weights.halves import halves
+from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordSupport, word_support
 from fairseq_l2rw.initial_weights.links import Links, enough
+from fairseq_l2rw.initial_weights.made_pairs import exchanged, mismatched
 
-_MISMATCHED = 30_000  # pairs that are made
 _ROUNDS = 5  # of learning which words go together, and which pairs are bad
+# Columns of the evidence that tell mismatched pairs, and those that tell a wrong word.
+_WHOLE, _WORD = [0, 2], [1, 2]
 
 
 class Correspondence:
-    """What pairs are worth by the association of their words.
+    """What pairs are worth by how far the words of both sides account for each other.
 
     Args:
         lexicon: of the words.
-        contrast: to mismatched pairs.
+        contrasts: to mismatched pairs, and to pairs one of whose words was exchanged.
     """
 
-    def __init__(self, lexicon: Lexicon, contrast: Contrast) -> None:
-        self.lexicon, self.contrast = lexicon, contrast
+    #: What ``weights`` gives, in the order of columns.
+    FACTORS = ("correspondence", "support")
+
+    def __init__(self, lexicon: Lexicon, contrasts: Sequence[Contrast]) -> None:
+        self.lexicon, self.contrasts = lexicon, list(contrasts)
 
     @classmethod
     def learn(
@@ -46,89 +58,90 @@ class Correspondence:
             digests: fingerprints of both, shapes (N,) and (M,).
 
         Returns:
-            The model, and what training pairs are worth, from 0 to 1, shape (N,).
+            The model, and what training pairs are worth, from 0 to 1, shape (N, 2).
         """
         some = enough(train)
         text, found = PairSubset(train, some), digests[0][some]
-        half, sizes = halves(found), lengths(text)
-        links = Links.read(text, dictionaries)
-        good = torch.ones(len(some), dtype=torch.double)
-        before = None
+        half = halves(found)
+        links, (bad, places) = Links.read(text, dictionaries), mismatched(text, found)
+        good, before = torch.ones(len(some), dtype=torch.double), None
         for _ in range(_ROUNDS):
             lexicon = before = Lexicon.learn(links, half, good, before)
-            rows = evidence(lexicon.of_links(links, half), sizes)
-            made = mismatched_evidence(text, lexicon, dictionaries, found)
-            known = _evidence_of(trusted, lexicon, dictionaries, digests[1])
-            contrast = Contrast.learn(rows, made, known)
-            good = contrast.probability(rows)
+            rows = evidence(lexicon.support_of_links(links, half), len(some))
+            made = evidence_of(bad, lexicon, dictionaries, half[places])
+            known = evidence_of(trusted, lexicon, dictionaries, halves(digests[1]))
+            whole = Contrast.learn(*(x[:, _WHOLE] for x in (rows, made, known)))
+            good = whole.probability(rows[:, _WHOLE])
             if bool((good == 1).all()):
                 break
-        model = cls(lexicon, contrast)
+        # Pairs that have no wrong word yet, rather: with two of them they would look like no other.
+        better = (rows[:, 1] >= rows[:, 1].median()).nonzero().flatten().numpy()
+        wrong, places = exchanged(text, better, found, dictionaries, links.frequency[1])
+        made = evidence_of(wrong, lexicon, dictionaries, half[places])
+        word = Contrast.learn(*(x[:, _WORD] for x in (rows, made, known)))
+        model = cls(lexicon, [whole, word])
         if len(some) == len(train):
-            return model, contrast.weights(rows)
+            return model, model._weights(rows)
         return model, model.weights(train, dictionaries, digests[0])
 
     def weights(self, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:
-        """What other pairs are worth, from 0 to 1, shape (N,).
+        """What other pairs are worth, from 0 to 1, shape (N, 2).
 
         Args:
             pairs: N pairs.
             dictionaries: of their languages.
             digests: their fingerprints, shape (N,).
         """
-        found = _evidence_of(pairs, self.lexicon, dictionaries, digests)
-        return self.contrast.weights(found)
+        return self._weights(evidence_of(pairs, self.lexicon, dictionaries, halves(digests)))
+
+    def _weights(self, rows: Tensor) -> Tensor:
+        """By evidence (N, 3): shape (N, 2)."""
+        columns = zip(self.contrasts, (_WHOLE, _WORD), strict=True)
+        return torch.stack([contrast.weights(rows[:, at]) for contrast, at in columns], 1)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``weights`` needs, in types that torch's safe loader takes."""
-        return {"lexicon": self.lexicon.state_dict(), "contrast": self.contrast.numbers}
+        contrasts = [contrast.numbers for contrast in self.contrasts]
+        return {"lexicon": self.lexicon.state_dict(), "contrasts": contrasts}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Correspondence":
         """From what ``state_dict`` gave."""
-        return cls(Lexicon.from_state(state["lexicon"]), Contrast(state["contrast"]))
+        contrasts = [Contrast(numbers) for numbers in state["contrasts"]]
+        return cls(Lexicon.from_state(state["lexicon"]), contrasts)
 
 
-def _evidence_of(
-    pairs: Pairs, lexicon: Lexicon, dictionaries: Dictionaries, digests: np.ndarray
-) -> Tensor:
-    words = associations(lexicon, pairs, dictionaries, halves(digests))
-    return evidence(words, lengths(pairs))
-
-
-def evidence(words: Tensor, sizes: np.ndarray) -> Tensor:
-    """The worse of both directions' association, and the log length of both sides, shape (N, 2).
-
-    Args:
-        words: the association in both directions, shape (N, 2).
-        sizes: lengths of both sides, shape (N, 2).
-    """
-    length = torch.from_numpy(np.log(sizes.clip(min=1))).sum(1)
-    return torch.stack([words.amin(1), length], 1)
-
-
-def mismatched_evidence(
-    pairs: Pairs, lexicon: Lexicon, dictionaries: Dictionaries, digests: np.ndarray
-) -> Tensor:
-    """Evidence of pairs that do not belong together, shape (K, 2).
-
-    Each has a source of the pairs and the target of another one of about the same length and the
-    same half, so that it is judged as a pair is. Which one, fingerprints say: the order of the
-    pairs does not.
+def evidence_of(pairs: Pairs, lexicon: Lexicon, dictionaries: Dictionaries, half: Tensor) -> Tensor:
+    """``evidence`` of N pairs, shape (N, 3).
 
     Args:
         pairs: N pairs.
         lexicon: of the words.
-        dictionaries: of the languages.
-        digests: fingerprints of the pairs, shape (N,).
+        dictionaries: of their languages.
+        half: of the text that each belongs to, shape (N,).
     """
-    half = halves(digests)
-    order = np.lexsort((digests, lengths(pairs)[:, 1], half.numpy()))
-    places, others = order[:-1], order[1:]
-    fits = (half[places] == half[others]).numpy() & (digests[places] != digests[others])
-    places, others = places[fits], others[fits]
-    some = np.sort(digests[places].argsort()[:_MISMATCHED])
-    places, others = places[some], others[some]
-    made = PairSubset(pairs, places, others)
-    words = associations(lexicon, made, dictionaries, half[places])
-    return evidence(words, made.sizes)
+    return evidence(word_support(lexicon, pairs, dictionaries, half), len(pairs))
+
+
+def evidence(support: Iterable[WordSupport], count: int) -> Tensor:
+    """How short of their usual support words are, the least supported one, and the log length.
+
+    The first is the sum over the words of a side that fall short, over the square root of their
+    number, which it would grow with by chance. The worse side counts.
+
+    Args:
+        support: of the words of N pairs, some at a time.
+        count: N.
+
+    Returns:
+        Shape (N, 3), in nats; the length is that of both sides.
+    """
+    found = torch.empty(count, 3, dtype=torch.double)
+    for places, sides in support:
+        words = [side.isfinite().sum(1).clamp(min=1).double() for side in sides]
+        short = [side.nan_to_num(0.0).clamp(max=0) for side in sides]
+        totals = [x.sum(1) / n.sqrt() for x, n in zip(short, words, strict=True)]
+        least = torch.stack([x.amin(1) for x in short]).amin(0)
+        length = (words[0] * words[1]).log()
+        found[places] = torch.stack([torch.stack(totals).amin(0), least, length], 1)
+    return found

@@ -3,9 +3,9 @@
 import numpy as np
 from torch import Tensor
 
-# A bad pair harms as much as so many good ones help; fewer, where good pairs would lose more of
-# their weight by that than the other number, as the trusted ones say.
-_COST = 20.0
+# A bad pair harms as much as so many good ones help; fewer, down to the second number, where good
+# pairs would lose more of their weight by that than the third, as the trusted ones say.
+_COST, _LEAST_COST = 20.0, 0.01
 _LOSS = 0.03
 
 
@@ -29,9 +29,9 @@ def affordable_cost(odds: Tensor) -> float:
         odds: with which trusted pairs would be taken for bad, shape (M,).
 
     Returns:
-        At least 1.
+        From 0.01 to 20.
     """
-    for cost in np.geomspace(_COST, 1, 20).tolist():
+    for cost in np.geomspace(_COST, _LEAST_COST, 50).tolist():
         if 1 - worth(odds, cost).mean() <= _LOSS:
             break
     return float(cost)

@@ -18,7 +18,7 @@ from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import Pairs, shared
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.domain import Domain
-from fairseq_l2rw.initial_weights.lexicon import fingerprints
+from fairseq_l2rw.initial_weights.halves import fingerprints
 from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.outliers import RESPECTS, Outliers
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 5  # of what state_dict() gives
+_VERSION = 6  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -49,7 +49,7 @@ class InitialWeightModel:
     """
 
     #: The factors, in the order of columns.
-    FACTORS = ("correspondence", "numerals", "word_order", *RESPECTS, "domain")
+    FACTORS = (*Correspondence.FACTORS, "numerals", "word_order", *RESPECTS, "domain")
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class InitialWeightModel:
             matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
 
         Returns:
-            The model, and the factors of the training pairs, shape (N, 7).
+            The model, and the factors of the training pairs, shape (N, 8).
         """
         if len(trusted) < _FEW:
             logger.warning(
@@ -101,7 +101,7 @@ class InitialWeightModel:
         model = cls(
             features,
             correspondence,
-            Numerals.learn(*texts, good),
+            Numerals.learn(*texts, good.prod(1)),
             WordOrder.learn(train, trusted, dictionaries, digests),
             Outliers.learn(*texts),
             Domain.learn(*texts, options.sharpness, options.tolerance),
@@ -118,7 +118,7 @@ class InitialWeightModel:
             pairs: N pairs; one that was a training pair does not speak for itself.
 
         Returns:
-            In [0, 1], shape (N, 7), float64.
+            In [0, 1], shape (N, 8), float64.
         """
         digests = fingerprints(pairs)
         good = self.correspondence.weights(pairs, self.features.dictionaries, digests)
@@ -167,10 +167,11 @@ class InitialWeightModel:
         )
 
     def _factors(self, pairs: Pairs, digests: np.ndarray, good: Tensor, texts: Tensor) -> Tensor:
-        """From the first factor (N,) and text features (N, 10): shape (N, 7)."""
+        """From the first two factors (N, 2) and text features (N, 10): shape (N, 8)."""
         in_order = self.word_order.weights(pairs, self.features.dictionaries, digests)
         columns = [
-            torch.stack([good, self.numerals.weights(texts), in_order], 1),
+            good,
+            torch.stack([self.numerals.weights(texts), in_order], 1),
             self.outliers.weights(texts),
             self.domain.weights(texts).unsqueeze(1),
         ]

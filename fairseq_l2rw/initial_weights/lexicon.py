@@ -1,4 +1,4 @@
-"""Word association: how well the words of a pair go together, by what all other pairs say.
+"""Lexicon: how well the words of a pair account for each other, by what all other pairs say.
 
 IBM Model 1 (Brown et al., 1993, "The Mathematics of Statistical Machine Translation: Parameter
 Estimation", Computational Linguistics 19; docs/mathematics.md, "Initial weights"): every word of
@@ -6,12 +6,10 @@ one side has come of one of the other's, each with the same chance. A misaligned
 come together nowhere else. It takes neither student nor training, and knows no language.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,11 +17,15 @@ from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import Pairs, batches
 from fairseq_l2rw.initial_weights.links import WORDS, Links, link_keys
 
+#: Of some pairs their places, shape (n,), and how well words are supported: the target's, shape
+#: (n, T), and the source's, (n, S); NaN for padding.
+WordSupport = tuple[Tensor, tuple[Tensor, Tensor]]
+
 _ROUNDS, _MORE_ROUNDS = 5, 2  # of expectation maximisation, at first and later
 # Counts that the generated side's frequencies speak for: types that came up rarely say little.
 _PSEUDO = 5.0
-# Nats that say that a word has its counterpart: of a rare word more would not say it any better.
-_ENOUGH = 1.5
+# Words that a type's average gain is worth: of a type that came up rarely little is known.
+_PRIOR = 5.0
 _LEAST = 1e-300  # in place of 0 where 0 is divided
 _LEAST_COUNT = 1e-3  # that is worth keeping
 
@@ -40,12 +42,14 @@ class _Direction:
         counts: how often one was generated because of the other, by half and number, shape (2, K).
         totals: their sums, by half and given type, shape (2, size of the given dictionary).
         usual: p(generated) by frequency, shape (size of the generated side's dictionary,).
+        gain: how much likelier a word of each type is on average given its cause, likewise, nats.
     """
 
     generated: int
     counts: Tensor
     totals: Tensor
     usual: Tensor
+    gain: Tensor
 
 
 def _at(table: Tensor, numbers: Tensor) -> Tensor:
@@ -62,24 +66,6 @@ def _of_half(table: Tensor, half: Tensor, numbers: Tensor) -> Tensor:
 def _shares(chance: Tensor, given: int) -> Tensor:
     """Chances (n, S, T) as parts of what they sum up to over the words of the given side."""
     return chance / chance.sum(1 + given, keepdim=True).clamp(min=_LEAST)
-
-
-def fingerprint(source: Tensor, target: Tensor) -> int:
-    """A number that hardly two pairs share, of types of shapes (S,) and (T,)."""
-    sides = (np.asarray(side).astype(np.int64).tobytes() for side in (source, target))
-    found = hashlib.blake2b(b"|".join(sides), digest_size=8).digest()
-    return int.from_bytes(found, "little", signed=True)
-
-
-def fingerprints(pairs: Pairs) -> np.ndarray:
-    """Of each pair, shape (N,), int64; the last bit says which half of a text it belongs to."""
-    found = (fingerprint(pairs.src[n], pairs.tgt[n]) for n in range(len(pairs)))
-    return np.fromiter(found, np.int64, len(pairs))
-
-
-def halves(digests: np.ndarray) -> Tensor:
-    """Which half of the text pairs belong to by fingerprint, 0 or 1, (N,); equal ones to one."""
-    return torch.from_numpy(digests & 1)
 
 
 class Lexicon:
@@ -118,10 +104,10 @@ class Lexicon:
             before: what was learnt from the same links before, to go on from.
         """
         lexicon = cls(links.types, links.padding, links.keys)
-        given = links.keys // links.types[1], links.keys % links.types[1]
+        types = _types_of(links.keys, links.types)
         known = [None, None] if before is None else before.directions
         lexicon.directions = [
-            _maximised(links, generated, given[1 - generated], (half, good), start)
+            _maximised(links, generated, types, (half, good), start)
             for generated, start in zip((1, 0), known, strict=True)
         ]
         return lexicon
@@ -139,12 +125,15 @@ class Lexicon:
             "counts": counts[:, :, kept].float(),
             "totals": [direction.totals.float() for direction in self.directions],
             "usual": [direction.usual.float() for direction in self.directions],
+            "gain": [direction.gain.float() for direction in self.directions],
         }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Lexicon":
         """From what ``state_dict`` gave."""
-        rows = zip((1, 0), *(state[name] for name in ("counts", "totals", "usual")), strict=True)
+        rows = zip(
+            (1, 0), *(state[name] for name in ("counts", "totals", "usual", "gain")), strict=True
+        )
         directions = [
             _Direction(generated, *(numbers.double() for numbers in row))
             for generated, *row in rows
@@ -152,10 +141,8 @@ class Lexicon:
         source, target = state["types"]
         return cls((source, target), state["padding"], state["keys"], directions)
 
-    def association(self, source: Tensor, target: Tensor, half: Tensor) -> Tensor:
-        """How much likelier a side is given the other one, in nats per word, shape (n, 2).
-
-        Of a single word it is 1.5 at most.
+    def support(self, source: Tensor, target: Tensor, half: Tensor) -> tuple[Tensor, Tensor]:
+        """How much better the other side accounts for each word than for most of its type, in nats.
 
         Args:
             source: types, shape (n, S).
@@ -163,52 +150,56 @@ class Lexicon:
             half: of the text that each pair belongs to, shape (n,): the other one says it.
 
         Returns:
-            Of the target given the source, and of the source given the target.
+            Of the target's words, shape (n, T), and of the source's, (n, S); NaN for padding.
         """
         key = link_keys(source, target, self.types, self.padding)
         number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         number = number.where(_at(self.keys, number) == key, 0)
-        return self._association((source, target), number, half)
+        return self._support((source, target), number, half)
 
-    def of_links(self, links: Links, half: Tensor) -> Tensor:
-        """``association`` of the N pairs that it was learnt from, shape (N, 2).
+    def support_of_links(self, links: Links, half: Tensor) -> Iterator[WordSupport]:
+        """``support`` of the N pairs that it was learnt from, some at a time.
 
         Args:
             links: of the pairs.
             half: of the text that each belongs to, shape (N,).
         """
-        found = torch.empty(len(half), 2, dtype=torch.double)
         for part in links.parts:
             sides = part.source, part.target
-            found[part.places] = self._association(sides, part.number, half[part.places])
-        return found
+            yield part.places, self._support(sides, part.number, half[part.places])
 
-    def _association(self, sides: tuple[Tensor, Tensor], number: Tensor, half: Tensor) -> Tensor:
+    def _support(
+        self, sides: tuple[Tensor, Tensor], number: Tensor, half: Tensor
+    ) -> tuple[Tensor, Tensor]:
         other = 1 - half
-        real = [side.ne(self.padding).double() for side in sides]
-        columns = []
+        real = [side.ne(self.padding) for side in sides]
+        found = []
         for direction in self.directions:
             generated, given = direction.generated, 1 - direction.generated
             totals = _of_half(direction.totals, other, sides[given]).unsqueeze(1 + generated)
             usual = _at(direction.usual, sides[generated])
             counts = _of_half(direction.counts, other, number)
             chance = (counts + _PSEUDO * usual.unsqueeze(1 + given)) / (totals + _PSEUDO)
-            chance = (chance * real[given].unsqueeze(1 + generated)).sum(1 + given)
-            mean = chance / real[given].sum(1, keepdim=True)
-            gain = (mean / usual).log().clamp(max=_ENOUGH) * real[generated]
-            columns.append(gain.sum(1) / real[generated].sum(1))
-        return torch.stack(columns, 1)
+            best = (chance * real[given].unsqueeze(1 + generated)).amax(1 + given)
+            gain = (best / usual).log() - _at(direction.gain, sides[generated])
+            found.append(gain.masked_fill(~real[generated], float("nan")))
+        return found[0], found[1]
+
+
+def _types_of(keys: Tensor, types: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Source and target types of keys (K,), likewise; 0 for padding, for which nothing counts."""
+    return (keys // types[1]).clamp(min=0), (keys % types[1]).where(keys >= 0, 0)
 
 
 def _maximised(
     links: Links,
     generated: int,
-    given: Tensor,
+    both: tuple[Tensor, Tensor],
     pairs: tuple[Tensor, Tensor],
     start: _Direction | None,
 ) -> _Direction:
-    """Expectation maximisation, by given types of keys, and halves and goodness of pairs."""
-    types, size = given.clamp(min=0), links.types[1 - generated]  # nothing counts for padding
+    """Expectation maximisation, by both types of keys (K,), and halves and goodness of pairs."""
+    types, size = both[1 - generated], links.types[1 - generated]
     if start is None:
         chance = torch.ones(2, len(links.keys), dtype=torch.double)
     else:
@@ -224,14 +215,37 @@ def _maximised(
             counts.view(-1).index_add_(0, place.flatten(), weighted.flatten())
         totals = torch.stack([torch.bincount(types, row, minlength=size) for row in counts])
         chance = counts / totals[:, types].clamp(min=_LEAST)
-    usual = links.frequency[generated]
-    return _Direction(generated, counts, totals, usual / usual.sum())
+    usual = links.frequency[generated] / links.frequency[generated].sum()
+    gain = _usual_gain(counts, totals[:, types], usual, both[generated])
+    return _Direction(generated, counts, totals, usual, gain)
 
 
-def associations(
+def _usual_gain(counts: Tensor, totals: Tensor, usual: Tensor, types: Tensor) -> Tensor:
+    """How much likelier words of each type are on average given their causes, shape (V,), nats.
+
+    Each half's words are judged by the other half.
+
+    Args:
+        counts: how often one type was generated because of another, by half, shape (2, K).
+        totals: their sums over what is given, likewise.
+        usual: frequency of the generated types, shape (V,).
+        types: the generated ones, shape (K,).
+    """
+    sums = torch.zeros(2, len(usual), dtype=torch.double)
+    for half in (0, 1):
+        chance = (counts[half] + _PSEUDO * usual[types]) / (totals[half] + _PSEUDO)
+        words = counts[1 - half]
+        for row, values in zip(sums, (words, words * (chance / usual[types]).log()), strict=True):
+            row.index_add_(0, types, values)
+    words, gains = sums
+    average = gains.sum() / words.sum().clamp(min=_LEAST)
+    return (gains + _PRIOR * average) / (words + _PRIOR)
+
+
+def word_support(
     lexicon: Lexicon, pairs: Pairs, dictionaries: Dictionaries, half: Tensor
-) -> Tensor:
-    """How well the words of each pair go together, shape (N, 2): see ``Lexicon.association``.
+) -> Iterator[WordSupport]:
+    """``Lexicon.support`` of any pairs, as ``Lexicon.support_of_links`` gives that of its own.
 
     Args:
         lexicon: that says it.
@@ -239,7 +253,5 @@ def associations(
         dictionaries: of their languages.
         half: of the text that each belongs to, shape (N,).
     """
-    columns = torch.empty(len(pairs), 2, dtype=torch.double)
-    for numbers, source, target in batches(pairs, dictionaries, "association", None, WORDS):
-        columns[numbers] = lexicon.association(source, target, half[numbers])
-    return columns
+    for places, source, target in batches(pairs, dictionaries, "correspondence", None, WORDS):
+        yield places, lexicon.support(source, target, half[places])

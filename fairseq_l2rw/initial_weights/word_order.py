@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.dictionaries import Dictionaries, words_of
 from fairseq_l2rw.data.pairs import Pairs, lengths
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.lexicon import halves
+from fairseq_l2rw.initial_weights.halves import halves
 
 # Counts that a type's frequency speaks for: after a word that came up rarely, little is known.
 _PSEUDO = 5.0
@@ -209,8 +209,7 @@ def shuffled(target: Tensor, boundaries: Tensor, seed: int) -> Tensor:
         seed: decides on the order.
     """
     body, last = target[:-1], target[-1:]
-    begins = (boundaries[0][body[:-1]] & boundaries[1][body[1:]]).nonzero().flatten() + 1
-    words = body.tensor_split(begins)
+    words = words_of(body, boundaries)
     order = np.random.default_rng(seed % 2**32).permutation(len(words))
     return torch.cat([*(words[place] for place in order), last])
 

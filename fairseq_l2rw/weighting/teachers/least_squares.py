@@ -21,8 +21,10 @@ logger = logging.getLogger(__name__)
 
 # Meta steps that the mean of the inputs remembers: it moves with the student.
 _CENTRE_MEMORY = 10
-# Trusted pairs that are remembered, to compare others with.
-_TRUSTED = 1000
+# Trusted pairs that are remembered, to compare others with. Of tokens there may be several times as
+# many, as long as they are no more numbers than this: a thousand would be those of some 50 pairs,
+# and whether a few are wrong could not be told from chance.
+_TRUSTED, _NUMBERS = 1000, 2_000_000
 
 
 class LeastSquaresHead(LazyBuffers, Head):
@@ -182,10 +184,12 @@ class LeastSquaresHead(LazyBuffers, Head):
     def _remember(self, inputs: Tensor, new: "_Trusted") -> None:
         """Keep the latest trusted pairs, each once: seen again a pair says little more."""
         before = self.trusted if self.trusted.numel() else inputs[:0]
+        rows = _TRUSTED * len(new.ids) // max(len(new.ids.unique()), 1)
+        most = min(rows, max(_TRUSTED, _NUMBERS // inputs.shape[1]))
         others = ~torch.isin(self.trusted_ids.to(new.ids), new.ids)
-        self.trusted = torch.cat([before[others], inputs])[-_TRUSTED:]
+        self.trusted = torch.cat([before[others], inputs])[-most:]
         self.trusted_sizes, self.trusted_ids = (
-            torch.cat([old.to(added)[others], added])[-_TRUSTED:]
+            torch.cat([old.to(added)[others], added])[-most:]
             for old, added in ((self.trusted_sizes, new.sizes), (self.trusted_ids, new.ids))
         )
 

@@ -1,0 +1,124 @@
+"""A pair with one wrong word loses weight, and a good one with an unusual word does not."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from artificial import DICTIONARIES, EOS, FIRST, TYPES, WORDS, Split, sentence, split
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairseq_l2rw.data.dictionaries import words_of
+from fairseq_l2rw.initial_weights.correspondence import Correspondence
+from fairseq_l2rw.initial_weights.halves import fingerprints, halves
+from fairseq_l2rw.initial_weights.lexicon import Lexicon
+from fairseq_l2rw.initial_weights.links import Links
+from fairseq_l2rw.initial_weights.made_pairs import exchanged
+
+
+def texts(count, seed, wrong=0):
+    """Good pairs, of which the first have one target word replaced by another."""
+    found = split(["good"] * count, seed)
+    rng = random.Random(seed)
+    for number in range(wrong):
+        target = found.tgt[number].clone()
+        place = rng.randrange(len(target) - 1)
+        moved = (int(target[place]) - FIRST["target"] + rng.randrange(5, WORDS - 5)) % WORDS
+        target[place] = FIRST["target"] + moved
+        found.tgt[number] = target
+    return found
+
+
+def learnt(train, trusted):
+    digests = fingerprints(train), fingerprints(trusted)
+    return Correspondence.learn(train, trusted, DICTIONARIES, digests)
+
+
+@pytest.mark.parametrize("wrong", [300, 1500])
+def test_pairs_with_one_wrong_word_lose_weight_and_others_hardly_any(wrong):
+    _, weights = learnt(texts(3000, 1, wrong), texts(300, 2))
+    supported = weights[:, Correspondence.FACTORS.index("support")]
+    assert supported[:wrong].mean() < 0.5 and supported[wrong:].mean() > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_where_no_word_is_wrong_all_weights_are_exactly_one(seed):
+    _, weights = learnt(texts(2000, seed), texts(100, seed + 50))
+    assert (weights == 1).all()
+
+
+def test_other_pairs_are_weighed_as_training_pairs_are_and_after_saving_too():
+    train, others = texts(3000, 1, 1500), texts(1000, 3, 500)
+    model, weights = learnt(train, texts(300, 2))
+    again = Correspondence.from_state(model.state_dict())
+    found = again.weights(others, DICTIONARIES, fingerprints(others))
+    for rows, same in ((found[:500], weights[:1500]), (found[500:], weights[1500:])):
+        torch.testing.assert_close(rows.mean(0), same.mean(0), atol=0.05, rtol=0)
+    known = again.weights(train, DICTIONARIES, fingerprints(train))
+    torch.testing.assert_close(known, weights, rtol=1e-4, atol=1e-4)
+
+
+def test_a_part_of_a_large_text_is_learnt_from_and_all_of_it_weighed(monkeypatch):
+    monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 150_000)
+    _, weights = learnt(texts(3000, 1, 1500), texts(300, 2))
+    assert weights.shape == (3000, 2)
+    assert weights[:1500, 1].mean() < 0.6 and weights[1500:, 1].mean() > 0.9
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_tiny_text_has_weights(count):
+    _, weights = learnt(texts(count, 1), texts(1, 2))
+    assert torch.isfinite(weights).all() and ((weights >= 0) & (weights <= 1)).all()
+
+
+def test_a_word_that_is_usual_without_its_counterpart_is_none_to_worry_about():
+    """Type 0 of the target comes with any source; of the others each has its own."""
+    rng = random.Random(1)
+    rows = [[rng.randrange(1, WORDS) for _ in range(6)] for _ in range(2000)]
+    sources = [sentence(row, "source") for row in rows]
+    targets = [sentence([*row, *[0] * (n % 2)], "target") for n, row in enumerate(rows)]
+    train = Split(sources, targets)
+    links = Links.read(train, DICTIONARIES)
+    lexicon = Lexicon.learn(links, halves(fingerprints(train)), torch.ones(len(train)))
+
+    def found(words):
+        source, target = sentence([1, 2, 3], "source"), sentence(words, "target")
+        half = torch.zeros(1, dtype=torch.long)
+        return lexicon.support(source.unsqueeze(0), target.unsqueeze(0), half)[0][0]
+
+    assert found([1, 2, 3]).min() > -0.5
+    assert found([1, 2, 3, 0])[3] > -0.5  # of no source word, and needs none
+    assert found([1, 2, 3, 7])[3] < -2
+
+
+@given(st.integers(2, 30), st.integers(0, 1000))
+def test_words_change_places_and_nothing_else_does(count, seed):
+    pairs = texts(count, seed)
+    digests = fingerprints(pairs)
+    frequency = torch.ones(TYPES)
+    made, places = exchanged(pairs, np.arange(count), digests, DICTIONARIES, frequency)
+    assert len(made) == len(places) <= count
+    for source, target, place in zip(made.src, made.tgt, places.tolist(), strict=True):
+        assert torch.equal(source, pairs.src[place]) and int(target[-1]) == EOS
+        changed = target != pairs.tgt[place]
+        assert len(target) == len(pairs.tgt[place]) and changed.sum() == 1
+
+
+def test_the_rarer_of_two_words_is_exchanged():
+    frequency = torch.ones(TYPES)
+    frequency[FIRST["target"]] = 1000
+    rows = [[0] * 8 + [n % 5 + 1] * 8 for n in range(200)]
+    pairs = Split(*([sentence(row, side) for row in rows] for side in ("source", "target")))
+    made, places = exchanged(pairs, np.arange(200), np.arange(200) * 7919, DICTIONARIES, frequency)
+    rare = [
+        int((pairs.tgt[place] != target).nonzero()[0]) >= 8
+        for target, place in zip(made.tgt, places.tolist(), strict=True)
+    ]
+    assert 0.65 < sum(rare) / len(rare) < 0.95  # three in four
+
+
+def test_words_are_of_one_or_more_pieces():
+    boundaries = torch.stack([torch.ones(20, dtype=torch.bool), torch.arange(20) % 2 == 0])
+    words = words_of(torch.tensor([6, 7, 8, 10, 11, 11]), boundaries)
+    assert [word.tolist() for word in words] == [[6, 7], [8], [10, 11, 11]]
