@@ -28,6 +28,7 @@ import recipes
 import score
 import token_scores
 import training
+import young
 from contenders import CONTENDERS, Contender
 from fairseq_l2rw.text.pieces import train_pieces
 from weights import Weights
@@ -401,6 +402,14 @@ def test_a_matrix_runs_ends_in_tables_and_goes_on_where_it_was(
     with pytest.raises(SystemExit, match="losses of uniform, seed 1, which was trained elsewhere"):
         matrix.Experiment(quick).run(matrix.cells(["mixed50"], ["filter"], [1]))
     shutil.rmtree(quick.out)
+
+
+@pytest.mark.slow
+def test_a_young_model_translates_every_training_line(quick: matrix.Matrix, tmp_path: Path) -> None:
+    raw = matrix.prepare("machine50", tmp_path, tmp_path)
+    arguments = ["--data", str(raw), "--out", str(tmp_path / "young"), "--updates", "2"]
+    young.main([*arguments, "--config", "quickstart", "--vocab", "80"])
+    assert len(lines.read_lines(tmp_path / "young" / "machine.en")) == 60
 
 
 def test_a_line_that_was_cut_off_is_named(tmp_path: Path) -> None:
