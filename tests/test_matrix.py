@@ -484,6 +484,8 @@ def test_a_filter_by_losses_also_takes_the_time_of_the_model_that_gives_them() -
     runs = comparison.by_run(results, "mixed50")
     assert comparison.minutes(runs, "filter") == [2.5, 1.0]
     assert comparison.minutes(runs, "filter_rules") == [1.0]
+    runs["filter_dual"] = [line("filter_dual", 2, 20.0)]
+    assert comparison.minutes(runs, "filter_dual") == [4.0]  # and of the other direction
     assert comparison.minutes(runs, "uniform") == [1.5, 1.0]
     runs["uniform"][1]["device"] = "some GPU"
     took = {row[0]: row[-1] for row in comparison.quality_table(runs)}

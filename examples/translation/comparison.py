@@ -107,10 +107,13 @@ def quality_table(runs: Mapping[str, Results]) -> Table:
 
 
 def minutes(runs: Mapping[str, Results], run: str) -> list[float]:
-    """Return the minutes of training; a filter by losses needs those of the baseline first."""
+    """Return the minutes of training; a filter by losses needs those of the baseline first.
+
+    One by two models needs about as many again, for the other direction.
+    """
     before = {r["seed"]: r["train_seconds"] for r in runs.get(BASELINE, [])}
-    needed = before if CONTENDERS[run].by_loss else {}
-    return [(r["train_seconds"] + needed.get(r["seed"], 0.0)) / 60 for r in runs[run]]
+    models = CONTENDERS[run].by_loss + CONTENDERS[run].by_dual
+    return [(r["train_seconds"] + models * before.get(r["seed"], 0.0)) / 60 for r in runs[run]]
 
 
 def _fastest(took: Sequence[float], group: Results) -> str:
@@ -218,7 +221,8 @@ def section(results: Results, recipe: str) -> str:
     """Return the part of the document about a recipe."""
     runs = by_run(results, recipe)
     parts = [f"## `{recipe}`: {RECIPES[recipe].what}", as_markdown(quality_table(runs))]
-    for key, text in (("auc", "AUC of the weights:"), ("mean_weight", "Mean weights:")):
+    said = "AUC of the weights, or of a filter's scores:", "Mean weights, or what a filter keeps:"
+    for key, text in zip(("auc", "mean_weight"), said, strict=True):
         table = weight_table(runs, key)
         if table:
             parts += [text, as_markdown(table)]

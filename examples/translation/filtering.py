@@ -71,7 +71,7 @@ def dual_scores(forward: Mapping[int, float], reverse: Mapping[int, float]) -> d
     """Return minus the dual conditional cross-entropy of the lines that both models scored.
 
     It is |a - b| + (a + b) / 2, where a and b are the cross-entropies per token (Junczys-Dowmunt,
-    2018, "Dual Conditional Cross-Entropy Filtering of Noisy Parallel Corpora", equation 2).
+    2018, "Dual Conditional Cross-Entropy Filtering of Noisy Parallel Corpora").
     """
     both = forward.keys() & reverse.keys()
     pairs = {number: (forward[number], reverse[number]) for number in both}

@@ -128,7 +128,10 @@ class Experiment:
 
     def folder(self, cell: Cell) -> Path:
         """The folder of a run."""
-        return self.matrix.out / cell.recipe / f"{cell.run}-{cell.seed}"
+        return self._recipe(cell) / f"{cell.run}-{cell.seed}"
+
+    def _recipe(self, cell: Cell) -> Path:
+        return self.matrix.out / cell.recipe
 
     def translation(self, cell: Cell) -> Path:
         """The baseline's translation of a cell's test set."""
@@ -182,17 +185,14 @@ class Experiment:
         selection = cell.contender.selection
         keep = (CLEAN,) if selection == "clean" else ()
         lines = self._kept(cell, raw) if cell.contender.filters else None
-        out = lines.with_suffix("") if lines else self._binaries(cell) / f"bin-{selection}"
+        out = lines.with_suffix("") if lines else self._recipe(cell) / f"bin-{selection}"
         vocab = self.matrix.vocab or RECIPES[cell.recipe].vocab
         binarize(Settings(raw, out, vocab, keep=keep, lines=lines))
         return out
 
-    def _binaries(self, cell: Cell) -> Path:
-        return self.matrix.out / cell.recipe
-
     def _kept(self, cell: Cell, raw: Path) -> Path:
         """Filter offline, and return the file with the numbers of the lines to keep."""
-        contender, folder = cell.contender, self._binaries(cell)
+        contender, folder = cell.contender, self._recipe(cell)
         rules = folder / "bin-rules.kept"
         if contender.by_rules and not rules.exists():
             filtering(["rules", "--data", str(raw), "--out", str(rules)])
@@ -215,12 +215,8 @@ class Experiment:
             )
         scores = score_references(self._job(whole, self._binary(whole, raw)))
         # Told the true share of good pairs, which a practitioner would have to guess.
-        arguments = [
-            "--scores",
-            str(scores),
-            "--share",
-            str(share_of_good(read_lines(raw / LABELS))),
-        ]
+        share = share_of_good(read_lines(raw / LABELS))
+        arguments = ["--scores", str(scores), "--share", str(share)]
         if not cell.contender.by_dual:
             return ["loss", *arguments]
         reverse = score_references(self._reverse(cell, raw))

@@ -238,12 +238,17 @@ def score_references(job: Run) -> Path:
     return output
 
 
+def translations(job: Run, subset: str = "test", extra: Sequence[str] = ()) -> list[str]:
+    """Return what the last checkpoint makes of the sources of a split, detokenised, in order."""
+    run([*generate_command(job, job.out, subset), *extra], job.out / "generate.log")
+    pieces = hypotheses(read_lines(job.out / f"generate-{subset}.txt"))
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(job.bin / Manifest.PIECES))
+    return [processor.decode(line.split(" ")) for line in pieces]
+
+
 def translate(job: Run) -> list[str]:
     """Translate the test set with the last checkpoint; return detokenised lines in order."""
-    run(generate_command(job, job.out), job.out / "generate.log")
-    pieces = hypotheses(read_lines(job.out / "generate-test.txt"))
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(job.bin / Manifest.PIECES))
-    text = [processor.decode(line.split(" ")) for line in pieces]
+    text = translations(job)
     write_lines(job.out / f"translation.{job.target}", text)
     return text
 

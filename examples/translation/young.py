@@ -13,23 +13,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import sentencepiece
-
 from binarize import Settings, binarize
-from fairseq_l2rw.text.manifest import Manifest
-from lines import read_lines, write_lines
-from score import generate_command, hypotheses
-from steps import run
+from lines import write_lines
+from score import translations
 from training import Run, train
-
-
-def translations(job: Run) -> list[str]:
-    """Return what the last checkpoint makes of the training sources, detokenised, in order."""
-    # One hypothesis a source: a wider beam would take minutes to make them a little better.
-    run([*generate_command(job, job.out, "train"), "--beam", "1"], job.out / "generate.log")
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(job.bin / Manifest.PIECES))
-    pieces = hypotheses(read_lines(job.out / "generate-train.txt"))
-    return [processor.decode(line.split(" ")) for line in pieces]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     binarize(Settings(args.data, binary, args.vocab))
     job = Run(binary, args.out / "model", "uniform", args.config, args.seed, args.updates)
     train([job])
-    write_lines(args.out / f"machine.{job.target}", translations(job))
+    # One hypothesis a source: a wider beam would take minutes to make them a little better.
+    text = translations(job, "train", ("--beam", "1"))
+    write_lines(args.out / f"machine.{job.target}", text)
 
 
 if __name__ == "__main__":
