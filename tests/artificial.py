@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.digests import digests
+from fairseq_l2rw.data.pairs import ParallelText
 
 PAD, EOS, WORDS = 1, 2, 40
 # The first WORDS types are the source language's, the next the target's, the last a third one's.
@@ -27,6 +29,15 @@ class Split:
 
     def __len__(self):
         return len(self.src)
+
+
+def flat(pairs):
+    """As pairs are read: many at a time."""
+    return ParallelText.of(pairs)
+
+
+def digested(pairs):
+    return digests(flat(pairs))
 
 
 def sentence(words, language):

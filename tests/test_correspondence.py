@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from artificial import split
+from artificial import digested, flat, split
 
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.correspondence import evidence
-from fairseq_l2rw.initial_weights.halves import fingerprints
+from fairseq_l2rw.initial_weights.cost import affordable_cost, worth
+from fairseq_l2rw.initial_weights.halves import halves
 from fairseq_l2rw.initial_weights.made_pairs import mismatched
 
 
@@ -57,6 +58,37 @@ def test_good_trusted_pairs_bound_the_cost_of_a_bad_one():
     assert float(close.numbers["cost"]) < 2 and float(far.numbers["cost"]) == pytest.approx(20)
 
 
+def test_what_is_bad_for_another_reason_is_left_out_of_the_mixture():
+    """A third of the training pairs is worse than any that was made; else nothing is bad."""
+    train = torch.cat([drawn(2500, -4.0, 1), drawn(5000, 1.0, 2)])
+    made, trusted = drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
+    good = torch.cat([torch.zeros(2500), torch.ones(5000)]).double()
+    assert (Contrast.learn(train, made, trusted, good).weights(train) == 1).all()
+    everything = Contrast.learn(train, made, trusted)
+    assert float(everything.numbers["share"]) > 0.2
+    alone = Contrast.learn(train[2500:], made, trusted)
+    counted = Contrast.learn(train, made, trusted, good).numbers
+    torch.testing.assert_close(counted["share"], alone.numbers["share"])
+
+
+def test_a_bad_pair_that_is_there_often_is_told_although_all_others_are_good():
+    train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
+    train = torch.cat([torch.tensor([[-1.2, 4.0]]).double().expand(300, 2), train])
+    copies = torch.cat([torch.full((300,), 300.0), torch.ones(5000)]).double()
+    weights = Contrast.learn(train, made, trusted, copies=copies).weights(train)
+    assert weights[0] < 0.2 and weights[300:].mean() > 0.98
+    # A good pair may be there as often.
+    train[:300, 0] = 0.8
+    assert (Contrast.learn(train, made, trusted, copies=copies).weights(train) == 1).all()
+
+
+def test_where_trusted_pairs_can_bear_no_cost_nothing_is_rejected():
+    odds = torch.full((100,), 1e6, dtype=torch.double)
+    assert affordable_cost(odds) == 0
+    assert (worth(odds, affordable_cost(odds)) == 1).all()
+    assert affordable_cost(odds * 0) == 20
+
+
 def test_evidence_is_what_words_fall_short_the_least_supported_one_and_the_length():
     """Words with more support than is usual make up for nothing."""
     nothing = float("nan")
@@ -69,12 +101,13 @@ def test_evidence_is_what_words_fall_short_the_least_supported_one_and_the_lengt
 
 def test_mismatched_pairs_are_of_the_same_half_and_of_about_the_same_length():
     pairs = split(["good"] * 300, 1)
-    digests = fingerprints(pairs)
-    made, places = mismatched(pairs, digests)
+    digests = digested(pairs)
+    made, places = mismatched(flat(pairs), digests)
     targets = {target: number for number, target in enumerate(map(str, pairs.tgt))}
     assert len(made) == len(places) > 290
+    half = halves(digests).tolist()
     for number, place in enumerate(places.tolist()):
         assert torch.equal(made.src[number], pairs.src[place])
         other = targets[str(made.tgt[number])]
-        assert other != place and digests[other] & 1 == digests[place] & 1
+        assert other != place and half[other] == half[place]
         assert abs(len(pairs.tgt[other]) - len(pairs.tgt[place])) <= 1

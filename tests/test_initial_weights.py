@@ -174,6 +174,14 @@ def test_a_bad_pair_does_not_vouch_for_its_copies(times):
     assert found[1000] < 0.1 and found[: times - 1].sum() <= 0.1 * times
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_boilerplate_that_does_not_belong_together_is_told_although_all_else_is_good(seed):
+    train, trusted = split(["good"] * 3000, seed), split(["good"] * 100, seed + 50)
+    train.src[:200], train.tgt[:200] = train.src[:1] * 200, train.tgt[1:2] * 200
+    found = weights(train, trusted)
+    assert found[0] < 0.1 and found[200:].mean() > 0.97
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_tiny_text_has_weights(count):
     found = weights(split(["good"] * count, 1), split(["good"] * 2, 2))

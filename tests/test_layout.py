@@ -23,7 +23,10 @@ WITHOUT_FAIRSEQ = {
     *("utils", "text", "metagradient", "scoring", "features", "weighting", "initial_weights")
 }
 # Of data, what initial weights read: pairs are any two lists of numbers.
-WITHOUT_FAIRSEQ_TOO = {"fairseq_l2rw.data.dictionaries", "fairseq_l2rw.data.pairs"}
+WITHOUT_FAIRSEQ_TOO = {
+    f"fairseq_l2rw.data.{name}"
+    for name in ("dictionaries", "digests", "overlap", "pairs", "sentences", "words")
+}
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 
 

@@ -3,30 +3,32 @@
 from collections import Counter
 from math import log
 
+import numpy as np
 import pytest
 import torch
-from artificial import DICTIONARIES, PAD, TYPES, Split, sentence, split
+from artificial import DICTIONARIES, PAD, TYPES, Split, digested, flat, sentence, split
 
-from fairseq_l2rw.data.pairs import PairSubset
 from fairseq_l2rw.initial_weights import lexicon as module
-from fairseq_l2rw.initial_weights.halves import fingerprints, halves
-from fairseq_l2rw.initial_weights.links import Links, enough
+from fairseq_l2rw.initial_weights import links
+from fairseq_l2rw.initial_weights.halves import halves
+from fairseq_l2rw.initial_weights.links import Links, enough, numbered
 
 
 def learnt(text, good=None, before=None):
     good = torch.ones(len(text)) if good is None else good
-    links = Links.read(text, DICTIONARIES)
-    return module.Lexicon.learn(links, halves(fingerprints(text)), good, before)
+    read = Links.read(flat(text), DICTIONARIES)
+    return module.Lexicon.learn(read, halves(digested(text)), good, before)
 
 
 def supports(train, trusted):
     """Of training pairs and of trusted pairs: a list of (target words, source words)."""
-    lexicon = learnt(PairSubset(train, enough(train)))
-    return [of(lexicon, pairs, halves(fingerprints(pairs))) for pairs in (train, trusted)]
+    lexicon = learnt(flat(train).take(enough(flat(train))))
+    return [of(lexicon, pairs, halves(digested(pairs))) for pairs in (train, trusted)]
 
 
 def of(lexicon, pairs, half):
-    return listed(module.word_support(lexicon, pairs, DICTIONARIES, half), len(pairs))
+    parts = numbered(flat(pairs), DICTIONARIES, lexicon.table)
+    return listed(lexicon.support(parts, half), len(pairs))
 
 
 def listed(found, count):
@@ -78,17 +80,19 @@ def by_hand(text, own, judged, half, rounds=5, pseudo=5.0):
         counts, totals = known[by]
         return log((counts[g, s] + pseudo * usual[s]) / (totals[g] + pseudo) / usual[s])
 
-    words, gains = Counter(), Counter()
-    for by in (0, 1):
-        for (g, s), count in known[1 - by][0].items():
-            words[s] += count
-            gains[s] += count * gain(g, s, by)
-    average = sum(gains.values()) / sum(words.values())
-    mean = {s: (gains[s] + 5 * average) / (words[s] + 5) for s in range(TYPES)}
-    return [
-        torch.tensor([max(gain(g, s, 1 - half) for g in given) - mean[s] for s in said]).double()
-        for given, said in judged
-    ]
+    words, gains = (Counter(), Counter()), (Counter(), Counter())
+    for other in (0, 1):
+        for (g, s), count in known[other][0].items():
+            words[other][s] += count
+            gains[other][s] += count * gain(g, s, 1 - other)
+    average = sum(map(Counter.total, gains)) / sum(map(Counter.total, words))
+    other = 1 - half
+
+    def support(given, s):
+        mean = (gains[other][s] + 5 * average) / (words[other][s] + 5)
+        return max(gain(g, s, other) for g in given) - mean
+
+    return [torch.tensor([support(given, s) for s in said]).double() for given, said in judged]
 
 
 def test_it_is_ibm_model_1_of_the_half_that_a_pair_does_not_belong_to():
@@ -97,7 +101,7 @@ def test_it_is_ibm_model_1_of_the_half_that_a_pair_does_not_belong_to():
     train.src[0] = torch.cat([train.src[0], train.src[0][:3]])  # words that come up twice
     train.tgt[0] = torch.cat([train.tgt[0], train.tgt[0][:3]])
     found = supports(train, trusted)
-    of_train, of_trusted = (halves(fingerprints(pairs)).tolist() for pairs in (train, trusted))
+    of_train, of_trusted = (halves(digested(pairs)).tolist() for pairs in (train, trusted))
     assert 0 < sum(of_train) < 40 and 0 < sum(of_trusted) < 8
 
     def lists(pairs, way):
@@ -147,14 +151,13 @@ def test_of_a_very_long_pair_the_same_part_of_both_sides_is_looked_at(monkeypatc
     train.src.append(sentence([1, 2] * 1000, "source"))
     train.tgt.append(sentence([1, 2] * 500, "target"))
     seen = []
-    key = module.link_keys
+    key = links.link_keys
 
     def remembered(source, target, *args):
         seen.append((source.shape[1], target.shape[1]))
         return key(source, target, *args)
 
-    monkeypatch.setattr(module, "link_keys", remembered)
-    monkeypatch.setattr("fairseq_l2rw.initial_weights.links.link_keys", remembered)
+    monkeypatch.setattr(links, "link_keys", remembered)
     found = supports(train, trusted)[0]
     assert [len(side) for side in found[-1]] == [129, 256]
     assert max(seen) == (256, 129)
@@ -164,7 +167,7 @@ def test_of_a_large_corpus_a_part_is_learnt_from(monkeypatch):
     train, trusted = split(["good"] * 1000, 1), split(["good"] * 100, 2)
     train.tgt[900:] = train.tgt[901:] + train.tgt[900:901]
     monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 50_000)
-    assert 300 < len(enough(train)) < 800
+    assert 300 < len(enough(flat(train))) < 800
     found, _ = shortfalls(train, trusted)
     assert (found[:900].unsqueeze(1) > found[900:]).double().mean() > 0.98
 
@@ -175,11 +178,11 @@ def test_what_is_learnt_from_is_as_much_as_the_bound_says(monkeypatch):
     links = torch.tensor([len(s) * len(t) for s, t in zip(train.src, train.tgt, strict=True)])
     links[0] = 0
     monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 50_000)
-    some = enough(train)
+    some = enough(flat(train))
     assert (some[1:] > some[:-1]).all()
     assert 48_000 < links[torch.from_numpy(some)].sum() <= 50_000
     monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 10)
-    assert len(enough(train)) == 1  # one at least
+    assert len(enough(flat(train))) == 1  # one at least
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -193,17 +196,16 @@ def test_a_tiny_corpus_gives_finite_numbers(count):
 def test_padding_changes_nothing():
     train = split(["good"] * 50, 1)
     long = Split([*train.src, sentence([1] * 60, "source")], [*train.tgt, train.tgt[0][-1:]])
-    half = halves(fingerprints(long))
+    half = halves(digested(long))
     one_by_one = (
         (torch.tensor([n]), long.src[n].unsqueeze(0), long.tgt[n].unsqueeze(0)) for n in range(51)
     )
-    links = Links.of(one_by_one, (TYPES, TYPES), PAD)
-    lexicon = module.Lexicon.learn(links, half, torch.ones(51))
+    read = Links.of(one_by_one, (TYPES, TYPES), PAD)
+    lexicon = module.Lexicon.learn(read, half, torch.ones(51))
     found = of(learnt(long), long, half)
     for number in range(50):
-        sides = (side[number].unsqueeze(0) for side in (long.src, long.tgt))
-        alone = lexicon.support(*sides, half[number : number + 1])
-        torch.testing.assert_close(tuple(side[0] for side in alone), found[number])
+        alone = of(lexicon, flat(long).take(np.array([number])), half[number : number + 1])
+        torch.testing.assert_close(alone, found[number : number + 1])
 
 
 def test_how_many_pairs_are_looked_at_together_changes_nothing(monkeypatch):
@@ -217,7 +219,7 @@ def test_bad_pairs_say_less_of_which_words_go_together():
     """Half of the text is in a third language: with a weight of 0, as if it were not there."""
     good, other = split(["good"] * 400, 1), split(["wrong_language"] * 400, 2)
     train = Split([*good.src, *other.src], [*good.tgt, *other.tgt])
-    half = halves(fingerprints(train))
+    half = halves(digested(train))
     counts = torch.cat([torch.ones(400), torch.zeros(400)])
     lexicon, alone, both = learnt(train, counts), learnt(good), learnt(train)
 
@@ -234,8 +236,9 @@ def test_bad_pairs_say_less_of_which_words_go_together():
 
 def test_links_say_what_the_pairs_say():
     train = split(["good"] * 80, 1)
-    lexicon, half = learnt(train), halves(fingerprints(train))
-    found = listed(lexicon.support_of_links(Links.read(train, DICTIONARIES), half), len(train))
+    lexicon, half = learnt(train), halves(digested(train))
+    parts = Links.read(flat(train), DICTIONARIES).parts
+    found = listed(lexicon.support(parts, half), len(train))
     torch.testing.assert_close(found, of(lexicon, train, half))
 
 

@@ -14,7 +14,8 @@ from students import DICTIONARY
 
 from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.lines import Lines
-from fairseq_l2rw.data.pairs import PairSubset, lengths, shared
+from fairseq_l2rw.data.overlap import shared
+from fairseq_l2rw.data.pairs import PairSubset, lengths
 from fairseq_l2rw.data.training_text import TrainingText
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import sentencepiece
 
+import ablation
 import comparison
 import crawled
 import domains
@@ -30,6 +31,7 @@ import token_scores
 import training
 import young
 from contenders import CONTENDERS, Contender
+from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.text.pieces import train_pieces
 from weights import Weights
 
@@ -183,6 +185,43 @@ def test_bicleaner_answers_the_questions_that_weights_are_asked(
     lines.write_lines(judged / "bicleaner", map(str, [0.9, 0.8, 0.7, 0.85, 0.6, 0.5, 0.4]))
     crawled.main(["bicleaner", "--judged", str(judged)])
     assert capsys.readouterr().out == "good: 0.900\nnot broken: 1.000\n"
+
+
+def test_without_the_only_factor_that_tells_a_kind_it_is_not_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`numerals` alone tells `wrong`, and the domain, which does not count, `other`."""
+    names = InitialWeightModel.FACTORS
+    labels = ["clean"] * 20 + ["wrong"] * 20 + ["other"] * 20
+    factors = np.ones((60, len(names)))
+    factors[20:40, names.index("numerals")] = 0.1
+    factors[40:, names.index("domain")] = 0.2
+    rows = ["\t".join(f"{x}" for x in [row[:-1].prod(), *row]) for row in factors]
+    rows[0] = "\t" * len(names)  # could not be weighed
+    lines.write_lines(tmp_path / "factors.tsv", rows)
+    lines.write_lines(tmp_path / "labels", labels)
+    command = ["--factors", str(tmp_path / "factors.tsv"), "--labels", str(tmp_path / "labels")]
+    ablation.main(command)
+    head, _, *table = capsys.readouterr().out.splitlines()
+    assert head == "| factors | other | wrong | weight of good pairs |"
+    found = {row.split(" | ")[0]: row.split(" | ")[1:3] for row in table}
+    assert found.pop("| without `numerals`") == ["0.500", "0.500"]
+    assert found.pop("| with `domain`") == ["1.000", "1.000"]
+    assert len(found) == len(names) - 1
+    assert all(row == ["0.500", "1.000"] for row in found.values())
+    lines.write_lines(tmp_path / "factors.tsv", rows[1:])
+    with pytest.raises(SystemExit, match=r"not the 60 lines of weight, correspondence, .*"):
+        ablation.main(command)
+
+
+def test_a_run_may_bring_an_optimizer_of_its_own(tmp_path: Path) -> None:
+    def command(*extra: str) -> str:
+        run = training.Run(tmp_path, tmp_path, "deep", extra=extra)
+        return " ".join(training.train_command(run))
+
+    assert "--optimizer adam --adam-betas" in command("--weight-unit", "token")
+    own = command("--optimizer", "sgd", "--lr", "0.5")
+    assert "adam" not in own and own.endswith("--optimizer sgd --lr 0.5")
 
 
 def test_labels_that_are_not_known_or_not_enough_are_refused(tmp_path: Path) -> None:

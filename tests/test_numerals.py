@@ -5,6 +5,8 @@ import torch
 from fairseq.data import Dictionary
 
 from fairseq_l2rw.data.dictionaries import Dictionaries, digits_of_types
+from fairseq_l2rw.data.pairs import ParallelText
+from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
 
@@ -110,20 +112,14 @@ def test_digits_of_types_are_of_all_scripts_and_of_no_special_type():
 
 def test_digits_count_however_they_are_cut_into_pieces():
     source, target = dictionary("▁2", "016", "▁Uhr"), dictionary("▁201", "6", "▁7", "▁pm")
-    sides = [
-        [d.encode_line(line, add_if_not_exist=False).long() for line in lines]
+    sides = (
+        Sentences.of([d.encode_line(line, add_if_not_exist=False).long() for line in lines])
         for d, lines in (
             (source, ["▁2 016", "▁Uhr", "▁2 ▁Uhr", "▁2 ▁2"]),
             (target, ["▁201 6", "▁pm", "▁7 ▁pm", "▁pm"]),
         )
-    ]
-
-    class Pairs:
-        src, tgt = sides
-
-        def __len__(self):
-            return 4
-
-    features = TextFeatures.learn(Pairs(), Pairs(), Dictionaries.of(source, target))
+    )
+    pairs = ParallelText(*sides)
+    features = TextFeatures.learn(pairs, pairs, Dictionaries.of(source, target))
     expected = torch.tensor([[8, 0, 0], [0, 0, 0], [2, 1, 1], [2, 2, 0]]).double()
-    torch.testing.assert_close(features(Pairs())[:, 7:], expected)
+    torch.testing.assert_close(features(pairs)[:, 7:], expected)

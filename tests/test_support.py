@@ -5,15 +5,25 @@ import random
 import numpy as np
 import pytest
 import torch
-from artificial import DICTIONARIES, EOS, FIRST, TYPES, WORDS, Split, sentence, split
+from artificial import (
+    DICTIONARIES,
+    EOS,
+    FIRST,
+    TYPES,
+    WORDS,
+    Split,
+    digested,
+    flat,
+    sentence,
+    split,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_l2rw.data.dictionaries import words_of
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
-from fairseq_l2rw.initial_weights.halves import fingerprints, halves
+from fairseq_l2rw.initial_weights.halves import halves
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
-from fairseq_l2rw.initial_weights.links import Links
+from fairseq_l2rw.initial_weights.links import Links, numbered
 from fairseq_l2rw.initial_weights.made_pairs import exchanged
 
 
@@ -31,8 +41,8 @@ def texts(count, seed, wrong=0):
 
 
 def learnt(train, trusted):
-    digests = fingerprints(train), fingerprints(trusted)
-    return Correspondence.learn(train, trusted, DICTIONARIES, digests)
+    digests = digested(train), digested(trusted)
+    return Correspondence.learn(flat(train), flat(trusted), DICTIONARIES, digests)
 
 
 @pytest.mark.parametrize("wrong", [300, 1500])
@@ -52,10 +62,10 @@ def test_other_pairs_are_weighed_as_training_pairs_are_and_after_saving_too():
     train, others = texts(3000, 1, 1500), texts(1000, 3, 500)
     model, weights = learnt(train, texts(300, 2))
     again = Correspondence.from_state(model.state_dict())
-    found = again.weights(others, DICTIONARIES, fingerprints(others))
+    found = again.weights(flat(others), DICTIONARIES, digested(others))
     for rows, same in ((found[:500], weights[:1500]), (found[500:], weights[1500:])):
         torch.testing.assert_close(rows.mean(0), same.mean(0), atol=0.05, rtol=0)
-    known = again.weights(train, DICTIONARIES, fingerprints(train))
+    known = again.weights(flat(train), DICTIONARIES, digested(train))
     torch.testing.assert_close(known, weights, rtol=1e-4, atol=1e-4)
 
 
@@ -79,13 +89,14 @@ def test_a_word_that_is_usual_without_its_counterpart_is_none_to_worry_about():
     sources = [sentence(row, "source") for row in rows]
     targets = [sentence([*row, *[0] * (n % 2)], "target") for n, row in enumerate(rows)]
     train = Split(sources, targets)
-    links = Links.read(train, DICTIONARIES)
-    lexicon = Lexicon.learn(links, halves(fingerprints(train)), torch.ones(len(train)))
+    links = Links.read(flat(train), DICTIONARIES)
+    lexicon = Lexicon.learn(links, halves(digested(train)), torch.ones(len(train)))
 
     def found(words):
-        source, target = sentence([1, 2, 3], "source"), sentence(words, "target")
-        half = torch.zeros(1, dtype=torch.long)
-        return lexicon.support(source.unsqueeze(0), target.unsqueeze(0), half)[0][0]
+        pair = Split([sentence([1, 2, 3], "source")], [sentence(words, "target")])
+        parts = numbered(flat(pair), DICTIONARIES, lexicon.table)
+        ((_, (target, _)),) = lexicon.support(parts, torch.zeros(1, dtype=torch.long))
+        return target[0]
 
     assert found([1, 2, 3]).min() > -0.5
     assert found([1, 2, 3, 0])[3] > -0.5  # of no source word, and needs none
@@ -95,9 +106,9 @@ def test_a_word_that_is_usual_without_its_counterpart_is_none_to_worry_about():
 @given(st.integers(2, 30), st.integers(0, 1000))
 def test_words_change_places_and_nothing_else_does(count, seed):
     pairs = texts(count, seed)
-    digests = fingerprints(pairs)
+    digests = digested(pairs)
     frequency = torch.ones(TYPES)
-    made, places = exchanged(pairs, np.arange(count), digests, DICTIONARIES, frequency)
+    made, places = exchanged(flat(pairs), np.arange(count), digests, DICTIONARIES, frequency)
     assert len(made) == len(places) <= count
     for source, target, place in zip(made.src, made.tgt, places.tolist(), strict=True):
         assert torch.equal(source, pairs.src[place]) and int(target[-1]) == EOS
@@ -110,7 +121,9 @@ def test_the_rarer_of_two_words_is_exchanged():
     frequency[FIRST["target"]] = 1000
     rows = [[0] * 8 + [n % 5 + 1] * 8 for n in range(200)]
     pairs = Split(*([sentence(row, side) for row in rows] for side in ("source", "target")))
-    made, places = exchanged(pairs, np.arange(200), np.arange(200) * 7919, DICTIONARIES, frequency)
+    made, places = exchanged(
+        flat(pairs), np.arange(200), np.arange(200) * 7919, DICTIONARIES, frequency
+    )
     rare = [
         int((pairs.tgt[place] != target).nonzero()[0]) >= 8
         for target, place in zip(made.tgt, places.tolist(), strict=True)
@@ -118,7 +131,11 @@ def test_the_rarer_of_two_words_is_exchanged():
     assert 0.65 < sum(rare) / len(rare) < 0.95  # three in four
 
 
-def test_words_are_of_one_or_more_pieces():
-    boundaries = torch.stack([torch.ones(20, dtype=torch.bool), torch.arange(20) % 2 == 0])
-    words = words_of(torch.tensor([6, 7, 8, 10, 11, 11]), boundaries)
-    assert [word.tolist() for word in words] == [[6, 7], [8], [10, 11, 11]]
+def test_pairs_that_do_not_belong_together_say_nothing_of_one_wrong_word():
+    """Half of the targets are another pair's: no good pair pays for it."""
+    train = texts(3000, 1)
+    train.tgt[1500:] = train.tgt[1501:] + train.tgt[1500:1501]
+    _, weights = learnt(train, texts(300, 2))
+    supported = weights[:, Correspondence.FACTORS.index("support")]
+    assert (supported[:1500] == 1).all()
+    assert weights[:1500].prod(1).mean() > 0.95 and weights[1500:].prod(1).mean() < 0.1

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from artificial import DICTIONARIES, EOS, TYPES, Split
+from artificial import DICTIONARIES, EOS, TYPES, Split, digested, flat
 from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data.dictionaries import boundaries_of_types
-from fairseq_l2rw.initial_weights.halves import fingerprints
+from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.word_order import Bigrams, BigramTable, WordOrder, shuffled
 
 FIRST, WORDS = 4, 60
@@ -32,14 +33,14 @@ def texts(count, seed, spoilt=0):
         if number < spoilt:
             rng.shuffle(words)
         targets.append(torch.tensor([FIRST + w for w in words] + [EOS]))
-    # What sources say does not matter here, but fingerprints are of both.
+    # What sources say does not matter here, but digests are of both.
     return Split([torch.tensor([FIRST + rng.randrange(WORDS), EOS]) for _ in targets], targets)
 
 
 def learnt(train, trusted):
-    digests = fingerprints(train), fingerprints(trusted)
-    model = WordOrder.learn(train, trusted, DICTIONARIES, digests)
-    return model, model.weights(train, DICTIONARIES, digests[0])
+    digests = digested(train), digested(trusted)
+    model = WordOrder.learn(*(flat(x).tgt for x in (train, trusted)), DICTIONARIES, digests)
+    return model, model.weights(flat(train).tgt, DICTIONARIES, digests[0])
 
 
 @pytest.mark.parametrize("spoilt", [60, 400, 2000])
@@ -59,19 +60,19 @@ def test_other_pairs_are_weighed_as_training_pairs_are_and_after_saving_too():
     model, weights = learnt(train, trusted)
     again = WordOrder.from_state(model.state_dict())
     others = texts(1000, 3, 500)
-    found = again.weights(others, DICTIONARIES, fingerprints(others))
+    found = again.weights(flat(others).tgt, DICTIONARIES, digested(others))
     assert found[:500].mean() == pytest.approx(float(weights[:1000].mean()), abs=0.05)
     assert found[500:].mean() == pytest.approx(float(weights[1000:].mean()), abs=0.05)
     torch.testing.assert_close(
-        again.weights(train, DICTIONARIES, fingerprints(train)), weights, rtol=1e-5, atol=1e-6
+        again.weights(flat(train).tgt, DICTIONARIES, digested(train)), weights, rtol=1e-5, atol=1e-6
     )
 
 
 def test_a_large_text_is_weighed_part_by_part(monkeypatch):
     train, trusted = texts(500, 1, 250), texts(100, 2)
     model, weights = learnt(train, trusted)
-    monkeypatch.setattr("fairseq_l2rw.initial_weights.word_order._BLOCK", 64)
-    parts = model.weights(train, DICTIONARIES, fingerprints(train))
+    monkeypatch.setattr("fairseq_l2rw.data.sentences._BLOCK", 64)
+    parts = model.weights(flat(train).tgt, DICTIONARIES, digested(train))
     torch.testing.assert_close(parts, weights)
 
 
@@ -113,7 +114,7 @@ def test_bigrams_are_where_a_word_ends_and_the_next_one_begins(pieces, expected)
     symbols = pieces.split()
     found = dictionary(*symbols)
     line = torch.tensor([found.index(symbol) for symbol in symbols] + [found.eos()])
-    text = Bigrams.of([line[-1:], line, line], boundaries_of_types(found))
+    text = Bigrams.of(Words.of(Sentences.of([line[-1:], line, line]), boundaries_of_types(found)))
     pairs = [(int(line[a]), int(line[b])) for a, b in expected]
     assert [tuple(x) for x in text.types.tolist()] == pairs * 2
     assert text.sentence.tolist() == [1] * len(pairs) + [2] * len(pairs) and text.count == 3
@@ -125,7 +126,8 @@ def test_words_are_shuffled_whole_and_the_end_stays(sizes, seed):
     boundaries = torch.stack([torch.ones(100, dtype=torch.bool), torch.arange(100) % 2 == 0])
     words = [[2 * n, *([2 * n + 1] * (size - 1))] for n, size in enumerate(sizes, start=5)]
     target = torch.tensor([piece for word in words for piece in word] + [EOS])
-    found = shuffled(target, boundaries, seed).tolist()
+    both = Sentences.of([target[-1:], target])
+    _, found = (row.tolist() for row in shuffled(both, boundaries, np.array([0, seed])))
     assert found[-1] == EOS and Counter(found) == Counter(target.tolist())
     again = []
     for piece in found[:-1]:
@@ -139,7 +141,7 @@ def test_how_usual_a_word_is_after_another_is_written_out():
     """Of the first half, the second one says it: a b comes up three times there, a c once."""
     a, b, c = FIRST, FIRST + 1, FIRST + 2
     rows = [[a, b]] * 3 + [[a, c]] + [[a, b]] * 2
-    text = Bigrams.of([torch.tensor([*row, EOS]) for row in rows], EACH)
+    text = Bigrams.of(Words.of(Sentences.of([torch.tensor([*row, EOS]) for row in rows]), EACH))
     half = torch.tensor([1, 1, 1, 1, 0, 0])
     table = BigramTable.learn(text, half, torch.ones(6), TYPES)
     usual = {b: (5 + 1) / (6 + TYPES), c: (1 + 1) / (6 + TYPES)}
@@ -153,7 +155,7 @@ def test_how_usual_a_word_is_after_another_is_written_out():
 
 def test_bad_targets_say_less_of_what_is_usual():
     a, b, c = FIRST, FIRST + 1, FIRST + 2
-    text = Bigrams.of([torch.tensor([a, x, EOS]) for x in (b, c)], EACH)
+    text = Bigrams.of(Words.of(Sentences.of([torch.tensor([a, x, EOS]) for x in (b, c)]), EACH))
     table = BigramTable.learn(text, torch.zeros(2).long(), torch.tensor([1.0, 0.25]), TYPES)
     assert table.counts[0].tolist() == [1.0, 0.25] and float(table.totals[0, a]) == 1.25
 
@@ -168,6 +170,6 @@ def test_an_order_of_pairs_does_not_matter():
 def test_types_without_boundaries_make_no_bigrams():
     none = replace(DICTIONARIES, boundaries=torch.zeros(2, TYPES, dtype=torch.bool))
     train, trusted = texts(50, 1), texts(10, 2)
-    digests = fingerprints(train), fingerprints(trusted)
-    model = WordOrder.learn(train, trusted, none, digests)
-    assert (model.weights(train, none, digests[0]) == 1).all()
+    digests = digested(train), digested(trusted)
+    model = WordOrder.learn(*(flat(x).tgt for x in (train, trusted)), none, digests)
+    assert (model.weights(flat(train).tgt, none, digests[0]) == 1).all()

@@ -49,6 +49,11 @@ _OFTEN = ("--meta-interval", "4")
 TOKENS = ("--weight-unit", "token")
 # What a teacher reads once the student trains.
 _ALL_BUT_INITIAL = ("surface", "encoder", "decoder", "likeness")
+# The published teacher reads no initial weights, and every epoch holds every sentence.
+_PUBLISHED = (
+    *("--weighting-options", "head=mlp,reads=surface+encoder+decoder"),
+    *("--min-sampling-probability", "1"),
+)
 
 
 def _reading(what: str, *parts: str, also: str = "") -> Contender:
@@ -117,7 +122,11 @@ CONTENDERS = {
         "deep",
         extra=("--meta-dropout", "off"),
     ),
-    "deep_mlp": Contender(
-        "deep; the published form", "deep", extra=("--weighting-options", "head=mlp", *_OFTEN)
+    # The method as its paper has it: a network for a teacher, and nothing before training.
+    "published": Contender(
+        "the published form: a network on surface information and internal states, trained by "
+        "Adam along the meta-gradient; one update is looked back through",
+        "deep",
+        extra=(*_PUBLISHED, *_OFTEN),
     ),
 }

@@ -172,12 +172,17 @@ def model_flags(config: Config) -> list[str]:
     return [*flags, "--dropout", str(config.dropout)]
 
 
-def optimizer_flags(config: Config, updates: int) -> list[str]:
-    """Return the flags of Adam with a rate that falls to zero by the end of training."""
+def optimizer_flags(config: Config, run: Run) -> list[str]:
+    """Return the flags of Adam with a rate that falls to zero by the end of training.
+
+    A run may bring an optimizer of its own, with its rate: Adam's flags are unknown to others.
+    """
+    adam = ("--optimizer", "adam", "--adam-betas", "(0.9, 0.98)")
     return [
-        *("--optimizer", "adam", "--adam-betas", "(0.9, 0.98)", "--clip-norm", "1.0"),
+        *(() if "--optimizer" in run.extra else adam),
+        *("--clip-norm", "1.0"),
         *("--lr", str(config.learning_rate), "--warmup-updates", str(config.warmup)),
-        *("--lr-scheduler", "polynomial_decay", "--total-num-update", str(updates)),
+        *("--lr-scheduler", "polynomial_decay", "--total-num-update", str(run.max_update)),
         *("--max-tokens", str(config.max_tokens)),
     ]
 
@@ -206,7 +211,7 @@ def train_command(run: Run) -> list[str]:
         *weighting_flags(run),
         *("--label-smoothing", "0.1"),
         *model_flags(config),
-        *optimizer_flags(config, run.max_update),
+        *optimizer_flags(config, run),
         *("--max-update", str(run.max_update), "--seed", str(run.seed)),
         *("--save-dir", short(run.out), "--no-epoch-checkpoints"),
         *EVERY_SENTENCE,

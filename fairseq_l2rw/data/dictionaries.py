@@ -87,14 +87,3 @@ def boundaries_of_types(dictionary: Any) -> Tensor:
     found = torch.tensor([ends, begins])
     found[:, : dictionary.nspecial] = False
     return found
-
-
-def words_of(target: Tensor, boundaries: Tensor) -> list[Tensor]:
-    """The words of a target, each the types that it is of, shapes (w,).
-
-    Args:
-        target: types without the end of the sentence, shape (T,).
-        boundaries: which types end words, and which begin them, shape (2, V).
-    """
-    begins = (boundaries[0][target[:-1]] & boundaries[1][target[1:]]).nonzero().flatten() + 1
-    return list(target.tensor_split(begins))

@@ -9,7 +9,8 @@ from fairseq import utils
 from fairseq.tasks import FairseqTask
 
 from fairseq_l2rw.data.fingerprint import fingerprint
-from fairseq_l2rw.data.pairs import Pairs, shared
+from fairseq_l2rw.data.overlap import shared
+from fairseq_l2rw.data.pairs import Pairs
 from fairseq_l2rw.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ def shared_with_training(trusted: Pairs, subset: str, train: Pairs) -> np.ndarra
         train: the training pairs.
 
     Returns:
-        What ``fairseq_l2rw.data.pairs.shared`` says of training and trusted pairs.
+        What ``fairseq_l2rw.data.overlap.shared`` says of training and trusted pairs.
     """
     both = shared(train, trusted)
     if len(both):

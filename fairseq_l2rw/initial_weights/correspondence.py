@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, PairSubset
+from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.halves import halves
-from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordSupport, word_support
-from fairseq_l2rw.initial_weights.links import Links, enough
+from fairseq_l2rw.initial_weights.halves import copies_of, halves
+from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordSupport
+from fairseq_l2rw.initial_weights.links import Links, enough, numbered
 from fairseq_l2rw.initial_weights.made_pairs import exchanged, mismatched
 
 _ROUNDS = 5  # of learning which words go together, and which pairs are bad
@@ -47,7 +47,11 @@ class Correspondence:
 
     @classmethod
     def learn(
-        cls, train: Pairs, trusted: Pairs, dictionaries: Dictionaries, digests: Sequence[np.ndarray]
+        cls,
+        train: ParallelText,
+        trusted: ParallelText,
+        dictionaries: Dictionaries,
+        digests: Sequence[np.ndarray],
     ) -> tuple["Correspondence", Tensor]:
         """From pairs.
 
@@ -55,22 +59,27 @@ class Correspondence:
             train: N training pairs.
             trusted: M trusted pairs.
             dictionaries: of their languages.
-            digests: fingerprints of both, shapes (N,) and (M,).
+            digests: of both, shapes (N,) and (M,).
 
         Returns:
             The model, and what training pairs are worth, from 0 to 1, shape (N, 2).
         """
         some = enough(train)
-        text, found = PairSubset(train, some), digests[0][some]
+        text, found = train.take(some), digests[0][some]
         half = halves(found)
         links, (bad, places) = Links.read(text, dictionaries), mismatched(text, found)
+        texts = [
+            (links.parts, half),
+            # Read once: the numbers of links stay.
+            ([*numbered(bad, dictionaries, links.table)], half[places]),
+            ([*numbered(trusted, dictionaries, links.table)], halves(digests[1])),
+        ]
         good, before = torch.ones(len(some), dtype=torch.double), None
+        copies = copies_of(found)
         for _ in range(_ROUNDS):
             lexicon = before = Lexicon.learn(links, half, good, before)
-            rows = evidence(lexicon.support_of_links(links, half), len(some))
-            made = evidence_of(bad, lexicon, dictionaries, half[places])
-            known = evidence_of(trusted, lexicon, dictionaries, halves(digests[1]))
-            whole = Contrast.learn(*(x[:, _WHOLE] for x in (rows, made, known)))
+            rows, made, known = (evidence(lexicon.support(*x), len(x[1])) for x in texts)
+            whole = _contrast(_WHOLE, (rows, made, known), None, copies)
             good = whole.probability(rows[:, _WHOLE])
             if bool((good == 1).all()):
                 break
@@ -78,19 +87,21 @@ class Correspondence:
         better = (rows[:, 1] >= rows[:, 1].median()).nonzero().flatten().numpy()
         wrong, places = exchanged(text, better, found, dictionaries, links.frequency[1])
         made = evidence_of(wrong, lexicon, dictionaries, half[places])
-        word = Contrast.learn(*(x[:, _WORD] for x in (rows, made, known)))
+        word = _contrast(_WORD, (rows, made, known), good, copies)
         model = cls(lexicon, [whole, word])
         if len(some) == len(train):
             return model, model._weights(rows)
         return model, model.weights(train, dictionaries, digests[0])
 
-    def weights(self, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:
+    def weights(
+        self, pairs: ParallelText, dictionaries: Dictionaries, digests: np.ndarray
+    ) -> Tensor:
         """What other pairs are worth, from 0 to 1, shape (N, 2).
 
         Args:
             pairs: N pairs.
             dictionaries: of their languages.
-            digests: their fingerprints, shape (N,).
+            digests: of the pairs, shape (N,).
         """
         return self._weights(evidence_of(pairs, self.lexicon, dictionaries, halves(digests)))
 
@@ -111,8 +122,18 @@ class Correspondence:
         return cls(Lexicon.from_state(state["lexicon"]), contrasts)
 
 
-def evidence_of(pairs: Pairs, lexicon: Lexicon, dictionaries: Dictionaries, half: Tensor) -> Tensor:
-    """``evidence`` of N pairs, shape (N, 3).
+def _contrast(
+    columns: list[int], rows: Sequence[Tensor], good: Tensor | None, copies: Tensor
+) -> Contrast:
+    """By some columns of the evidence of training pairs, made pairs and trusted pairs, (n, 3)."""
+    train, made, trusted = (x[:, columns] for x in rows)
+    return Contrast.learn(train, made, trusted, good, copies)
+
+
+def evidence_of(
+    pairs: ParallelText, lexicon: Lexicon, dictionaries: Dictionaries, half: Tensor
+) -> Tensor:
+    """``evidence`` of any N pairs, shape (N, 3).
 
     Args:
         pairs: N pairs.
@@ -120,7 +141,8 @@ def evidence_of(pairs: Pairs, lexicon: Lexicon, dictionaries: Dictionaries, half
         dictionaries: of their languages.
         half: of the text that each belongs to, shape (N,).
     """
-    return evidence(word_support(lexicon, pairs, dictionaries, half), len(pairs))
+    parts = numbered(pairs, dictionaries, lexicon.table)
+    return evidence(lexicon.support(parts, half), len(pairs))
 
 
 def evidence(support: Iterable[WordSupport], count: int) -> Tensor:

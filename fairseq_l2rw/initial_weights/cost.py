@@ -29,9 +29,9 @@ def affordable_cost(odds: Tensor) -> float:
         odds: with which trusted pairs would be taken for bad, shape (M,).
 
     Returns:
-        From 0.01 to 20.
+        From 0.01 to 20; 0 where they can bear none of these: then nothing is rejected.
     """
     for cost in np.geomspace(_COST, _LEAST_COST, 50).tolist():
         if 1 - worth(odds, cost).mean() <= _LOSS:
-            break
-    return float(cost)
+            return float(cost)
+    return 0.0

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, shared
+from fairseq_l2rw.data.digests import digests
+from fairseq_l2rw.data.overlap import shared
+from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.domain import Domain
-from fairseq_l2rw.initial_weights.halves import fingerprints
 from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.outliers import RESPECTS, Outliers
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 6  # of what state_dict() gives
+_VERSION = 7  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -81,7 +82,7 @@ class InitialWeightModel:
             trusted: M pairs.
             dictionaries: of their languages.
             options: what weights go by.
-            matches: what ``fairseq_l2rw.data.pairs.shared`` says of the pairs, if it is known.
+            matches: what ``fairseq_l2rw.data.overlap.shared`` says of the pairs, if it is known.
 
         Returns:
             The model, and the factors of the training pairs, shape (N, 8).
@@ -92,22 +93,23 @@ class InitialWeightModel:
                 f"{_FEW} or more tell reliably"
             )
         matches = shared(train, trusted) if matches is None else matches
-        own = torch.zeros(len(train), dtype=torch.long)
-        own[matches[:, 0]] = 1
-        features = TextFeatures.learn(train, trusted, dictionaries)
-        texts = features(train, own), features(trusted, torch.ones(len(trusted), dtype=torch.long))
-        digests = fingerprints(train), fingerprints(trusted)
-        correspondence, good = Correspondence.learn(train, trusted, dictionaries, digests)
+        own, theirs = ParallelText.of(train), ParallelText.of(trusted)
+        features = TextFeatures.learn(own, theirs, dictionaries)
+        is_trusted = torch.zeros(len(own), dtype=torch.long)
+        is_trusted[matches[:, 0]] = 1
+        texts = features(own, is_trusted), features(theirs, torch.ones(len(theirs)).long())
+        found = digests(own), digests(theirs)
+        correspondence, good = Correspondence.learn(own, theirs, dictionaries, found)
         model = cls(
             features,
             correspondence,
             Numerals.learn(*texts, good.prod(1)),
-            WordOrder.learn(train, trusted, dictionaries, digests),
+            WordOrder.learn(own.tgt, theirs.tgt, dictionaries, found),
             Outliers.learn(*texts),
             Domain.learn(*texts, options.sharpness, options.tolerance),
             options.by,
         )
-        factors = model._factors(train, digests[0], good, texts[0])
+        factors = model._factors(own, found[0], good, texts[0])
         _report(model, factors)
         return model, factors
 
@@ -120,9 +122,10 @@ class InitialWeightModel:
         Returns:
             In [0, 1], shape (N, 8), float64.
         """
-        digests = fingerprints(pairs)
-        good = self.correspondence.weights(pairs, self.features.dictionaries, digests)
-        return self._factors(pairs, digests, good, self.features(pairs))
+        text = ParallelText.of(pairs)
+        found = digests(text)
+        good = self.correspondence.weights(text, self.features.dictionaries, found)
+        return self._factors(text, found, good, self.features(text))
 
     def weights(self, factors: Tensor) -> Tensor:
         """Initial weights, in [0, 1], shape (N,), from what ``factors`` gives."""
@@ -166,9 +169,11 @@ class InitialWeightModel:
             state["by"],
         )
 
-    def _factors(self, pairs: Pairs, digests: np.ndarray, good: Tensor, texts: Tensor) -> Tensor:
+    def _factors(
+        self, pairs: ParallelText, digests: np.ndarray, good: Tensor, texts: Tensor
+    ) -> Tensor:
         """From the first two factors (N, 2) and text features (N, 10): shape (N, 8)."""
-        in_order = self.word_order.weights(pairs, self.features.dictionaries, digests)
+        in_order = self.word_order.weights(pairs.tgt, self.features.dictionaries, digests)
         columns = [
             good,
             torch.stack([self.numerals.weights(texts), in_order], 1),

@@ -6,19 +6,18 @@ one side has come of one of the other's, each with the same chance. A misaligned
 come together nowhere else. It takes neither student nor training, and knows no language.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, batches
-from fairseq_l2rw.initial_weights.links import WORDS, Links, link_keys
+from fairseq_l2rw.initial_weights.key_table import KeyTable
+from fairseq_l2rw.initial_weights.links import Links, Part
 
-#: Of some pairs their places, shape (n,), and how well words are supported: the target's, shape
-#: (n, T), and the source's, (n, S); NaN for padding.
+#: Of some pairs their places, shape (n,), and how well words are supported, in nats: the target's,
+#: shape (n, T), and the source's, (n, S); NaN for padding.
 WordSupport = tuple[Tensor, tuple[Tensor, Tensor]]
 
 _ROUNDS, _MORE_ROUNDS = 5, 2  # of expectation maximisation, at first and later
@@ -42,7 +41,8 @@ class _Direction:
         counts: how often one was generated because of the other, by half and number, shape (2, K).
         totals: their sums, by half and given type, shape (2, size of the given dictionary).
         usual: p(generated) by frequency, shape (size of the generated side's dictionary,).
-        gain: how much likelier a word of each type is on average given its cause, likewise, nats.
+        gain: how much likelier a word of each type is on average given its cause, in nats, by the
+            half that the words are of, shape (2, size of the generated side's dictionary).
     """
 
     generated: int
@@ -77,7 +77,7 @@ class Lexicon:
     Args:
         types: sizes of the dictionaries.
         padding: number of the padding type in both.
-        keys: of all types that came together, sorted, shape (K,); before them that of padding.
+        table: numbers of all types that came together; the first one is of padding.
         directions: of translation.
     """
 
@@ -85,10 +85,10 @@ class Lexicon:
         self,
         types: tuple[int, int],
         padding: int,
-        keys: Tensor,
+        table: KeyTable,
         directions: Sequence[_Direction] = (),
     ) -> None:
-        self.types, self.padding, self.keys = types, padding, keys
+        self.types, self.padding, self.table = types, padding, table
         self.directions = list(directions)
 
     @classmethod
@@ -103,8 +103,8 @@ class Lexicon:
             good: how likely each is good, from 0 to 1, shape (N,).
             before: what was learnt from the same links before, to go on from.
         """
-        lexicon = cls(links.types, links.padding, links.keys)
-        types = _types_of(links.keys, links.types)
+        lexicon = cls(links.types, links.padding, links.table)
+        types = _types_of(links.table.keys, links.types)
         known = [None, None] if before is None else before.directions
         lexicon.directions = [
             _maximised(links, generated, types, (half, good), start)
@@ -121,7 +121,7 @@ class Lexicon:
         return {
             "types": self.types,
             "padding": self.padding,
-            "keys": self.keys[kept],
+            "keys": self.table.keys[kept],
             "counts": counts[:, :, kept].float(),
             "totals": [direction.totals.float() for direction in self.directions],
             "usual": [direction.usual.float() for direction in self.directions],
@@ -131,40 +131,23 @@ class Lexicon:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Lexicon":
         """From what ``state_dict`` gave."""
-        rows = zip(
-            (1, 0), *(state[name] for name in ("counts", "totals", "usual", "gain")), strict=True
-        )
+        names = ("counts", "totals", "usual", "gain")
+        rows = zip((1, 0), *(state[name] for name in names), strict=True)
         directions = [
             _Direction(generated, *(numbers.double() for numbers in row))
             for generated, *row in rows
         ]
         source, target = state["types"]
-        return cls((source, target), state["padding"], state["keys"], directions)
+        return cls((source, target), state["padding"], KeyTable(state["keys"]), directions)
 
-    def support(self, source: Tensor, target: Tensor, half: Tensor) -> tuple[Tensor, Tensor]:
-        """How much better the other side accounts for each word than for most of its type, in nats.
-
-        Args:
-            source: types, shape (n, S).
-            target: types, shape (n, T).
-            half: of the text that each pair belongs to, shape (n,): the other one says it.
-
-        Returns:
-            Of the target's words, shape (n, T), and of the source's, (n, S); NaN for padding.
-        """
-        key = link_keys(source, target, self.types, self.padding)
-        number = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
-        number = number.where(_at(self.keys, number) == key, 0)
-        return self._support((source, target), number, half)
-
-    def support_of_links(self, links: Links, half: Tensor) -> Iterator[WordSupport]:
-        """``support`` of the N pairs that it was learnt from, some at a time.
+    def support(self, parts: Iterable[Part], half: Tensor) -> Iterator[WordSupport]:
+        """How much better the other side accounts for each word than for most of its type.
 
         Args:
-            links: of the pairs.
-            half: of the text that each belongs to, shape (N,).
+            parts: N pairs, some at a time, with the numbers of their links.
+            half: of the text that each belongs to, shape (N,): the other one says it.
         """
-        for part in links.parts:
+        for part in parts:
             sides = part.source, part.target
             yield part.places, self._support(sides, part.number, half[part.places])
 
@@ -181,8 +164,8 @@ class Lexicon:
             counts = _of_half(direction.counts, other, number)
             chance = (counts + _PSEUDO * usual.unsqueeze(1 + given)) / (totals + _PSEUDO)
             best = (chance * real[given].unsqueeze(1 + generated)).amax(1 + given)
-            gain = (best / usual).log() - _at(direction.gain, sides[generated])
-            found.append(gain.masked_fill(~real[generated], float("nan")))
+            support = (best / usual).log() - _of_half(direction.gain, other, sides[generated])
+            found.append(support.masked_fill(~real[generated], float("nan")))
         return found[0], found[1]
 
 
@@ -201,7 +184,7 @@ def _maximised(
     """Expectation maximisation, by both types of keys (K,), and halves and goodness of pairs."""
     types, size = both[1 - generated], links.types[1 - generated]
     if start is None:
-        chance = torch.ones(2, len(links.keys), dtype=torch.double)
+        chance = torch.ones(2, len(links.table), dtype=torch.double)
     else:
         chance = start.counts / start.totals[:, types].clamp(min=_LEAST)
     for _ in range(_ROUNDS if start is None else _MORE_ROUNDS):
@@ -210,7 +193,7 @@ def _maximised(
         for part in links.parts:
             half, good = (row[part.places] for row in pairs)
             shares = _shares(_of_half(chance, half, part.number), 1 - generated)
-            place = (half * len(links.keys)).view(-1, 1, 1) + part.number
+            place = (half * len(links.table)).view(-1, 1, 1) + part.number
             weighted = shares * good.view(-1, 1, 1)
             counts.view(-1).index_add_(0, place.flatten(), weighted.flatten())
         totals = torch.stack([torch.bincount(types, row, minlength=size) for row in counts])
@@ -221,9 +204,9 @@ def _maximised(
 
 
 def _usual_gain(counts: Tensor, totals: Tensor, usual: Tensor, types: Tensor) -> Tensor:
-    """How much likelier words of each type are on average given their causes, shape (V,), nats.
+    """How much likelier words of each type are on average given their causes, in nats.
 
-    Each half's words are judged by the other half.
+    By half that the words are of, shape (2, V). They are judged by the other one.
 
     Args:
         counts: how often one type was generated because of another, by half, shape (2, K).
@@ -231,27 +214,11 @@ def _usual_gain(counts: Tensor, totals: Tensor, usual: Tensor, types: Tensor) ->
         usual: frequency of the generated types, shape (V,).
         types: the generated ones, shape (K,).
     """
-    sums = torch.zeros(2, len(usual), dtype=torch.double)
+    words, gains = torch.zeros(2, 2, len(usual), dtype=torch.double)
     for half in (0, 1):
-        chance = (counts[half] + _PSEUDO * usual[types]) / (totals[half] + _PSEUDO)
-        words = counts[1 - half]
-        for row, values in zip(sums, (words, words * (chance / usual[types]).log()), strict=True):
-            row.index_add_(0, types, values)
-    words, gains = sums
+        other = 1 - half
+        chance = (counts[other] + _PSEUDO * usual[types]) / (totals[other] + _PSEUDO)
+        words[half].index_add_(0, types, counts[half])
+        gains[half].index_add_(0, types, counts[half] * (chance / usual[types]).log())
     average = gains.sum() / words.sum().clamp(min=_LEAST)
     return (gains + _PRIOR * average) / (words + _PRIOR)
-
-
-def word_support(
-    lexicon: Lexicon, pairs: Pairs, dictionaries: Dictionaries, half: Tensor
-) -> Iterator[WordSupport]:
-    """``Lexicon.support`` of any pairs, as ``Lexicon.support_of_links`` gives that of its own.
-
-    Args:
-        lexicon: that says it.
-        pairs: N pairs.
-        dictionaries: of their languages.
-        half: of the text that each belongs to, shape (N,).
-    """
-    for places, source, target in batches(pairs, dictionaries, "correspondence", None, WORDS):
-        yield places, lexicon.support(source, target, half[places])

@@ -4,7 +4,7 @@ A pair of S and T words has S times T links. Each is the number of a pair of typ
 has to be looked up again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, batches, lengths
+from fairseq_l2rw.data.pairs import ParallelText, batches
+from fairseq_l2rw.initial_weights.key_table import KeyTable
 
 #: Words of a side that are looked at: time and memory grow with their square.
 WORDS = 256
@@ -43,7 +44,7 @@ class Links:
     Args:
         types: sizes of the dictionaries.
         padding: number of the padding type in both.
-        keys: of all linked types, sorted, shape (K,); before them that of padding.
+        table: numbers of all linked types; the first one is of padding.
         parts: the pairs.
         frequency: one more than how often each type came up, by side, shapes (V,).
     """
@@ -52,17 +53,17 @@ class Links:
         self,
         types: tuple[int, int],
         padding: int,
-        keys: Tensor,
+        table: KeyTable,
         parts: list[Part],
         frequency: list[Tensor],
     ) -> None:
-        self.types, self.padding, self.keys = types, padding, keys
+        self.types, self.padding, self.table = types, padding, table
         self.parts, self.frequency = parts, frequency
 
     @classmethod
-    def read(cls, pairs: Pairs, dictionaries: Dictionaries) -> "Links":
+    def read(cls, pairs: ParallelText, dictionaries: Dictionaries) -> "Links":
         """Those of pairs; of a very long pair those of the same first part of both sides."""
-        read = batches(pairs, dictionaries, "words", None, WORDS)
+        read = batches(pairs.cut(WORDS), dictionaries.padding, "words")
         return cls.of(read, dictionaries.types, dictionaries.padding)
 
     @classmethod
@@ -92,7 +93,21 @@ class Links:
             numbers = torch.searchsorted(keys, found.pop(0)).int()
             number = numbers.index_select(0, part.number.flatten()).view(part.number.shape)
             parts[at] = part._replace(number=number)
-        return cls(types, padding, keys, parts, frequency)
+        return cls(types, padding, KeyTable(keys), parts, frequency)
+
+
+def numbered(pairs: ParallelText, dictionaries: Dictionaries, table: KeyTable) -> Iterator[Part]:
+    """The parts of any pairs, by the numbers that other pairs' links have.
+
+    Args:
+        pairs: N pairs; of a very long one the same first part of both sides is read.
+        dictionaries: of their languages.
+        table: of the other pairs' links; others have the number of padding.
+    """
+    types, padding = dictionaries.types, dictionaries.padding
+    for places, source, target in batches(pairs.cut(WORDS), padding, "correspondence"):
+        key = link_keys(source, target, types, padding)
+        yield Part(places, source.int(), target.int(), table.places(key))
 
 
 def link_keys(source: Tensor, target: Tensor, types: tuple[int, int], padding: int) -> Tensor:
@@ -108,14 +123,14 @@ def link_keys(source: Tensor, target: Tensor, types: tuple[int, int], padding: i
     return key.masked_fill_(source.eq(padding).unsqueeze(2) | target.eq(padding).unsqueeze(1), -1)
 
 
-def enough(pairs: Pairs) -> np.ndarray:
+def enough(pairs: ParallelText) -> np.ndarray:
     """Places of all pairs, or of a large corpus of as many, picked by chance, as are learnt from.
 
     Returns:
         In their order, shape (n,).
     """
     order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(1)).numpy()
-    sizes = lengths(pairs)[order]
+    sizes = pairs.sizes[order]
     read = np.minimum(sizes, np.ceil(sizes * WORDS / sizes.max(1, keepdims=True, initial=1)))
     count = int(np.searchsorted(read.prod(1).cumsum(), _LINKS, side="right"))
     return np.sort(order[: max(count, 1)])

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import Pairs, batches
+from fairseq_l2rw.data.pairs import ParallelText, batches
+from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.features.copying import copied
 
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
@@ -50,7 +52,9 @@ class TextFeatures:
         self.dictionaries, self.log_odds = dictionaries, list(log_odds)
 
     @classmethod
-    def learn(cls, train: Pairs, trusted: Pairs, dictionaries: Dictionaries) -> "TextFeatures":
+    def learn(
+        cls, train: ParallelText, trusted: ParallelText, dictionaries: Dictionaries
+    ) -> "TextFeatures":
         """From how often types come up in training and in trusted pairs."""
         counts = [_counts(pairs, dictionaries) for pairs in (train, trusted)]
         log_odds = [
@@ -59,7 +63,7 @@ class TextFeatures:
         ]
         return cls(dictionaries, log_odds)
 
-    def __call__(self, pairs: Pairs, own: Tensor | None = None) -> Tensor:
+    def __call__(self, pairs: ParallelText, own: Tensor | None = None) -> Tensor:
         """The features of N pairs, shape (N, 10), float64.
 
         Args:
@@ -69,7 +73,7 @@ class TextFeatures:
         """
         own = torch.zeros(len(pairs), dtype=torch.long) if own is None else own
         rows = torch.empty(len(pairs), 10, dtype=torch.double)
-        for numbers, source, target in batches(pairs, self.dictionaries, "features"):
+        for numbers, source, target in batches(pairs, self.dictionaries.padding, "features"):
             sides = source, target
             real = [tokens.ne(self.dictionaries.padding).double() for tokens in sides]
             lengths = [r.sum(1) for r in real]
@@ -110,10 +114,14 @@ def _digits(tokens: Tensor, known: Tensor) -> Tensor:
     return found.index_add_(0, sentence, known[tokens[sentence, place]].double())
 
 
-def _counts(pairs: Pairs, dictionaries: Dictionaries) -> list[Tensor]:
+def _counts(pairs: ParallelText, dictionaries: Dictionaries) -> list[Tensor]:
     """How often types come up in sources and in targets, shapes (V,), float64."""
-    found = [torch.zeros(size, dtype=torch.double) for size in dictionaries.types]
-    for _, *sides in batches(pairs, dictionaries, "types"):
-        for count, tokens in zip(found, sides, strict=True):
-            count += torch.bincount(tokens[tokens.ne(dictionaries.padding)], minlength=len(count))
+    sides = zip((pairs.src, pairs.tgt), dictionaries.types, strict=True)
+    return [torch.from_numpy(_count(side, size)) for side, size in sides]
+
+
+def _count(sentences: Sentences, types: int) -> np.ndarray:
+    found = np.zeros(types)
+    for block in sentences.blocks():
+        found += np.bincount(block.joined(), minlength=types)
     return found

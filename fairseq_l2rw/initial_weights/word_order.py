@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.dictionaries import Dictionaries, words_of
-from fairseq_l2rw.data.pairs import Pairs, lengths
+from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.digests import drawn
+from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.halves import halves
 
@@ -25,7 +27,6 @@ _ENOUGH = 3.0
 _ROUNDS = 2  # of learning what is usual, and which pairs are bad
 _SHUFFLED = 30_000  # targets that are shuffled
 _TOKENS = 20_000_000  # of targets that are learnt from: more do not say more, and take memory
-_BLOCK = 1 << 16  # targets that are looked at together
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,13 @@ class Bigrams:
     count: int
 
     @classmethod
-    def of(cls, targets: Sequence[Tensor], boundaries: Tensor) -> "Bigrams":
-        """Those of N targets.
-
-        Args:
-            targets: types of each, shape (T,).
-            boundaries: which types end words, and which begin them, shape (2, V).
-        """
-        if not len(targets):
-            return cls(torch.empty(0, dtype=torch.long), torch.empty(0, 2, dtype=torch.long), 0)
-        sizes = torch.tensor([len(target) for target in targets])
-        sentence = torch.arange(len(targets)).repeat_interleave(sizes)
-        tokens = torch.cat([*targets]).long()
-        ends, begins = boundaries[0][tokens[:-1]], boundaries[1][tokens[1:]]
-        found = ends & begins & (sentence[:-1] == sentence[1:])
-        types = torch.stack([tokens[:-1][found], tokens[1:][found]], 1)
-        return cls(sentence[:-1][found], types, len(targets))
+    def of(cls, words: Words) -> "Bigrams":
+        """Those of the words of N targets."""
+        inside = ~(words.is_end[1:] | words.is_end[:-1])
+        behind = words.starts[1:][inside]
+        types = np.stack([words.types[behind - 1], words.types[behind]], 1)
+        sentence = words.sentence[1:][inside]
+        return cls(torch.from_numpy(sentence), torch.from_numpy(types), len(words.counts))
 
 
 class BigramTable:
@@ -146,23 +138,25 @@ class WordOrder:
 
     @classmethod
     def learn(
-        cls, train: Pairs, trusted: Pairs, dictionaries: Dictionaries, digests: Sequence[np.ndarray]
+        cls,
+        train: Sentences,
+        trusted: Sentences,
+        dictionaries: Dictionaries,
+        digests: Sequence[np.ndarray],
     ) -> "WordOrder":
-        """From pairs.
+        """From targets.
 
         Args:
-            train: N training pairs.
-            trusted: M trusted pairs.
+            train: of N training pairs.
+            trusted: of M trusted pairs.
             dictionaries: of their languages.
-            digests: fingerprints of both, shapes (N,) and (M,).
+            digests: of both pairs, shapes (N,) and (M,).
         """
         some = _some(train, digests[0])
         boundaries, found = dictionaries.boundaries, digests[0][some]
-        targets = [train.tgt[n] for n in some.tolist()]
-        picked = np.sort(found.argsort()[:_SHUFFLED])
-        made = [shuffled(targets[n], boundaries, int(found[n])) for n in picked.tolist()]
-        known = [trusted.tgt[n] for n in range(len(trusted))]
-        texts = [Bigrams.of(rows, boundaries) for rows in (targets, made, known)]
+        targets, picked = train.take(some), np.sort(found.argsort()[:_SHUFFLED])
+        made = shuffled(targets.take(picked), boundaries, found[picked])
+        texts = [Bigrams.of(Words.of(x, boundaries)) for x in (targets, made, trusted)]
         parts = [halves(x) for x in (found, found[picked], digests[1])]
         good = torch.ones(len(some), dtype=torch.double)
         for _ in range(_ROUNDS):
@@ -174,21 +168,23 @@ class WordOrder:
                 break
         return cls(table, contrast)
 
-    def weights(self, pairs: Pairs, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:
+    def weights(
+        self, targets: Sentences, dictionaries: Dictionaries, digests: np.ndarray
+    ) -> Tensor:
         """What pairs are worth, from 0 to 1, shape (N,).
 
         Args:
-            pairs: N pairs.
+            targets: of N pairs.
             dictionaries: of their languages.
-            digests: their fingerprints, shape (N,).
+            digests: of the pairs, shape (N,).
         """
-        half, found = halves(digests), torch.ones(len(pairs), dtype=torch.double)
-        for begin in range(0, len(pairs), _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            targets = [pairs.tgt[n] for n in range(len(pairs))[block]]
-            text = Bigrams.of(targets, dictionaries.boundaries)
-            found[block] = self.contrast.weights(self.table.evidence(text, half[block]))
-        return found
+        found, begin = [torch.empty(0, dtype=torch.double)], 0
+        for block in targets.blocks():
+            text = Bigrams.of(Words.of(block, dictionaries.boundaries))
+            half = halves(digests[begin : begin + len(block)])
+            found.append(self.contrast.weights(self.table.evidence(text, half)))
+            begin += len(block)
+        return torch.cat(found)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``weights`` needs, in types that torch's safe loader takes."""
@@ -200,24 +196,26 @@ class WordOrder:
         return cls(BigramTable.from_state(state["table"]), Contrast(state["contrast"]))
 
 
-def shuffled(target: Tensor, boundaries: Tensor, seed: int) -> Tensor:
-    """A target with its words in another order, its last token where it was, shape (T,).
+def shuffled(targets: Sentences, boundaries: Tensor, digests: np.ndarray) -> Sentences:
+    """Targets with their words in another order, their last tokens where they were.
 
     Args:
-        target: types, shape (T,).
+        targets: N of them.
         boundaries: which types end words, and which begin them, shape (2, V).
-        seed: decides on the order.
+        digests: decide on the order, shape (N,).
     """
-    body, last = target[:-1], target[-1:]
-    words = words_of(body, boundaries)
-    order = np.random.default_rng(seed % 2**32).permutation(len(words))
-    return torch.cat([*(words[place] for place in order), last])
+    words = Words.of(targets, boundaries)
+    key = drawn(digests[words.sentence], np.arange(len(words)) - words.first[words.sentence])
+    key[words.is_end] = np.iinfo(key.dtype).max
+    word = np.repeat(np.arange(len(words)), words.ends - words.starts)
+    order = np.lexsort((np.arange(len(word)), key[word], words.sentence[word]))
+    return Sentences.beside(words.types[order], targets.sizes)
 
 
-def _some(pairs: Pairs, digests: np.ndarray) -> np.ndarray:
-    """Places of all pairs, or of those of a large corpus whose fingerprints are the smallest."""
-    tokens = lengths(pairs)[:, 1]
+def _some(targets: Sentences, digests: np.ndarray) -> np.ndarray:
+    """Places of all targets, or of those of a large corpus whose digests are the smallest."""
+    tokens = targets.sizes
     if tokens.sum() <= _TOKENS:
-        return np.arange(len(pairs))
+        return np.arange(len(targets))
     order = digests.argsort()
     return np.sort(order[: int(np.searchsorted(tokens[order].cumsum(), _TOKENS))])

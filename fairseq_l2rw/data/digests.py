@@ -1,0 +1,44 @@
+"""Digests: a number for each pair that hardly two pairs share, of millions of pairs at once."""
+
+import numpy as np
+
+from fairseq_l2rw.data.pairs import ParallelText
+from fairseq_l2rw.data.sentences import Sentences
+
+# SplitMix64 (Steele, Lea and Flood, 2014, "Fast Splittable Pseudorandom Number Generators").
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_MIXERS = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
+
+
+def drawn(digests: np.ndarray, draw: np.ndarray) -> np.ndarray:
+    """Numbers that look random, by digest and by number of the draw, both (n,): shape (n,)."""
+    return mixed(digests.view(np.uint64) + draw.astype(np.uint64) * _STEP)
+
+
+def digests(text: ParallelText) -> np.ndarray:
+    """Of each pair one, shape (N,), int64, by its tokens and their order and nothing else."""
+    found = [_of_side(side) for side in (text.src, text.tgt)]
+    return mixed(mixed(found[0]) + found[1]).view(np.int64)
+
+
+def _of_side(sentences: Sentences) -> np.ndarray:
+    """Of each sentence one, shape (N,), uint64."""
+    blocks = [np.empty(0, dtype=np.uint64)]
+    for block in sentences.blocks():
+        ends = np.cumsum(block.sizes)
+        # A token counts by its type and its place; sums wrap around.
+        place = np.arange(ends[-1]) - np.repeat(ends - block.sizes, block.sizes)
+        seeds = block.joined().view(np.uint64) * _STEP + place.astype(np.uint64)
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed(seeds))])
+        blocks.append(sums[ends] - sums[ends - block.sizes] + block.sizes.astype(np.uint64))
+    return np.concatenate(blocks)
+
+
+def mixed(values: np.ndarray) -> np.ndarray:
+    """Numbers that look random, and are different for different ones, uint64 as these."""
+    for shift, factor in _MIXERS:
+        values = (values ^ (values >> shift)) * factor
+    return values ^ (values >> np.uint64(31))

@@ -1,0 +1,33 @@
+"""Which training pairs are trusted pairs, too."""
+
+import numpy as np
+import torch
+
+from fairseq_l2rw.data.digests import digests
+from fairseq_l2rw.data.pairs import Pairs, ParallelText
+
+
+def shared(train: Pairs, trusted: Pairs) -> np.ndarray:
+    """Which training pairs are trusted pairs, too, token by token.
+
+    Args:
+        train: training pairs.
+        trusted: trusted pairs.
+
+    Returns:
+        The numbers of both for every match, shape (matches, 2).
+    """
+    texts = ParallelText.of(train), ParallelText.of(trusted)
+    known: dict[int, list[int]] = {}
+    for other, digest in enumerate(digests(texts[1]).tolist()):
+        known.setdefault(digest, []).append(other)
+    found = digests(texts[0])
+    candidates = np.flatnonzero(np.isin(found, [*known]))
+    matches = [(n, other) for n in candidates.tolist() for other in known[int(found[n])]]
+    rows = [match for match in matches if _equal(texts, match)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+
+
+def _equal(texts: tuple[ParallelText, ParallelText], numbers: tuple[int, int]) -> bool:
+    own, theirs = ((t.src[n], t.tgt[n]) for t, n in zip(texts, numbers, strict=True))
+    return all(torch.equal(a, b) for a, b in zip(own, theirs, strict=True))
