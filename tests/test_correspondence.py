@@ -9,6 +9,8 @@ from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.correspondence import evidence
 from fairseq_l2rw.initial_weights.cost import affordable_cost, worth
 from fairseq_l2rw.initial_weights.halves import halves
+from fairseq_l2rw.initial_weights.lexicon import WordEvidence
+from fairseq_l2rw.initial_weights.links import LinkedWords, Links
 from fairseq_l2rw.initial_weights.made_pairs import mismatched
 
 
@@ -91,12 +93,15 @@ def test_where_trusted_pairs_can_bear_no_cost_nothing_is_rejected():
 
 def test_evidence_is_what_words_fall_short_the_least_supported_one_and_the_length():
     """Words with more support than is usual make up for nothing."""
-    nothing = float("nan")
-    targets = torch.tensor([[0.5, -1.0, -2.0, 3.0], [-1.0, nothing, nothing, nothing]])
-    sources = torch.tensor([[-0.5, -4.0, nothing], [2.0, 1.0, nothing]])
-    found = evidence([(torch.tensor([1, 0]), (targets, sources))], 2)
-    expected = [[-1.0, -1.0, np.log(2)], [min(-3 / 2, -4.5 / 2**0.5), -4.0, np.log(8)]]
-    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.double))
+    sources, targets = np.array([2.0, 1.0, -0.5, -4.0]), np.array([-1.0, 0.5, -1.0, -2.0, 3.0])
+    pairs = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1, 1])
+    nothing = np.empty(0, dtype=np.int32)
+    sides = [LinkedWords(nothing, pair, nothing, nothing, nothing) for pair in pairs]
+    words = WordEvidence(Links(2, tuple(sides)), (sources, targets), (sources / 2, targets / 4))
+    short = min(-3 / 2, -4.5 / 2**0.5)
+    expected = [[-1.0, -0.25, -1.0, np.log(2)], [short, -2.25 / 2**0.5, -4.0, np.log(8)]]
+    np.testing.assert_allclose(evidence([words]), expected)
+    assert evidence([]).shape == (0, 4)
 
 
 def test_mismatched_pairs_are_of_the_same_half_and_of_about_the_same_length():

@@ -156,8 +156,10 @@ def test_a_pair_that_was_learnt_from_does_not_speak_for_itself_when_it_is_weighe
 
 
 @pytest.mark.parametrize("bad", [20, 50, 200])
-def test_each_pair_is_judged_for_itself_however_few_are_bad(bad):
-    train, trusted = split(["good"] * 2000 + ["untranslated"] * bad, 1), split(["good"] * 100, 2)
+@pytest.mark.parametrize("kind", ["untranslated", "wrong_language"])
+@pytest.mark.parametrize("known", [30, 100])
+def test_each_pair_is_judged_for_itself_however_few_are_bad(bad, kind, known):
+    train, trusted = split(["good"] * 2000 + [kind] * bad, 1), split(["good"] * known, 2)
     train.tgt[:bad] = train.tgt[1:bad] + train.tgt[:1]
     found = weights(train, trusted)
     assert found[:bad].mean() < 0.2 and found[2000:].mean() < 0.1

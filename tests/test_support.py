@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.halves import halves
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
-from fairseq_l2rw.initial_weights.links import Links, numbered
+from fairseq_l2rw.initial_weights.links import Links, key_table, numbered
 from fairseq_l2rw.initial_weights.made_pairs import exchanged
 
 
@@ -42,7 +42,9 @@ def texts(count, seed, wrong=0):
 
 def learnt(train, trusted):
     digests = digested(train), digested(trusted)
-    return Correspondence.learn(flat(train), flat(trusted), DICTIONARIES, digests)
+    return Correspondence.learn(
+        flat(train), flat(trusted), DICTIONARIES, digests, (torch.ones(TYPES),) * 2
+    )
 
 
 @pytest.mark.parametrize("wrong", [300, 1500])
@@ -62,18 +64,19 @@ def test_other_pairs_are_weighed_as_training_pairs_are_and_after_saving_too():
     train, others = texts(3000, 1, 1500), texts(1000, 3, 500)
     model, weights = learnt(train, texts(300, 2))
     again = Correspondence.from_state(model.state_dict())
-    found = again.weights(flat(others), DICTIONARIES, digested(others))
+    found = again.weights(flat(others), digested(others))
     for rows, same in ((found[:500], weights[:1500]), (found[500:], weights[1500:])):
         torch.testing.assert_close(rows.mean(0), same.mean(0), atol=0.05, rtol=0)
-    known = again.weights(flat(train), DICTIONARIES, digested(train))
+    known = again.weights(flat(train), digested(train))
     torch.testing.assert_close(known, weights, rtol=1e-4, atol=1e-4)
 
 
 def test_a_part_of_a_large_text_is_learnt_from_and_all_of_it_weighed(monkeypatch):
     monkeypatch.setattr("fairseq_l2rw.initial_weights.links._LINKS", 150_000)
     _, weights = learnt(texts(3000, 1, 1500), texts(300, 2))
-    assert weights.shape == (3000, 2)
-    assert weights[:1500, 1].mean() < 0.6 and weights[1500:, 1].mean() > 0.9
+    supported = weights[:, Correspondence.FACTORS.index("support")]
+    assert supported.shape == (3000,)
+    assert supported[:1500].mean() < 0.6 and supported[1500:].mean() > 0.9
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -89,14 +92,16 @@ def test_a_word_that_is_usual_without_its_counterpart_is_none_to_worry_about():
     sources = [sentence(row, "source") for row in rows]
     targets = [sentence([*row, *[0] * (n % 2)], "target") for n, row in enumerate(rows)]
     train = Split(sources, targets)
-    links = Links.read(flat(train), DICTIONARIES)
-    lexicon = Lexicon.learn(links, halves(digested(train)), torch.ones(len(train)))
+    table, half = key_table(flat(train), TYPES), halves(digested(train)).numpy()
+    parts = [flat(train).take(np.flatnonzero(half == n)) for n in (0, 1)]
+    links = [Links.read(part, table, TYPES) for part in parts]
+    ones = [np.ones(len(part)) for part in parts], (np.ones(TYPES),) * 2
+    lexicon = Lexicon.learn(links, table, *ones)
 
     def found(words):
         pair = Split([sentence([1, 2, 3], "source")], [sentence(words, "target")])
-        parts = numbered(flat(pair), DICTIONARIES, lexicon.table)
-        ((_, (target, _)),) = lexicon.support(parts, torch.zeros(1, dtype=torch.long))
-        return target[0]
+        (found,) = lexicon.evidence(numbered(flat(pair), table, TYPES), 0)
+        return found.support[1]
 
     assert found([1, 2, 3]).min() > -0.5
     assert found([1, 2, 3, 0])[3] > -0.5  # of no source word, and needs none

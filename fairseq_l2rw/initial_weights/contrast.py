@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from fairseq_l2rw.initial_weights.cost import affordable_cost, worth
+from fairseq_l2rw.initial_weights.cost import HIGHEST_COST, affordable_cost, worth
 from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
 
 _STEPS = 200  # of the maximisation, at most
@@ -47,6 +47,7 @@ class Contrast:
         trusted: Tensor,
         good: Tensor | None = None,
         copies: Tensor | None = None,
+        highest_cost: float = HIGHEST_COST,
     ) -> "Contrast":
         """From scores and log lengths.
 
@@ -58,6 +59,7 @@ class Contrast:
                 is bad for another reason would be taken for a likeness to made pairs.
             copies: how often each training pair is there, shape (N,). What a pair looks like that
                 is there a thousand times is no thousand times as usual.
+            highest_cost: of a bad pair in good ones.
         """
         good, copies = (
             torch.ones(len(train), dtype=torch.double) if x is None else x for x in (good, copies)
@@ -73,7 +75,7 @@ class Contrast:
         model.numbers |= {"slope": slope, "share": share}
         if not model._is_certain(real, known, good):
             model.numbers["share"] = torch.zeros_like(share)
-        cost = affordable_cost(model.odds(trusted))
+        cost = affordable_cost(model.odds(trusted), highest_cost)
         model.numbers["cost"] = torch.tensor(cost, dtype=torch.double)
         return model
 

@@ -5,13 +5,18 @@ always there, and is not, is. What pairs look like that do not belong together i
 pairs, a source with the target of another pair (``fairseq_l2rw.initial_weights.contrast``). Pairs
 that turn out to be bad say less of which words go together when it is learnt again.
 
-In a sum over words one wrong word is lost. So there is a second factor, by the word that the other
+Words may go together and still be no translation: a French target's are always there with the same
+German ones. So a second factor asks whether what a word is usually translated by is there. What is
+usual is what it is in most pairs, and rather in trusted ones.
+
+In a sum over words one wrong word is lost. So there is a third factor, by the word that the other
 side accounts for least. Crawled text has many such pairs: lines that were made of one template, and
 differ in a name or in what is for sale. What they look like is told by pairs one of whose words was
 exchanged for another pair's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,14 +26,19 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.cost import HIGHEST_COST
 from fairseq_l2rw.initial_weights.halves import copies_of, halves
-from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordSupport
-from fairseq_l2rw.initial_weights.links import Links, enough, numbered
+from fairseq_l2rw.initial_weights.key_table import KeyTable
+from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordEvidence, frequency
+from fairseq_l2rw.initial_weights.links import Links, Numbers, enough, key_table, numbered
 from fairseq_l2rw.initial_weights.made_pairs import exchanged, mismatched
 
 _ROUNDS = 5  # of learning which words go together, and which pairs are bad
-# Columns of the evidence that tell mismatched pairs, and those that tell a wrong word.
-_WHOLE, _WORD = [0, 2], [1, 2]
+# By factor: the columns of the evidence, and the highest cost of a bad pair in good ones. Words
+# of a rarer kind of text are covered less: by coverage a pair must not lose more than the
+# probability that it is bad.
+_EVIDENCE = {"correspondence": [0, 3], "coverage": [1, 3], "support": [2, 3]}
+_HIGHEST_COST = {"correspondence": HIGHEST_COST, "coverage": 1.0, "support": HIGHEST_COST}
 
 
 class Correspondence:
@@ -36,14 +46,15 @@ class Correspondence:
 
     Args:
         lexicon: of the words.
-        contrasts: to mismatched pairs, and to pairs one of whose words was exchanged.
+        contrasts: by factor: to mismatched pairs, by support and by coverage, and to pairs one of
+            whose words was exchanged.
     """
 
     #: What ``weights`` gives, in the order of columns.
-    FACTORS = ("correspondence", "support")
+    FACTORS = tuple(_EVIDENCE)
 
-    def __init__(self, lexicon: Lexicon, contrasts: Sequence[Contrast]) -> None:
-        self.lexicon, self.contrasts = lexicon, list(contrasts)
+    def __init__(self, lexicon: Lexicon, contrasts: Mapping[str, Contrast]) -> None:
+        self.lexicon, self.contrasts = lexicon, dict(contrasts)
 
     @classmethod
     def learn(
@@ -52,6 +63,7 @@ class Correspondence:
         trusted: ParallelText,
         dictionaries: Dictionaries,
         digests: Sequence[np.ndarray],
+        relevance: Sequence[Tensor],
     ) -> tuple["Correspondence", Tensor]:
         """From pairs.
 
@@ -60,110 +72,152 @@ class Correspondence:
             trusted: M trusted pairs.
             dictionaries: of their languages.
             digests: of both, shapes (N,) and (M,).
+            relevance: how much more often trusted text has each type, of source and target, (V,).
 
         Returns:
-            The model, and what training pairs are worth, from 0 to 1, shape (N, 2).
+            The model, and what training pairs are worth, from 0 to 1, shape (N, 3).
         """
         some = enough(train)
         text, found = train.take(some), digests[0][some]
-        half = halves(found)
-        links, (bad, places) = Links.read(text, dictionaries), mismatched(text, found)
+        size, half = dictionaries.types[1], halves(found)
+        table, (bad, places) = key_table(text, size), mismatched(text, found)
+        # Read once: the numbers of links stay.
+        read = _Halves.read(text, half, table, size)
         texts = [
-            (links.parts, half),
-            # Read once: the numbers of links stay.
-            ([*numbered(bad, dictionaries, links.table)], half[places]),
-            ([*numbered(trusted, dictionaries, links.table)], halves(digests[1])),
+            read,
+            _Halves.read(bad, half[places], table, size),
+            _Halves.read(trusted, halves(digests[1]), table, size),
         ]
         good, before = torch.ones(len(some), dtype=torch.double), None
-        copies = copies_of(found)
+        copies, relevant = copies_of(found), [side.double().numpy() for side in relevance]
         for _ in range(_ROUNDS):
-            lexicon = before = Lexicon.learn(links, half, good, before)
-            rows, made, known = (evidence(lexicon.support(*x), len(x[1])) for x in texts)
-            whole = _contrast(_WHOLE, (rows, made, known), None, copies)
-            good = whole.probability(rows[:, _WHOLE])
+            known = [good.numpy()[places] for places in read.places]
+            lexicon = before = Lexicon.learn(read.links, table, known, relevant, before)
+            rows = [x.evidence(lexicon) for x in texts]
+            contrasts = {
+                factor: _contrast(factor, rows, None, copies)
+                for factor in ("correspondence", "coverage")
+            }
+            good = torch.stack(
+                [x.probability(rows[0][:, _EVIDENCE[factor]]) for factor, x in contrasts.items()]
+            ).prod(0)
             if bool((good == 1).all()):
                 break
         # Pairs that have no wrong word yet, rather: with two of them they would look like no other.
-        better = (rows[:, 1] >= rows[:, 1].median()).nonzero().flatten().numpy()
-        wrong, places = exchanged(text, better, found, dictionaries, links.frequency[1])
-        made = evidence_of(wrong, lexicon, dictionaries, half[places])
-        word = _contrast(_WORD, (rows, made, known), good, copies)
-        model = cls(lexicon, [whole, word])
+        better = (rows[0][:, 2] >= rows[0][:, 2].median()).nonzero().flatten().numpy()
+        often = frequency(read.links, 1, size)
+        wrong, places = exchanged(text, better, found, dictionaries, torch.from_numpy(often))
+        rows[1] = evidence_of(wrong, lexicon, half[places])
+        contrasts["support"] = _contrast("support", rows, good, copies)
+        model = cls(lexicon, contrasts)
         if len(some) == len(train):
-            return model, model._weights(rows)
-        return model, model.weights(train, dictionaries, digests[0])
+            return model, model._weights(rows[0])
+        return model, model.weights(train, digests[0])
 
-    def weights(
-        self, pairs: ParallelText, dictionaries: Dictionaries, digests: np.ndarray
-    ) -> Tensor:
-        """What other pairs are worth, from 0 to 1, shape (N, 2).
+    def weights(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
+        """What other pairs are worth, from 0 to 1, shape (N, 3).
 
         Args:
             pairs: N pairs.
-            dictionaries: of their languages.
             digests: of the pairs, shape (N,).
         """
-        return self._weights(evidence_of(pairs, self.lexicon, dictionaries, halves(digests)))
+        return self._weights(evidence_of(pairs, self.lexicon, halves(digests)))
 
     def _weights(self, rows: Tensor) -> Tensor:
-        """By evidence (N, 3): shape (N, 2)."""
-        columns = zip(self.contrasts, (_WHOLE, _WORD), strict=True)
-        return torch.stack([contrast.weights(rows[:, at]) for contrast, at in columns], 1)
+        """By evidence (N, 4): shape (N, 3)."""
+        columns = [self.contrasts[x].weights(rows[:, _EVIDENCE[x]]) for x in self.FACTORS]
+        return torch.stack(columns, 1)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``weights`` needs, in types that torch's safe loader takes."""
-        contrasts = [contrast.numbers for contrast in self.contrasts]
+        contrasts = {factor: contrast.numbers for factor, contrast in self.contrasts.items()}
         return {"lexicon": self.lexicon.state_dict(), "contrasts": contrasts}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Correspondence":
         """From what ``state_dict`` gave."""
-        contrasts = [Contrast(numbers) for numbers in state["contrasts"]]
+        contrasts = {factor: Contrast(numbers) for factor, numbers in state["contrasts"].items()}
         return cls(Lexicon.from_state(state["lexicon"]), contrasts)
 
 
-def _contrast(
-    columns: list[int], rows: Sequence[Tensor], good: Tensor | None, copies: Tensor
-) -> Contrast:
-    """By some columns of the evidence of training pairs, made pairs and trusted pairs, (n, 3)."""
-    train, made, trusted = (x[:, columns] for x in rows)
-    return Contrast.learn(train, made, trusted, good, copies)
+def _contrast(factor: str, rows: Sequence[Tensor], good: Tensor | None, copies: Tensor) -> Contrast:
+    """By the factor's columns of the evidence of training, made and trusted pairs, (n, 4)."""
+    train, made, trusted = (x[:, _EVIDENCE[factor]] for x in rows)
+    return Contrast.learn(train, made, trusted, good, copies, _HIGHEST_COST[factor])
 
 
-def evidence_of(
-    pairs: ParallelText, lexicon: Lexicon, dictionaries: Dictionaries, half: Tensor
-) -> Tensor:
-    """``evidence`` of any N pairs, shape (N, 3).
+@dataclass(frozen=True)
+class _Halves:
+    """Pairs by the half of the text that they belong to.
 
-    Args:
-        pairs: N pairs.
-        lexicon: of the words.
-        dictionaries: of their languages.
-        half: of the text that each belongs to, shape (N,).
+    Attributes:
+        places: of the pairs of either half, shape (N,) together.
+        links: of the pairs of either half.
     """
-    parts = numbered(pairs, dictionaries, lexicon.table)
-    return evidence(lexicon.support(parts, half), len(pairs))
+
+    places: list[np.ndarray]
+    links: list[Links]
+
+    @classmethod
+    def read(cls, pairs: ParallelText, half: Tensor, table: KeyTable, types: int) -> "_Halves":
+        """Those of pairs, by the half of each, shape (N,)."""
+        places = [np.flatnonzero(half.numpy() == n) for n in (0, 1)]
+        return cls(places, [Links.read(pairs.take(some), table, types) for some in places])
+
+    def evidence(self, lexicon: Lexicon) -> Tensor:
+        """``evidence`` of the pairs, shape (N, 4)."""
+        found = np.empty((sum(map(len, self.places)), 4))
+        for half, (places, links) in enumerate(zip(self.places, self.links, strict=True)):
+            found[places] = evidence(lexicon.evidence([links], half))
+        return torch.from_numpy(found)
 
 
-def evidence(support: Iterable[WordSupport], count: int) -> Tensor:
-    """How short of their usual support words are, the least supported one, and the log length.
+def evidence_of(pairs: ParallelText, lexicon: Lexicon, half: Tensor) -> Tensor:
+    """``evidence`` of any N pairs, by the half of the text that each belongs to, (N,): (N, 4)."""
+    found = np.empty((len(pairs), 4))
+    for n in (0, 1):
+        places = np.flatnonzero(half.numpy() == n)
+        links = numbered(pairs.take(places), lexicon.table, lexicon.types[1])
+        found[places] = evidence(lexicon.evidence(links, n))
+    return torch.from_numpy(found)
 
-    The first is the sum over the words of a side that fall short, over the square root of their
+
+def evidence(words: Iterable[WordEvidence]) -> Numbers:
+    """How short of their usual support and coverage words are, the least support, and log length.
+
+    The first two are sums over the words of a side that fall short, over the square root of their
     number, which it would grow with by chance. The worse side counts.
 
     Args:
-        support: of the words of N pairs, some at a time.
-        count: N.
+        words: of N pairs, some at a time.
 
     Returns:
-        Shape (N, 3), in nats; the length is that of both sides.
+        Shape (N, 4), in nats; the length is that of both sides.
     """
-    found = torch.empty(count, 3, dtype=torch.double)
-    for places, sides in support:
-        words = [side.isfinite().sum(1).clamp(min=1).double() for side in sides]
-        short = [side.nan_to_num(0.0).clamp(max=0) for side in sides]
-        totals = [x.sum(1) / n.sqrt() for x, n in zip(short, words, strict=True)]
-        least = torch.stack([x.amin(1) for x in short]).amin(0)
-        length = (words[0] * words[1]).log()
-        found[places] = torch.stack([torch.stack(totals).amin(0), least, length], 1)
-    return found
+    found = [np.empty((0, 4))]
+    for some in words:
+        support, coverage = (_worse_side(some.links, x) for x in (some.support, some.coverage))
+        columns = [support[0], coverage[0], support[1], support[2]]
+        found.append(np.stack(columns, 1))
+    return np.concatenate(found)
+
+
+def _worse_side(links: Links, sides: tuple[Numbers, Numbers]) -> Numbers:
+    """How far words fall short of what is usual, the word that does most, and the log length.
+
+    Args:
+        links: of n pairs.
+        sides: what is known of the words of both sides, shapes (W,).
+
+    Returns:
+        Shape (3, n).
+    """
+    totals, least, length = (np.zeros(links.pairs) for _ in range(3))
+    for words, values in zip(links.sides, sides, strict=True):
+        short = values.clip(max=0)
+        count = np.bincount(words.pair, minlength=links.pairs).clip(min=1)
+        total = np.bincount(words.pair, short, minlength=links.pairs) / np.sqrt(count)
+        np.minimum(totals, total, out=totals)
+        np.minimum.at(least, words.pair, short)
+        length += np.log(count)
+    return np.stack([totals, least, length])

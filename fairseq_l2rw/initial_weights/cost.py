@@ -3,9 +3,10 @@
 import numpy as np
 from torch import Tensor
 
-# A bad pair harms as much as so many good ones help; fewer, down to the second number, where good
-# pairs would lose more of their weight by that than the third, as the trusted ones say.
-_COST, _LEAST_COST = 20.0, 0.01
+#: A bad pair harms as much as so many good ones help; fewer, down to the next number, where good
+#: pairs would lose more of their weight by that than the last one, as the trusted ones say.
+HIGHEST_COST = 20.0
+_LEAST_COST = 0.01
 _LOSS = 0.03
 
 
@@ -22,16 +23,17 @@ def worth(odds: Tensor, cost: float | Tensor) -> Tensor:
     return 1 / (1 + cost * odds)
 
 
-def affordable_cost(odds: Tensor) -> float:
+def affordable_cost(odds: Tensor, highest: float = HIGHEST_COST) -> float:
     """The cost of a bad pair in good ones that trusted pairs can bear.
 
     Args:
         odds: with which trusted pairs would be taken for bad, shape (M,).
+        highest: cost to begin with.
 
     Returns:
-        From 0.01 to 20; 0 where they can bear none of these: then nothing is rejected.
+        From 0.01 to the highest one; 0 where they can bear none of these: nothing is rejected then.
     """
-    for cost in np.geomspace(_COST, _LEAST_COST, 50).tolist():
+    for cost in np.geomspace(highest, _LEAST_COST, 50).tolist():
         if 1 - worth(odds, cost).mean() <= _LOSS:
             return float(cost)
     return 0.0

@@ -1,9 +1,9 @@
 """Initial weights: what a pair is worth before any training.
 
 Two questions are kept apart. Is it a translation at all: do its words correspond and its numbers,
-are its words in order, is it copied, in another language, of odd lengths (*quality*)? And is it the
-kind of text that the trusted pairs are (*domain*)? Both are answered before the student can tell
-anything, so before bad pairs do harm.
+are its words in order, is it copied, of odd lengths (*quality*)? And is it the kind of text that
+the trusted pairs are (*domain*)? Both are answered before the student can tell anything, so before
+bad pairs do harm.
 """
 
 import logging
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 7  # of what state_dict() gives
+_VERSION = 8  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -44,7 +44,7 @@ class InitialWeightModel:
         correspondence: of the words of both sides.
         numerals: of both sides.
         word_order: of targets.
-        outliers: in copying, language and lengths.
+        outliers: in copying and lengths.
         domain: of the text.
         by: see ``InitialOptions``.
     """
@@ -99,7 +99,8 @@ class InitialWeightModel:
         is_trusted[matches[:, 0]] = 1
         texts = features(own, is_trusted), features(theirs, torch.ones(len(theirs)).long())
         found = digests(own), digests(theirs)
-        correspondence, good = Correspondence.learn(own, theirs, dictionaries, found)
+        relevance = [log_odds[0].exp() for log_odds in features.log_odds]
+        correspondence, good = Correspondence.learn(own, theirs, dictionaries, found, relevance)
         model = cls(
             features,
             correspondence,
@@ -124,7 +125,7 @@ class InitialWeightModel:
         """
         text = ParallelText.of(pairs)
         found = digests(text)
-        good = self.correspondence.weights(text, self.features.dictionaries, found)
+        good = self.correspondence.weights(text, found)
         return self._factors(text, found, good, self.features(text))
 
     def weights(self, factors: Tensor) -> Tensor:
@@ -172,7 +173,7 @@ class InitialWeightModel:
     def _factors(
         self, pairs: ParallelText, digests: np.ndarray, good: Tensor, texts: Tensor
     ) -> Tensor:
-        """From the first two factors (N, 2) and text features (N, 10): shape (N, 8)."""
+        """From the first three factors (N, 3) and text features (N, 10): shape (N, 8)."""
         in_order = self.word_order.weights(pairs.tgt, self.features.dictionaries, digests)
         columns = [
             good,

@@ -7,18 +7,14 @@ come together nowhere else. It takes neither student nor training, and knows no 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
 from fairseq_l2rw.initial_weights.key_table import KeyTable
-from fairseq_l2rw.initial_weights.links import Links, Part
-
-#: Of some pairs their places, shape (n,), and how well words are supported, in nats: the target's,
-#: shape (n, T), and the source's, (n, S); NaN for padding.
-WordSupport = tuple[Tensor, tuple[Tensor, Tensor]]
+from fairseq_l2rw.initial_weights.links import Integers, Links, Numbers
 
 _ROUNDS, _MORE_ROUNDS = 5, 2  # of expectation maximisation, at first and later
 # Counts that the generated side's frequencies speak for: types that came up rarely say little.
@@ -30,42 +26,49 @@ _LEAST_COUNT = 1e-3  # that is worth keeping
 
 
 @dataclass(frozen=True)
+class WordEvidence:
+    """What a lexicon says of the words of some pairs, in nats.
+
+    Attributes:
+        links: of the pairs.
+        support: how much better the other side accounts for each word than for most of its type, of
+            source and target, (W,).
+        coverage: how much likelier what the other side has is as a translation of each word than
+            what is there for most of its type, likewise.
+    """
+
+    links: Links
+    support: tuple[Numbers, Numbers]
+    coverage: tuple[Numbers, Numbers]
+
+
+@dataclass(frozen=True)
 class _Direction:
     """Translation in one direction: one side is generated, the other one given.
 
-    Of types that came together there is a number, from 1; number 0 is of padding and of all others.
-    All is known twice: of either half of the text, as learnt from it alone.
+    Of types that came together there is a number, from 1; number 0 is of all others. All is known
+    twice: of either half of the text, as learnt from it alone.
 
     Attributes:
-        generated: 0 if it is the source that is generated, 1 if it is the target.
         counts: how often one was generated because of the other, by half and number, shape (2, K).
         totals: their sums, by half and given type, shape (2, size of the given dictionary).
         usual: p(generated) by frequency, shape (size of the generated side's dictionary,).
         gain: how much likelier a word of each type is on average given its cause, in nats, by the
             half that the words are of, shape (2, size of the generated side's dictionary).
+        relevance: how much more often trusted text has each generated type, shape (size of the
+            generated side's dictionary,).
+        relevant: ``totals`` of counts that are multiplied by it, likewise.
+        best: log of how likely what is generated because of a word of each given type is, on
+            average, by the half that the words are of, shape (2, size of the given dictionary).
     """
 
-    generated: int
-    counts: Tensor
-    totals: Tensor
-    usual: Tensor
-    gain: Tensor
-
-
-def _at(table: Tensor, numbers: Tensor) -> Tensor:
-    """``table[numbers]``, several times faster on a CPU."""
-    return table.index_select(0, numbers.flatten()).view(numbers.shape)
-
-
-def _of_half(table: Tensor, half: Tensor, numbers: Tensor) -> Tensor:
-    """``table[half, numbers]``, with a half (n,) for all numbers (n, ...) of a pair."""
-    first = (half * table.shape[1]).view(-1, *[1] * (numbers.dim() - 1))
-    return _at(table.reshape(-1), first + numbers)
-
-
-def _shares(chance: Tensor, given: int) -> Tensor:
-    """Chances (n, S, T) as parts of what they sum up to over the words of the given side."""
-    return chance / chance.sum(1 + given, keepdim=True).clamp(min=_LEAST)
+    counts: Numbers
+    totals: Numbers
+    usual: Numbers
+    gain: Numbers
+    relevance: Numbers
+    relevant: Numbers
+    best: Numbers
 
 
 class Lexicon:
@@ -76,134 +79,176 @@ class Lexicon:
 
     Args:
         types: sizes of the dictionaries.
-        padding: number of the padding type in both.
-        table: numbers of all types that came together; the first one is of padding.
-        directions: of translation.
+        table: numbers of all types that came together.
+        directions: of translation: into the source's language, and into the target's.
     """
 
     def __init__(
-        self,
-        types: tuple[int, int],
-        padding: int,
-        table: KeyTable,
-        directions: Sequence[_Direction] = (),
+        self, types: tuple[int, int], table: KeyTable, directions: Sequence[_Direction]
     ) -> None:
-        self.types, self.padding, self.table = types, padding, table
-        self.directions = list(directions)
+        self.types, self.table, self.directions = types, table, list(directions)
 
     @classmethod
     def learn(
-        cls, links: Links, half: Tensor, good: Tensor, before: "Lexicon | None" = None
+        cls,
+        halves: Sequence[Links],
+        table: KeyTable,
+        good: Sequence[Numbers],
+        relevance: Sequence[Numbers],
+        before: "Lexicon | None" = None,
     ) -> "Lexicon":
-        """From the links of N pairs.
+        """From the links of pairs.
 
         Args:
-            links: of the pairs.
-            half: of the text that each pair belongs to, shape (N,).
-            good: how likely each is good, from 0 to 1, shape (N,).
+            halves: links of N pairs of one half of the text, and those of the other one.
+            table: that their numbers are of.
+            good: how likely each pair is good, from 0 to 1, by half, shape (N,).
+            relevance: how much more often trusted text has each type, of source and target, (V,).
             before: what was learnt from the same links before, to go on from.
         """
-        lexicon = cls(links.types, links.padding, links.table)
-        types = _types_of(links.table.keys, links.types)
+        types = len(relevance[0]), len(relevance[1])
+        both = _types_of(table, types)
         known = [None, None] if before is None else before.directions
-        lexicon.directions = [
-            _maximised(links, generated, types, (half, good), start)
-            for generated, start in zip((1, 0), known, strict=True)
+        directions = [
+            _maximised(halves, generated, both, good, relevance, start)
+            for generated, start in enumerate(known)
         ]
-        return lexicon
+        return cls(types, table, directions)
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to score pairs, in types that torch's safe loader takes."""
         # What hardly ever came together says no more than the frequencies do.
-        counts = torch.stack([direction.counts for direction in self.directions])
-        kept = (counts >= _LEAST_COUNT).any(0).any(0)
+        kept = np.concatenate([x.counts for x in self.directions]).max(0) >= _LEAST_COUNT
         kept[0] = True
-        return {
-            "types": self.types,
-            "padding": self.padding,
-            "keys": self.table.keys[kept],
-            "counts": counts[:, :, kept].float(),
-            "totals": [direction.totals.float() for direction in self.directions],
-            "usual": [direction.usual.float() for direction in self.directions],
-            "gain": [direction.gain.float() for direction in self.directions],
-        }
+        directions = [
+            {name: torch.from_numpy(numbers).float() for name, numbers in vars(x).items()}
+            for x in (replace(x, counts=x.counts[:, kept]) for x in self.directions)
+        ]
+        keys = self.table.keys[torch.from_numpy(kept)]
+        return {"types": self.types, "keys": keys, "directions": directions}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Lexicon":
         """From what ``state_dict`` gave."""
-        names = ("counts", "totals", "usual", "gain")
-        rows = zip((1, 0), *(state[name] for name in names), strict=True)
         directions = [
-            _Direction(generated, *(numbers.double() for numbers in row))
-            for generated, *row in rows
+            _Direction(**{name: numbers.double().numpy() for name, numbers in row.items()})
+            for row in state["directions"]
         ]
         source, target = state["types"]
-        return cls((source, target), state["padding"], KeyTable(state["keys"]), directions)
+        return cls((source, target), KeyTable(state["keys"]), directions)
 
-    def support(self, parts: Iterable[Part], half: Tensor) -> Iterator[WordSupport]:
-        """How much better the other side accounts for each word than for most of its type.
+    def evidence(self, links: Iterable[Links], half: int) -> Iterator[WordEvidence]:
+        """How far the words of pairs are supported and covered by those of the other side.
 
         Args:
-            parts: N pairs, some at a time, with the numbers of their links.
-            half: of the text that each belongs to, shape (N,): the other one says it.
+            links: of pairs, some pairs at a time.
+            half: of the text that they belong to, 0 or 1: the other one says it.
         """
-        for part in parts:
-            sides = part.source, part.target
-            yield part.places, self._support(sides, part.number, half[part.places])
+        other, both = 1 - half, _types_of(self.table, self.types)
+        gains, relevant = [], []
+        for generated, x in enumerate(self.directions):
+            given, usual = x.totals[other][both[1 - generated]], x.usual[both[generated]]
+            gain = np.log((x.counts[other] + _PSEUDO * usual) / (given + _PSEUDO) / usual)
+            gain[0] = -np.inf  # of types that never came together: ``_support``
+            gains.append(gain)
+            relevant.append(x.counts[other] * x.relevance[both[generated]])
+        for some in links:
+            support = [self._support(some, side, gains[side], other) for side in (0, 1)]
+            coverage = [self._coverage(some, side, relevant[1 - side], other) for side in (0, 1)]
+            yield WordEvidence(some, (support[0], support[1]), (coverage[0], coverage[1]))
 
-    def _support(
-        self, sides: tuple[Tensor, Tensor], number: Tensor, half: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        other = 1 - half
-        real = [side.ne(self.padding) for side in sides]
-        found = []
-        for direction in self.directions:
-            generated, given = direction.generated, 1 - direction.generated
-            totals = _of_half(direction.totals, other, sides[given]).unsqueeze(1 + generated)
-            usual = _at(direction.usual, sides[generated])
-            counts = _of_half(direction.counts, other, number)
-            chance = (counts + _PSEUDO * usual.unsqueeze(1 + given)) / (totals + _PSEUDO)
-            best = (chance * real[given].unsqueeze(1 + generated)).amax(1 + given)
-            support = (best / usual).log() - _of_half(direction.gain, other, sides[generated])
-            found.append(support.masked_fill(~real[generated], float("nan")))
-        return found[0], found[1]
+    def _support(self, links: Links, side: int, gain: Numbers, half: int) -> Numbers:
+        """Of the words of a side (W,), by the gains of numbers (K,)."""
+        direction, words, others = self.directions[side], links.sides[side], links.sides[1 - side]
+        # Of types that never came together the gain goes by the given one's count alone. One that
+        # did has no smaller gain.
+        rarest = np.full(links.pairs, np.inf)
+        np.minimum.at(rarest, others.pair, direction.totals[half][others.types])
+        least = np.log(_PSEUDO / (rarest + _PSEUDO))[words.pair]
+        best = np.maximum(words.largest(gain), least)
+        return best - direction.gain[half][words.types]
+
+    def _coverage(self, links: Links, side: int, counts: Numbers, half: int) -> Numbers:
+        """Of the words of a side (W,), by the relevant counts of numbers (K,)."""
+        direction, words = self.directions[1 - side], links.sides[side]
+        totals, usual = (x[half][words.types] for x in (direction.relevant, direction.best))
+        best = words.largest(counts).clip(min=0)
+        return np.log((best + _PSEUDO * np.exp(usual)) / (totals + _PSEUDO)) - usual
 
 
-def _types_of(keys: Tensor, types: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Source and target types of keys (K,), likewise; 0 for padding, for which nothing counts."""
-    return (keys // types[1]).clamp(min=0), (keys % types[1]).where(keys >= 0, 0)
+def _types_of(table: KeyTable, types: tuple[int, int]) -> tuple[Integers, Integers]:
+    """Source and target types of all numbers (K,); 0 for number 0, for which nothing counts."""
+    source, target = np.divmod(table.keys.numpy(), types[1])
+    target[0] = 0
+    return source.clip(min=0), target
+
+
+def frequency(halves: Sequence[Links], side: int, types: int) -> Numbers:
+    """One more than how often each type came up on a side of pairs, shape (types,)."""
+    found = [np.bincount(links.sides[side].types, minlength=types) for links in halves]
+    return np.stack(found).sum(0) + 1.0
 
 
 def _maximised(
-    links: Links,
+    halves: Sequence[Links],
     generated: int,
-    both: tuple[Tensor, Tensor],
-    pairs: tuple[Tensor, Tensor],
+    both: tuple[Integers, Integers],
+    good: Sequence[Numbers],
+    relevance: Sequence[Numbers],
     start: _Direction | None,
 ) -> _Direction:
-    """Expectation maximisation, by both types of keys (K,), and halves and goodness of pairs."""
-    types, size = both[1 - generated], links.types[1 - generated]
-    if start is None:
-        chance = torch.ones(2, len(links.table), dtype=torch.double)
-    else:
-        chance = start.counts / start.totals[:, types].clamp(min=_LEAST)
+    """Expectation maximisation, by types of numbers (K,), and goodness of pairs, by half (N,)."""
+    types, size = both[1 - generated], len(relevance[1 - generated])
+    counts, totals = (np.ones((2, n)) for n in (len(types), size))
+    if start is not None:
+        counts, totals = start.counts, start.totals
     for _ in range(_ROUNDS if start is None else _MORE_ROUNDS):
-        chance[:, 0] = 0
-        counts = torch.zeros_like(chance)
-        for part in links.parts:
-            half, good = (row[part.places] for row in pairs)
-            shares = _shares(_of_half(chance, half, part.number), 1 - generated)
-            place = (half * len(links.table)).view(-1, 1, 1) + part.number
-            weighted = shares * good.view(-1, 1, 1)
-            counts.view(-1).index_add_(0, place.flatten(), weighted.flatten())
-        totals = torch.stack([torch.bincount(types, row, minlength=size) for row in counts])
-        chance = counts / totals[:, types].clamp(min=_LEAST)
-    usual = links.frequency[generated] / links.frequency[generated].sum()
-    gain = _usual_gain(counts, totals[:, types], usual, both[generated])
-    return _Direction(generated, counts, totals, usual, gain)
+        chances = counts / totals[:, types].clip(min=_LEAST)
+        rows = []
+        for chance, links, likely in zip(chances, halves, good, strict=True):
+            words = links.sides[generated]
+            # Of what a word's causes sum up to each has its share.
+            share = likely[words.pair] / words.sums(chance).clip(min=_LEAST)
+            rows.append(chance * words.by_number(share, len(chance)))
+        counts = np.stack(rows)
+        totals = _sums(counts, types, size)
+    often = frequency(halves, generated, len(relevance[generated]))
+    usual = often / often.sum()
+    relevant = counts * relevance[generated][both[generated]]
+    return _Direction(
+        counts=counts,
+        totals=totals,
+        usual=usual,
+        gain=_usual_gain(counts, totals[:, types], usual, both[generated]),
+        relevance=relevance[generated],
+        relevant=_sums(relevant, types, size),
+        best=_usual_best(relevant, types, size),
+    )
 
 
-def _usual_gain(counts: Tensor, totals: Tensor, usual: Tensor, types: Tensor) -> Tensor:
+def _sums(counts: Numbers, types: Integers, size: int) -> Numbers:
+    """Sums of counts by half (2, K) over numbers with the same of types (K,), shape (2, size)."""
+    return np.stack([np.bincount(types, row, minlength=size) for row in counts])
+
+
+def _usual_best(counts: Numbers, types: Integers, size: int) -> Numbers:
+    """Log of how likely what is generated because of a word of each type is, on average, (2, size).
+
+    By half that the words are of. They are judged by the other one.
+
+    Args:
+        counts: how often one type was generated because of another, by half, shape (2, K).
+        types: the given ones, shape (K,).
+        size: of the given side's dictionary.
+    """
+    totals = _sums(counts, types, size)
+    chance = (counts[::-1] + _LEAST_COUNT) / (totals[::-1, types] + 1)
+    likely = _sums(counts * np.log(chance), types, size)
+    average = likely.sum() / max(totals.sum(), _LEAST)
+    return (likely + _PRIOR * average) / (totals + _PRIOR)
+
+
+def _usual_gain(counts: Numbers, totals: Numbers, usual: Numbers, types: Integers) -> Numbers:
     """How much likelier words of each type are on average given their causes, in nats.
 
     By half that the words are of, shape (2, V). They are judged by the other one.
@@ -214,11 +259,8 @@ def _usual_gain(counts: Tensor, totals: Tensor, usual: Tensor, types: Tensor) ->
         usual: frequency of the generated types, shape (V,).
         types: the generated ones, shape (K,).
     """
-    words, gains = torch.zeros(2, 2, len(usual), dtype=torch.double)
-    for half in (0, 1):
-        other = 1 - half
-        chance = (counts[other] + _PSEUDO * usual[types]) / (totals[other] + _PSEUDO)
-        words[half].index_add_(0, types, counts[half])
-        gains[half].index_add_(0, types, counts[half] * (chance / usual[types]).log())
-    average = gains.sum() / words.sum().clamp(min=_LEAST)
+    chance = (counts[::-1] + _PSEUDO * usual[types]) / (totals[::-1] + _PSEUDO)
+    gains = _sums(counts * np.log(chance / usual[types]), types, len(usual))
+    words = _sums(counts, types, len(usual))
+    average = gains.sum() / max(words.sum(), _LEAST)
     return (gains + _PRIOR * average) / (words + _PRIOR)

@@ -1,126 +1,159 @@
-"""Links: which words of both sides of a pair are there together, kept to learn from several times.
+"""Links: which words of both sides of a pair are there together.
 
 A pair of S and T words has S times T links. Each is the number of a pair of types, so that nothing
-has to be looked up again.
+has to be looked up twice. They are flat arrays, once in the order of the source's words and once in
+that of the target's: then all of a word's links are beside each other.
 """
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
+from tqdm import tqdm
 
-from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import ParallelText, batches
+from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 
 #: Words of a side that are looked at: time and memory grow with their square.
 WORDS = 256
 # Links of the pairs that are learnt from: more do not say more, and take memory.
 _LINKS = 20_000_000
-_MERGED = 16  # parts whose keys are sorted together
+_TOGETHER = 1 << 20  # links that are looked up at a time
+
+Integers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
 
 
-class Part(NamedTuple):
-    """Some pairs of about the same length.
+@dataclass(frozen=True)
+class LinkedWords:
+    """The words of one side of some pairs.
 
     Attributes:
-        places: of the pairs, shape (n,).
-        source: their types, shape (n, S), int32.
-        target: their types, shape (n, T), int32.
-        number: of the pair of types of each link, shape (n, S, T), int32; 0 for padding.
+        types: of the words, flat, shape (W,).
+        pair: which of the pairs each is of, shape (W,).
+        first: where each word's links begin, shape (W,).
+        count: how many it has, shape (W,).
+        number: of the pair of types of each link, by word, shape (L,), int32.
     """
 
-    places: Tensor
-    source: Tensor
-    target: Tensor
-    number: Tensor
+    types: Integers
+    pair: Integers
+    first: Integers
+    count: Integers
+    number: npt.NDArray[np.int32]
+
+    def sums(self, values: Numbers) -> Numbers:
+        """Of each word's links, by value of their numbers (K,), shape (W,)."""
+        return self._reduced(np.add, values, 0.0)
+
+    def largest(self, values: Numbers) -> Numbers:
+        """Of each word's links, by value of their numbers (K,), shape (W,)."""
+        return self._reduced(np.maximum, values, -np.inf)
+
+    def by_number(self, values: Numbers, size: int) -> Numbers:
+        """Sums of values of words (W,) over the links of each number, shape (size,)."""
+        found = np.bincount(self.number, np.repeat(values, self.count), minlength=size)
+        return found.astype(np.float64, copy=False)
+
+    def _reduced(self, how: np.ufunc, values: Numbers, empty: float) -> Numbers:
+        found, some = np.full(len(self.types), empty), self.count > 0
+        if some.any():
+            # torch looks them up on all cores.
+            chosen = torch.from_numpy(values).index_select(0, torch.from_numpy(self.number))
+            found[some] = how.reduceat(chosen.numpy(), self.first[some])
+        return found
 
 
+@dataclass(frozen=True)
 class Links:
     """The links of N pairs.
 
-    Args:
-        types: sizes of the dictionaries.
-        padding: number of the padding type in both.
-        table: numbers of all linked types; the first one is of padding.
-        parts: the pairs.
-        frequency: one more than how often each type came up, by side, shapes (V,).
+    Attributes:
+        pairs: N.
+        sides: the words of source and target.
     """
 
-    def __init__(
-        self,
-        types: tuple[int, int],
-        padding: int,
-        table: KeyTable,
-        parts: list[Part],
-        frequency: list[Tensor],
-    ) -> None:
-        self.types, self.padding, self.table = types, padding, table
-        self.parts, self.frequency = parts, frequency
+    pairs: int
+    sides: tuple[LinkedWords, LinkedWords]
 
     @classmethod
-    def read(cls, pairs: ParallelText, dictionaries: Dictionaries) -> "Links":
-        """Those of pairs; of a very long pair those of the same first part of both sides."""
-        read = batches(pairs.cut(WORDS), dictionaries.padding, "words")
-        return cls.of(read, dictionaries.types, dictionaries.padding)
-
-    @classmethod
-    def of(
-        cls, pairs: Iterable[tuple[Tensor, Tensor, Tensor]], types: tuple[int, int], padding: int
-    ) -> "Links":
-        """From some pairs at a time.
+    def of(cls, text: ParallelText, table: KeyTable, types: int) -> "Links":
+        """Those of N pairs, few enough to be looked up at a time.
 
         Args:
-            pairs: their places, shape (n,), source types (n, S) and target types (n, T).
-            types: sizes of the dictionaries.
-            padding: number of the padding type in both.
+            text: the pairs.
+            table: of the pairs of types that have a number; others have number 0.
+            types: size of the target's dictionary.
         """
-        found: list[Tensor] = []
-        parts: list[Part] = []
-        frequency = [torch.ones(size, dtype=torch.double) for size in types]
-        for places, source, target in pairs:
-            keys, number = link_keys(source, target, types, padding).unique(return_inverse=True)
-            found.append(keys)
-            parts.append(Part(places, source.int(), target.int(), number.int()))
-            for count, words in zip(frequency, (source, target), strict=True):
-                count += torch.bincount(words[words.ne(padding)], minlength=len(count))
-        keys = torch.tensor([-1])
-        for k in range(0, len(found), _MERGED):
-            keys = torch.cat([keys, *found[k : k + _MERGED]]).unique()
-        for at, part in enumerate(parts):
-            numbers = torch.searchsorted(keys, found.pop(0)).int()
-            number = numbers.index_select(0, part.number.flatten()).view(part.number.shape)
-            parts[at] = part._replace(number=number)
-        return cls(types, padding, KeyTable(keys), parts, frequency)
+        sizes = text.sizes.T
+        words = [side.joined() for side in (text.src, text.tgt)]
+        pair = [np.repeat(np.arange(len(text)), size) for size in sizes]
+        counts = [size[at] for size, at in zip(sizes[::-1], pair, strict=True)]
+        first = [_starts(count) for count in counts]
+        keys = _keys(text, types)
+        number = table.places(torch.from_numpy(keys)).numpy()
+        # The same links by the target's words: those of one are as far apart as there are of these.
+        at = _starts(sizes.prod(0))[pair[1]] + np.arange(len(words[1])) - _starts(sizes[1])[pair[1]]
+        behind = np.arange(len(keys)) - np.repeat(first[1], counts[1])
+        behind *= np.repeat(sizes[1][pair[1]], counts[1])
+        numbers = number, number[behind + np.repeat(at, counts[1])]
+        columns = zip(words, pair, first, counts, numbers, strict=True)
+        source, target = (LinkedWords(*column) for column in columns)
+        return cls(len(text), (source, target))
+
+    @classmethod
+    def read(cls, text: ParallelText, table: KeyTable, types: int) -> "Links":
+        """The same of as many pairs as ``enough`` gives."""
+        parts = [*_parts(text, "words")] or [text]
+        return joined([cls.of(part, table, types) for part in parts])
 
 
-def numbered(pairs: ParallelText, dictionaries: Dictionaries, table: KeyTable) -> Iterator[Part]:
-    """The parts of any pairs, by the numbers that other pairs' links have.
+def joined(links: Sequence[Links]) -> Links:
+    """The links of several texts, one after another."""
+    pairs = np.cumsum([0, *(part.pairs for part in links)])
+    sides = []
+    for rows in zip(*(part.sides for part in links), strict=True):
+        begin = np.cumsum([0, *(len(row.number) for row in rows)])
+        sides.append(
+            LinkedWords(
+                np.concatenate([row.types for row in rows]),
+                np.concatenate([row.pair + n for row, n in zip(rows, pairs[:-1], strict=True)]),
+                np.concatenate([row.first + n for row, n in zip(rows, begin[:-1], strict=True)]),
+                np.concatenate([row.count for row in rows]),
+                np.concatenate([row.number for row in rows]),
+            )
+        )
+    source, target = sides
+    return Links(int(pairs[-1]), (source, target))
+
+
+def numbered(text: ParallelText, table: KeyTable, types: int) -> Iterator[Links]:
+    """The links of any pairs, some pairs at a time; of a very long one those of a first part.
 
     Args:
-        pairs: N pairs; of a very long one the same first part of both sides is read.
-        dictionaries: of their languages.
-        table: of the other pairs' links; others have the number of padding.
+        text: N pairs.
+        table: of the pairs of types that have a number; others have number 0.
+        types: size of the target's dictionary.
     """
-    types, padding = dictionaries.types, dictionaries.padding
-    for places, source, target in batches(pairs.cut(WORDS), padding, "correspondence"):
-        key = link_keys(source, target, types, padding)
-        yield Part(places, source.int(), target.int(), table.places(key))
+    for part in _parts(text, "correspondence"):
+        yield Links.of(part, table, types)
 
 
-def link_keys(source: Tensor, target: Tensor, types: tuple[int, int], padding: int) -> Tensor:
-    """One number for two types, shape (n, S, T); -1 for padding.
+def key_table(text: ParallelText, types: int) -> KeyTable:
+    """Numbers of all types that come together in pairs, from 1; number 0 is of all others.
 
     Args:
-        source: types, shape (n, S).
-        target: types, shape (n, T).
-        types: sizes of the dictionaries.
-        padding: number of the padding type in both.
+        text: N pairs.
+        types: size of the target's dictionary.
     """
-    key = source.unsqueeze(2) * types[1] + target.unsqueeze(1)
-    return key.masked_fill_(source.eq(padding).unsqueeze(2) | target.eq(padding).unsqueeze(1), -1)
+    keys, found = np.array([-1]), np.empty(0, dtype=np.int64)
+    for part in _parts(text, "types"):
+        found = np.concatenate([found, _different(_keys(part, types))])
+        if len(found) > len(keys):  # so that each is sorted a few times only
+            keys, found = _different(np.concatenate([keys, found])), found[:0]
+    return KeyTable(torch.from_numpy(_different(np.concatenate([keys, found]))))
 
 
 def enough(pairs: ParallelText) -> np.ndarray:
@@ -134,3 +167,38 @@ def enough(pairs: ParallelText) -> np.ndarray:
     read = np.minimum(sizes, np.ceil(sizes * WORDS / sizes.max(1, keepdims=True, initial=1)))
     count = int(np.searchsorted(read.prod(1).cumsum(), _LINKS, side="right"))
     return np.sort(order[: max(count, 1)])
+
+
+def _parts(text: ParallelText, what: str) -> Iterator[ParallelText]:
+    """Some pairs at a time; of very long ones the same first part of both sides."""
+    text = text.cut(WORDS)
+    links = text.sizes.prod(1).cumsum()
+    with tqdm(total=len(text), desc=f"initial weights: {what}", leave=False, disable=None) as bar:
+        begin = 0
+        while begin < len(text):
+            before = links[begin - 1] if begin else 0
+            end = int(np.searchsorted(links, before + _TOGETHER, side="right"))
+            places = np.arange(begin, max(end, begin + 1))
+            yield text.take(places)
+            bar.update(len(places))
+            begin = int(places[-1]) + 1
+
+
+def _keys(text: ParallelText, types: int) -> Integers:
+    """One number for the two types of each link, by the source's words, shape (L,)."""
+    source, target = text.src.joined(), text.tgt.joined()
+    size = np.repeat(text.sizes[:, 1], text.sizes[:, 0])  # links of a source word
+    begin = np.repeat(_starts(text.sizes[:, 1]), text.sizes[:, 0]) - _starts(size)
+    at = np.arange(int(size.sum())) + np.repeat(begin, size)
+    return np.repeat(source * types, size) + target[at]
+
+
+def _different(keys: Integers) -> Integers:
+    """Each of the keys (n,) once, sorted; several times faster than by a hash table."""
+    keys = np.sort(keys)
+    return keys[np.diff(keys, prepend=-2) > 0]
+
+
+def _starts(sizes: Integers) -> Integers:
+    """Where parts of these sizes (n,) begin, one after another, shape (n,)."""
+    return np.cumsum(sizes) - sizes

@@ -20,26 +20,26 @@ _BOUNDS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 10.0)
 # Good pairs are not normally distributed: degrees of freedom of a t-distribution.
 _FREEDOM = 5
 #: In which respects a pair may be odd.
-RESPECTS = ("copying", "language", "lengths")
+RESPECTS = ("copying", "lengths")
+_COLUMNS = [2, 5]  # of the text features
+# Of a target's tokens so many are copied where nothing was translated.
+_NEARLY_ALL = 0.8
 _HANDFUL = 5.0  # odd pairs that a text may have without anything being wrong
 # Standard deviations at least: among trusted pairs there may be none of an oddity.
 _SPREAD = 0.05
 
 
 class Outliers:
-    """Shares of good pairs by how odd a pair is in three respects.
+    """Shares of good pairs by how odd a pair is in two respects.
 
-    *Copying*: the fraction of target tokens that the source has, too; only many are odd.
-    *Language*: how far the domain log-odds of the target are from what those of the source explain.
-    A text of another domain is strange on both sides, one of another language on one. *Lengths*:
-    the log of target over source length, which varies the more the shorter they are.
+    *Copying*: the fraction of target tokens that the source has, too; only nearly all are odd,
+    since names, numbers and code are copied, in some kinds of text more than in others.
+    *Lengths*: the log of target over source length, which varies the more the shorter they are.
 
     Args:
-        numbers: what was learnt: ``sides``, the trusted pairs' mean log-odds of source and target,
-            and the slope of one on the other, shape (3,); ``mean``, of the trusted pairs' respects,
-            shape (3,); ``variance``, of the first two, and of the third how it falls with length,
-            shape (2, 3); ``good``, the share of good pairs by respect and by oddness, shape
-            (3, bounds + 1).
+        numbers: what was learnt: ``mean``, of the trusted pairs' respects, shape (2,);
+            ``variance``, of the first, and of the second how it falls with length, shape (2, 2);
+            ``good``, the share of good pairs by respect and by oddness, shape (2, bounds + 1).
     """
 
     def __init__(self, numbers: Mapping[str, Tensor]) -> None:
@@ -48,12 +48,11 @@ class Outliers:
     @classmethod
     def learn(cls, train: Tensor, trusted: Tensor) -> "Outliers":
         """From text features of N training and M trusted pairs, shapes (N, 10) and (M, 10)."""
-        sides, unexplained = _sides(trusted)
-        respects = torch.stack([trusted[:, 2], unexplained, trusted[:, 5]], 1)
+        respects = trusted[:, _COLUMNS]
         mean = respects.mean(0)
-        variance = torch.stack([respects.var(0, correction=0), torch.zeros(3).to(respects)])
-        variance[:, 2] = _variance_by_length((respects - mean)[:, 2].square(), _shortness(trusted))
-        model = cls({"sides": sides, "mean": mean, "variance": variance})
+        variance = torch.stack([respects.var(0, correction=0), torch.zeros(2).to(respects)])
+        variance[:, 1] = _variance_by_length((respects - mean)[:, 1].square(), _shortness(trusted))
+        model = cls({"mean": mean, "variance": variance})
         places = zip(RESPECTS, model._places(train).T, model._places(trusted).T, strict=True)
         model.numbers["good"] = torch.stack(
             [_good(own, known, respect != "copying") for respect, own, known in places]
@@ -67,38 +66,25 @@ class Outliers:
             texts: text features of pairs, shape (N, 10).
 
         Returns:
-            From 0 to 1, shape (N, 3).
+            From 0 to 1, shape (N, 2).
         """
         return self.numbers["good"].to(texts).T.gather(0, self._places(texts))
 
     def _places(self, texts: Tensor) -> Tensor:
-        """How odd pairs are in each respect: the number of bounds that are passed, (N, 3)."""
-        respects = [texts[:, 2], _beyond(texts, self.numbers["sides"]), texts[:, 5]]
-        far = torch.stack(respects, 1) - self.numbers["mean"]
+        """How odd pairs are in each respect: the number of bounds that are passed, (N, 2)."""
+        far = texts[:, _COLUMNS] - self.numbers["mean"]
         fixed, by_shortness = self.numbers["variance"]
         variance = fixed + by_shortness * _shortness(texts).unsqueeze(1)
         far = far / variance.sqrt().clamp(min=_SPREAD)
-        far[:, 1:] = far[:, 1:].abs()
+        far[:, 1] = far[:, 1].abs()
+        far[:, 0] *= _copied(texts) >= _NEARLY_ALL
         return torch.bucketize(far, torch.tensor(_BOUNDS).to(far))
 
 
-def _sides(trusted: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean log-odds of both sides and their slope, (3,), and what it leaves unexplained, (M,)."""
-    centred = trusted[:, :2] - trusted[:, :2].mean(0)
-    source, target = centred.unbind(1)
-    slope = (source @ target / source.square().sum().clamp(min=1e-30)).clamp(0, 1)
-    return torch.cat([trusted[:, :2].mean(0), slope.view(1)]), target - slope * source
-
-
-def _beyond(texts: Tensor, sides: Tensor) -> Tensor:
-    """How far the target's log-odds are from what the source's explain, shape (N,).
-
-    Those of another domain may be as far off on both sides, and among trusted pairs the slope says
-    how far the target's are: anything in between is explained.
-    """
-    source, target = (texts[:, :2] - sides[:2]).unbind(1)
-    explained = torch.stack([sides[2] * source, source])
-    return target - target.clamp(explained.amin(0), explained.amax(0))
+def _copied(texts: Tensor) -> Tensor:
+    """The fraction of target tokens that the source has, too, but for the end, shape (N,)."""
+    tokens = texts[:, 4].exp()
+    return texts[:, 2] * tokens / (tokens - 1).clamp(min=1)
 
 
 def _shortness(texts: Tensor) -> Tensor:

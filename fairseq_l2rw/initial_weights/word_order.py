@@ -155,15 +155,15 @@ class WordOrder:
         some = _some(train, digests[0])
         boundaries, found = dictionaries.boundaries, digests[0][some]
         targets, picked = train.take(some), np.sort(found.argsort()[:_SHUFFLED])
-        made = shuffled(targets.take(picked), boundaries, found[picked])
-        texts = [Bigrams.of(Words.of(x, boundaries)) for x in (targets, made, trusted)]
+        mixed = shuffled(targets.take(picked), boundaries, found[picked])
+        texts = [Bigrams.of(Words.of(x, boundaries)) for x in (targets, mixed, trusted)]
         parts = [halves(x) for x in (found, found[picked], digests[1])]
         good = torch.ones(len(some), dtype=torch.double)
         for _ in range(_ROUNDS):
             table = BigramTable.learn(texts[0], parts[0], good, dictionaries.types[1])
-            rows = [table.evidence(text, part) for text, part in zip(texts, parts, strict=True)]
-            contrast = Contrast.learn(*rows)
-            good = contrast.probability(rows[0])
+            rows, made, known = (table.evidence(*x) for x in zip(texts, parts, strict=True))
+            contrast = Contrast.learn(rows, made, known)
+            good = contrast.probability(rows)
             if bool((good == 1).all()):
                 break
         return cls(table, contrast)
