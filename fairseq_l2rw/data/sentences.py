@@ -50,7 +50,7 @@ class Sentences:
     @classmethod
     def beside(cls, types: np.ndarray, sizes: np.ndarray) -> "Sentences":
         """Sentences of sizes (N,), one after another in ``types``, flat."""
-        return cls(types, _starts(sizes), sizes)
+        return cls(types, starts_of(sizes), sizes)
 
     def __len__(self) -> int:
         """N."""
@@ -80,7 +80,7 @@ class Sentences:
 
     def joined(self) -> np.ndarray:
         """The types of all, one sentence after another, flat, int64."""
-        behind = np.repeat(self.starts - _starts(self.sizes), self.sizes)
+        behind = np.repeat(self.starts - starts_of(self.sizes), self.sizes)
         return self.types[behind + np.arange(len(behind))].astype(np.int64)
 
     def blocks(self) -> Iterator["Sentences"]:
@@ -92,6 +92,6 @@ class Sentences:
 _NOTHING = np.empty(0, dtype=np.int64)
 
 
-def _starts(sizes: np.ndarray) -> np.ndarray:
-    """Where sentences of these sizes (N,) begin, one after another, shape (N,)."""
+def starts_of(sizes: np.ndarray) -> np.ndarray:
+    """Where sentences, or other parts, of these sizes (N,) begin, side by side, shape (N,)."""
     return np.cumsum(sizes, dtype=np.int64) - sizes

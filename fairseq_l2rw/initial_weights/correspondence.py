@@ -161,24 +161,33 @@ class _Halves:
     @classmethod
     def read(cls, pairs: ParallelText, half: Tensor, table: KeyTable, types: int) -> "_Halves":
         """Those of pairs, by the half of each, shape (N,)."""
-        places = [np.flatnonzero(half.numpy() == n) for n in (0, 1)]
+        places = _places(half)
         return cls(places, [Links.read(pairs.take(some), table, types) for some in places])
 
     def evidence(self, lexicon: Lexicon) -> Tensor:
         """``evidence`` of the pairs, shape (N, 4)."""
-        found = np.empty((sum(map(len, self.places)), 4))
-        for half, (places, links) in enumerate(zip(self.places, self.links, strict=True)):
-            found[places] = evidence(lexicon.evidence([links], half))
-        return torch.from_numpy(found)
+        return _joined(lexicon, self.places, ([links] for links in self.links))
 
 
 def evidence_of(pairs: ParallelText, lexicon: Lexicon, half: Tensor) -> Tensor:
     """``evidence`` of any N pairs, by the half of the text that each belongs to, (N,): (N, 4)."""
-    found = np.empty((len(pairs), 4))
-    for n in (0, 1):
-        places = np.flatnonzero(half.numpy() == n)
-        links = numbered(pairs.take(places), lexicon.table, lexicon.types[1])
-        found[places] = evidence(lexicon.evidence(links, n))
+    places, types = _places(half), lexicon.types[1]
+    read = (numbered(pairs.take(some), lexicon.table, types) for some in places)
+    return _joined(lexicon, places, read)
+
+
+def _places(half: Tensor) -> list[np.ndarray]:
+    """Places of the pairs of either half, by that of each, (N,)."""
+    return [np.flatnonzero(half.numpy() == n) for n in (0, 1)]
+
+
+def _joined(
+    lexicon: Lexicon, places: Sequence[np.ndarray], links: Iterable[Iterable[Links]]
+) -> Tensor:
+    """``evidence`` of N pairs, by places and links of those of either half, shape (N, 4)."""
+    found = np.empty((sum(map(len, places)), 4))
+    for half, (some, read) in enumerate(zip(places, links, strict=True)):
+        found[some] = evidence(lexicon.evidence(read, half))
     return torch.from_numpy(found)
 
 

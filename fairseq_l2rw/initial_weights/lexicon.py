@@ -8,6 +8,7 @@ come together nowhere else. It takes neither student nor training, and knows no 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -106,14 +107,20 @@ class Lexicon:
             relevance: how much more often trusted text has each type, of source and target, (V,).
             before: what was learnt from the same links before, to go on from.
         """
-        types = len(relevance[0]), len(relevance[1])
-        both = _types_of(table, types)
+        lexicon = cls((len(relevance[0]), len(relevance[1])), table, [])
         known = [None, None] if before is None else before.directions
-        directions = [
-            _maximised(halves, generated, both, good, relevance, start)
+        lexicon.directions = [
+            _maximised(halves, generated, lexicon.linked_types, good, relevance, start)
             for generated, start in enumerate(known)
         ]
-        return cls(types, table, directions)
+        return lexicon
+
+    @cached_property
+    def linked_types(self) -> tuple[Integers, Integers]:
+        """Source and target types of all numbers, (K,); 0 for number 0, which never counts."""
+        source, target = np.divmod(self.table.keys.numpy(), self.types[1])
+        target[0] = 0
+        return source.clip(min=0), target
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to score pairs, in types that torch's safe loader takes."""
@@ -144,7 +151,7 @@ class Lexicon:
             links: of pairs, some pairs at a time.
             half: of the text that they belong to, 0 or 1: the other one says it.
         """
-        other, both = 1 - half, _types_of(self.table, self.types)
+        other, both = 1 - half, self.linked_types
         gains, relevant = [], []
         for generated, x in enumerate(self.directions):
             given, usual = x.totals[other][both[1 - generated]], x.usual[both[generated]]
@@ -174,13 +181,6 @@ class Lexicon:
         totals, usual = (x[half][words.types] for x in (direction.relevant, direction.best))
         best = words.largest(counts).clip(min=0)
         return np.log((best + _PSEUDO * np.exp(usual)) / (totals + _PSEUDO)) - usual
-
-
-def _types_of(table: KeyTable, types: tuple[int, int]) -> tuple[Integers, Integers]:
-    """Source and target types of all numbers (K,); 0 for number 0, for which nothing counts."""
-    source, target = np.divmod(table.keys.numpy(), types[1])
-    target[0] = 0
-    return source.clip(min=0), target
 
 
 def frequency(halves: Sequence[Links], side: int, types: int) -> Numbers:
@@ -215,14 +215,15 @@ def _maximised(
     often = frequency(halves, generated, len(relevance[generated]))
     usual = often / often.sum()
     relevant = counts * relevance[generated][both[generated]]
+    sums = _sums(relevant, types, size)
     return _Direction(
         counts=counts,
         totals=totals,
         usual=usual,
         gain=_usual_gain(counts, totals[:, types], usual, both[generated]),
         relevance=relevance[generated],
-        relevant=_sums(relevant, types, size),
-        best=_usual_best(relevant, types, size),
+        relevant=sums,
+        best=_usual_best(relevant, sums, types),
     )
 
 
@@ -231,19 +232,18 @@ def _sums(counts: Numbers, types: Integers, size: int) -> Numbers:
     return np.stack([np.bincount(types, row, minlength=size) for row in counts])
 
 
-def _usual_best(counts: Numbers, types: Integers, size: int) -> Numbers:
-    """Log of how likely what is generated because of a word of each type is, on average, (2, size).
+def _usual_best(counts: Numbers, totals: Numbers, types: Integers) -> Numbers:
+    """Log of how likely what is generated because of a word of each type is, on average, (2, V).
 
     By half that the words are of. They are judged by the other one.
 
     Args:
         counts: how often one type was generated because of another, by half, shape (2, K).
+        totals: their sums by half and given type, shape (2, V).
         types: the given ones, shape (K,).
-        size: of the given side's dictionary.
     """
-    totals = _sums(counts, types, size)
     chance = (counts[::-1] + _LEAST_COUNT) / (totals[::-1, types] + 1)
-    likely = _sums(counts * np.log(chance), types, size)
+    likely = _sums(counts * np.log(chance), types, totals.shape[1])
     average = likely.sum() / max(totals.sum(), _LEAST)
     return (likely + _PRIOR * average) / (totals + _PRIOR)
 

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from fairseq_l2rw.data.pairs import ParallelText
+from fairseq_l2rw.data.sentences import starts_of
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 
 #: Words of a side that are looked at: time and memory grow with their square.
@@ -91,11 +92,15 @@ class Links:
         words = [side.joined() for side in (text.src, text.tgt)]
         pair = [np.repeat(np.arange(len(text)), size) for size in sizes]
         counts = [size[at] for size, at in zip(sizes[::-1], pair, strict=True)]
-        first = [_starts(count) for count in counts]
+        first = [starts_of(count) for count in counts]
         keys = _keys(text, types)
         number = table.places(torch.from_numpy(keys)).numpy()
         # The same links by the target's words: those of one are as far apart as there are of these.
-        at = _starts(sizes.prod(0))[pair[1]] + np.arange(len(words[1])) - _starts(sizes[1])[pair[1]]
+        at = (
+            starts_of(sizes.prod(0))[pair[1]]
+            + np.arange(len(words[1]))
+            - starts_of(sizes[1])[pair[1]]
+        )
         behind = np.arange(len(keys)) - np.repeat(first[1], counts[1])
         behind *= np.repeat(sizes[1][pair[1]], counts[1])
         numbers = number, number[behind + np.repeat(at, counts[1])]
@@ -188,7 +193,7 @@ def _keys(text: ParallelText, types: int) -> Integers:
     """One number for the two types of each link, by the source's words, shape (L,)."""
     source, target = text.src.joined(), text.tgt.joined()
     size = np.repeat(text.sizes[:, 1], text.sizes[:, 0])  # links of a source word
-    begin = np.repeat(_starts(text.sizes[:, 1]), text.sizes[:, 0]) - _starts(size)
+    begin = np.repeat(starts_of(text.sizes[:, 1]), text.sizes[:, 0]) - starts_of(size)
     at = np.arange(int(size.sum())) + np.repeat(begin, size)
     return np.repeat(source * types, size) + target[at]
 
@@ -197,8 +202,3 @@ def _different(keys: Integers) -> Integers:
     """Each of the keys (n,) once, sorted; several times faster than by a hash table."""
     keys = np.sort(keys)
     return keys[np.diff(keys, prepend=-2) > 0]
-
-
-def _starts(sizes: Integers) -> Integers:
-    """Where parts of these sizes (n,) begin, one after another, shape (n,)."""
-    return np.cumsum(sizes) - sizes
