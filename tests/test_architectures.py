@@ -88,6 +88,7 @@ MORE = {
     *("fconv, shared embeddings", "lstm, shared embeddings", "transformer, learned positions"),
     *("transformer, the decoder's embeddings shared", "transformer, no positions", "mbart"),
     *("transformer, sides of other sizes", "align, the whole context", "transformer, offloaded"),
+    "lstm, no attention",
 }
 
 

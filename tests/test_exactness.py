@@ -36,7 +36,7 @@ def runs():
         OPTIMIZERS, [1, 3, 10], [0.0, 0.05], [0.0, 0.2]
     ):
         apart = bool(clip_norm) != bool(dropout)
-        long = steps == 10 and not (clip_norm and dropout and optimizer in ("adam", "momentum"))
+        long = steps == 10 and not (clip_norm and dropout and optimizer == "adam")
         slow = long or (steps == 3 and apart)
         marks = [pytest.mark.slow] if slow else []
         yield pytest.param(optimizer, steps, clip_norm, dropout, marks=marks)

@@ -438,6 +438,11 @@ def test_a_matrix_runs_ends_in_tables_and_goes_on_where_it_was(
     matrix.Experiment(quick).run(matrix.cells(["mixed50"], ["random"], [1]))
     assert matrix.read_results(quick.results)[-1]["run"] == "random"
     assert 0 <= matrix.read_results(quick.results)[-1]["against_uniform"]["p"] <= 1
+    shutil.rmtree(quick.out / "uniform")
+    capsys.readouterr()
+    matrix.Experiment(quick).run(matrix.cells(["mixed50"], ["trim"], [1]))
+    assert "against_uniform" not in matrix.read_results(quick.results)[-1]
+    assert "no p for trim on mixed50, seed 1" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="losses of uniform, seed 1, which was trained elsewhere"):
         matrix.Experiment(quick).run(matrix.cells(["mixed50"], ["filter"], [1]))
     shutil.rmtree(quick.out)

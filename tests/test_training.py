@@ -206,8 +206,16 @@ KINDS = {
     "mixed precision": ["--weighting", "deep", "--amp"],
 }
 
+# Those that take no other way through our code than the others together.
+MORE = {
+    *("mask", "mwnet", "lilaw, true gradient", "offloaded", "no dropout", "l2rw of sentences"),
+    "half precision, of tokens",
+}
 
-@pytest.mark.parametrize("kind", KINDS)
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind in MORE else ()) for kind in KINDS]
+)
 def test_every_weighting_trains_and_resumes_with_the_same_bits(data, tmp_path, kind):
     flags = [*OURS, *KINDS[kind], "--max-update", 14]
     weights = ["--weights-dir", tmp_path / "weights"]

@@ -155,13 +155,7 @@ class Experiment:
         run = self._job(cell, self._binary(cell, raw))
         yield from training(run)
         scores = evaluate(run.bin, run.out, raw)
-        ours = run.out / "translation.en"
-        if cell.run == BASELINE:
-            self.translation(cell).parent.mkdir(exist_ok=True)
-            shutil.copyfile(ours, self.translation(cell))
-        else:
-            texts = (ours, self.translation(cell), raw / "test.en")
-            scores |= {"against_uniform": significance(*map(read_lines, texts))}
+        scores |= self._against_baseline(cell, run.out / "translation.en", raw / "test.en")
         line = {**cell.key, **{k: v for k, v in scores.items() if k not in cell.key}}
         questions = RECIPES[cell.recipe].questions
         if cell.contender.filters and cell.contender.weighting == BASELINE:
@@ -172,6 +166,19 @@ class Experiment:
         line["selection"] = cell.contender.selection
         with self.matrix.results.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+    def _against_baseline(self, cell: Cell, ours: Path, reference: Path) -> dict[str, Any]:
+        """Test a translation against the baseline's with the same seed, or keep that one."""
+        theirs = self.translation(cell)
+        if cell.run == BASELINE:
+            theirs.parent.mkdir(exist_ok=True)
+            shutil.copyfile(ours, theirs)
+            return {}
+        if not theirs.exists():
+            say(f"no p for {cell.run} on {cell.recipe}, seed {cell.seed}: {theirs} is not there")
+            return {}
+        texts = (ours, theirs, reference)
+        return {"against_uniform": significance(*map(read_lines, texts))}
 
     def _reverse(self, cell: Cell, raw: Path) -> Run:
         """The baseline of the other direction."""
