@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from artificial import digested, flat, split
+from artificial import Split, digested, flat, split
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.correspondence import evidence
-from fairseq_l2rw.initial_weights.cost import affordable_cost, worth
+from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
 from fairseq_l2rw.initial_weights.halves import halves
 from fairseq_l2rw.initial_weights.lexicon import WordEvidence
 from fairseq_l2rw.initial_weights.links import LinkedWords, Links
-from fairseq_l2rw.initial_weights.made_pairs import mismatched
+from fairseq_l2rw.initial_weights.made_pairs import cut, mismatched
 
 
 def drawn(count, mean, seed):
@@ -30,34 +32,24 @@ def learnt(bad, good=5000, trusted=100):
 @pytest.mark.parametrize("bad", [50, 500, 5000])
 def test_bad_pairs_lose_their_weight_however_many_there_are(bad):
     model, train = learnt(bad)
-    weights = model.weights(train)
+    weights = model.probability(train)
     assert weights[:bad].mean() < 0.1 and weights[bad:].mean() > 0.95
     assert float(model.numbers["share"]) == pytest.approx(bad / (bad + 5000), rel=0.3)
 
 
 def test_where_none_is_bad_all_weights_are_exactly_one():
     model, train = learnt(0)
-    assert (model.weights(train) == 1).all()
+    assert (model.probability(train) == 1).all()
 
 
 def test_it_is_the_posterior_of_two_normal_densities():
-    """With as many bad as good ones it is known exactly; the cost of a bad pair is taken out."""
+    """With as many bad as good ones it is known exactly."""
     model, train = learnt(5000)
-    odds = (1 / model.weights(train) - 1) / model.numbers["cost"]
+    odds = model.odds(train)
     association = train[:, 0]
     expected = ((association - 1) ** 2 - (association + 1) ** 2) / (2 * 0.4**2)
     middle = association.abs() < 0.5  # farther out both are certain
     assert (odds.log() - expected)[middle].abs().median() < 0.5
-
-
-def test_good_trusted_pairs_bound_the_cost_of_a_bad_one():
-    close = Contrast.learn(
-        torch.cat([drawn(3000, -0.3, 1), drawn(3000, 0.3, 2)]),
-        drawn(3000, -0.3, 3),
-        drawn(500, 0.3, 4),
-    )
-    far, _ = learnt(500)
-    assert float(close.numbers["cost"]) < 2 and float(far.numbers["cost"]) == pytest.approx(20)
 
 
 def test_what_is_bad_for_another_reason_is_left_out_of_the_mixture():
@@ -65,7 +57,7 @@ def test_what_is_bad_for_another_reason_is_left_out_of_the_mixture():
     train = torch.cat([drawn(2500, -4.0, 1), drawn(5000, 1.0, 2)])
     made, trusted = drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
     good = torch.cat([torch.zeros(2500), torch.ones(5000)]).double()
-    assert (Contrast.learn(train, made, trusted, good).weights(train) == 1).all()
+    assert (Contrast.learn(train, made, trusted, good).probability(train) == 1).all()
     everything = Contrast.learn(train, made, trusted)
     assert float(everything.numbers["share"]) > 0.2
     alone = Contrast.learn(train[2500:], made, trusted)
@@ -77,31 +69,54 @@ def test_a_bad_pair_that_is_there_often_is_told_although_all_others_are_good():
     train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
     train = torch.cat([torch.tensor([[-1.2, 4.0]]).double().expand(300, 2), train])
     copies = torch.cat([torch.full((300,), 300.0), torch.ones(5000)]).double()
-    weights = Contrast.learn(train, made, trusted, copies=copies).weights(train)
+    weights = Contrast.learn(train, made, trusted, copies=copies).probability(train)
     assert weights[0] < 0.2 and weights[300:].mean() > 0.98
     # A good pair may be there as often.
     train[:300, 0] = 0.8
-    assert (Contrast.learn(train, made, trusted, copies=copies).weights(train) == 1).all()
+    assert (Contrast.learn(train, made, trusted, copies=copies).probability(train) == 1).all()
 
 
-def test_where_trusted_pairs_can_bear_no_cost_nothing_is_rejected():
-    odds = torch.full((100,), 1e6, dtype=torch.double)
-    assert affordable_cost(odds) == 0
-    assert (worth(odds, affordable_cost(odds)) == 1).all()
-    assert affordable_cost(odds * 0) == 20
+ODDS = st.floats(0, 1e6)
 
 
-def test_evidence_is_what_words_fall_short_the_least_supported_one_and_the_length():
+@given(st.lists(st.tuples(ODDS, ODDS, ODDS), min_size=1, max_size=20))
+def test_by_all_kinds_together_trusted_pairs_lose_no_more_than_a_twentieth(rows):
+    odds, highest = torch.tensor(rows).double(), torch.tensor([20.0, 20.0, 1.0]).double()
+    costs = affordable_costs(odds, highest)
+    assert worth(odds, costs).prod(1).mean() >= 0.95 - 1e-12
+    assert ((costs >= 0) & (costs <= highest)).all()
+
+
+def test_where_trusted_pairs_can_bear_no_cost_nothing_is_rejected_and_the_rest_is():
+    odds = torch.tensor([[1e6, 0.0]] * 100).double()
+    costs = affordable_costs(odds, torch.tensor([20.0, 20.0]).double())
+    assert costs.tolist() == [0, 20]
+    assert (worth(odds, costs) == 1).all()
+
+
+def test_what_trusted_pairs_lose_is_shared_among_kinds():
+    """Each alone could cost more."""
+    odds, highest = torch.eye(3).double().repeat(10, 1), torch.full((3,), 20.0).double()
+    alone = torch.cat([affordable_costs(odds[:, [n]], highest[[n]]) for n in range(3)])
+    together = affordable_costs(odds, highest)
+    assert (together < alone).all() and len(set(together.tolist())) == 1
+
+
+def test_evidence_is_what_words_fall_short_the_worse_side_and_the_length():
     """Words with more support than is usual make up for nothing."""
     sources, targets = np.array([2.0, 1.0, -0.5, -4.0]), np.array([-1.0, 0.5, -1.0, -2.0, 3.0])
     pairs = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1, 1])
     nothing = np.empty(0, dtype=np.int32)
     sides = [LinkedWords(nothing, pair, nothing, nothing, nothing) for pair in pairs]
     words = WordEvidence(Links(2, tuple(sides)), (sources, targets), (sources / 2, targets / 4))
-    short = min(-3 / 2, -4.5 / 2**0.5)
-    expected = [[-1.0, -0.25, -1.0, np.log(2)], [short, -2.25 / 2**0.5, -4.0, np.log(8)]]
+    source, target = -4.5 / 2**0.5, -3 / 2  # of the second pair
+    expected = [
+        # The target falls shorter, and it is the shorter one.
+        [-1.0, -0.25, -1.0, -1.0, -np.log(2), np.log(2)],
+        [source, source / 2, -4.0, source - target, -np.log(2), np.log(8)],
+    ]
     np.testing.assert_allclose(evidence([words]), expected)
-    assert evidence([]).shape == (0, 4)
+    assert evidence([]).shape == (0, 6)
 
 
 def test_mismatched_pairs_are_of_the_same_half_and_of_about_the_same_length():
@@ -116,3 +131,35 @@ def test_mismatched_pairs_are_of_the_same_half_and_of_about_the_same_length():
         other = targets[str(made.tgt[number])]
         assert other != place and half[other] == half[place]
         assert abs(len(pairs.tgt[other]) - len(pairs.tgt[place])) <= 1
+
+
+def test_of_cut_pairs_one_side_keeps_its_first_tokens_and_its_end():
+    pairs = split(["good"] * 300, 1)
+    made, places = cut(flat(pairs), digested(pairs))
+    assert len(made) == len(places) == 300
+    shorter = torch.zeros(2)
+    for number, place in enumerate(places.tolist()):
+        sides = (pairs.src[place], made.src[number]), (pairs.tgt[place], made.tgt[number])
+        was_cut = [len(x) > len(y) for x, y in sides]
+        assert sum(was_cut) == 1
+        shorter += torch.tensor(was_cut)
+        for whole, left in sides:
+            assert torch.equal(left[:-1], whole[: len(left) - 1]) and left[-1] == whole[-1]
+            assert len(left) == len(whole) or 0.25 <= (len(left) - 1) / (len(whole) - 1) <= 0.9
+    assert (shorter > 100).all()  # either side about as often
+    again, _ = cut(flat(pairs), digested(pairs))
+    assert np.array_equal(again.tgt.joined(), made.tgt.joined())
+
+
+def test_a_pair_of_one_word_on_either_side_cannot_be_cut():
+    pair = torch.tensor([4, 2])
+    made, places = cut(flat(Split([pair] * 5, [pair] * 5)), np.arange(5))
+    assert len(made) == len(places) == 0
+
+
+@pytest.mark.parametrize("order", ["as well as the good ones", "by no score"])
+def test_where_made_pairs_look_like_good_ones_none_is_bad_even_where_some_must_be(order):
+    middle = 1.0 if order == "by no score" else 0.9
+    train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, middle, 3), drawn(100, 1.0, 4)
+    model = Contrast.learn(train, made, trusted, is_known=True)
+    assert (model.odds(train) == 0).all()

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
+from fairseq_l2rw.initial_weights.cost import worth
 from fairseq_l2rw.initial_weights.halves import halves
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
 from fairseq_l2rw.initial_weights.links import Links, key_table, numbered
@@ -41,10 +42,13 @@ def texts(count, seed, wrong=0):
 
 
 def learnt(train, trusted):
+    """The model, and the probabilities that training pairs are good."""
     digests = digested(train), digested(trusted)
-    return Correspondence.learn(
-        flat(train), flat(trusted), DICTIONARIES, digests, (torch.ones(TYPES),) * 2
+    relevance, translated = (torch.ones(TYPES),) * 2, torch.ones(len(train), dtype=torch.bool)
+    model, odds = Correspondence.learn(
+        flat(train), flat(trusted), DICTIONARIES, digests, relevance, translated
     )
+    return model, worth(odds, 1.0)
 
 
 @pytest.mark.parametrize("wrong", [300, 1500])
@@ -64,10 +68,10 @@ def test_other_pairs_are_weighed_as_training_pairs_are_and_after_saving_too():
     train, others = texts(3000, 1, 1500), texts(1000, 3, 500)
     model, weights = learnt(train, texts(300, 2))
     again = Correspondence.from_state(model.state_dict())
-    found = again.weights(flat(others), digested(others))
+    found = worth(again.odds(flat(others), digested(others)), 1.0)
     for rows, same in ((found[:500], weights[:1500]), (found[500:], weights[1500:])):
         torch.testing.assert_close(rows.mean(0), same.mean(0), atol=0.05, rtol=0)
-    known = again.weights(flat(train), digested(train))
+    known = worth(again.odds(flat(train), digested(train)), 1.0)
     torch.testing.assert_close(known, weights, rtol=1e-4, atol=1e-4)
 
 

@@ -18,7 +18,7 @@ Numbers = npt.NDArray[np.float64]
 LEFT_OUT = "left out"
 #: What the factor of a weight is about, in words.
 REASONS = {
-    "initial": "no translation by its text: words, numbers, copying or lengths, before training",
+    "initial": "no translation by its text: words, numbers, a cut side or a copy, before training",
     "usefulness": "learning from it is predicted to raise the dev loss",
     "likeness_surface": "losses, copying or lengths unlike those of trusted pairs",
     "likeness_states": "hidden states unlike those of trusted pairs",

@@ -13,27 +13,27 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from fairseq_l2rw.initial_weights.cost import HIGHEST_COST, affordable_cost, worth
+from fairseq_l2rw.initial_weights.cost import worth
 from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
 
 _STEPS = 200  # of the maximisation, at most
 _FIRST = 0.1  # share of bad pairs that it begins with
 _RIDGE = 1e-5
 _MOST = 1 - 1e-9  # share of bad pairs
+_CERTAIN = 9.0  # twice a difference of log-likelihoods: three standard errors
 _SAMPLE = 200_000  # training pairs that are looked at while learning
 
 
 class Contrast:
-    """Odds that a pair is bad, by a score that is low of pairs made bad, and a log length.
+    """Odds that a pair is bad, by D scores, by which pairs made bad differ, and a log length.
 
-    A logistic regression on both, their product, and the squared log length: a short pair has
-    little to tell by.
+    A logistic regression on these, the products of scores and log length, and the squared log
+    length: a short pair has little to tell by.
 
     Args:
-        numbers: what was learnt: ``mean`` and ``deviation`` of the score and the log length, shape
-            (2,); ``slope``, shape (5,), which gives log(good / bad); ``share``, of the training
-            pairs that are bad, a scalar, 0 where there may be none; ``cost`` of a bad pair in good
-            ones, a scalar, 0 where trusted pairs can bear none.
+        numbers: what was learnt: ``mean`` and ``deviation`` of scores and log length, shape
+            (D + 1,); ``slope``, shape (2 D + 3,), which gives log(good / bad); ``share``, of the
+            training pairs that are bad, a scalar, 0 where there may be none.
     """
 
     def __init__(self, numbers: Mapping[str, Tensor]) -> None:
@@ -47,19 +47,23 @@ class Contrast:
         trusted: Tensor,
         good: Tensor | None = None,
         copies: Tensor | None = None,
-        highest_cost: float = HIGHEST_COST,
+        is_known: bool = False,
     ) -> "Contrast":
         """From scores and log lengths.
 
         Args:
-            train: of N training pairs, shape (N, 2).
-            made: of K pairs that were made bad, shape (K, 2).
-            trusted: of M trusted pairs, shape (M, 2).
+            train: of N training pairs, shape (N, D + 1).
+            made: of K pairs that were made bad, shape (K, D + 1).
+            trusted: of M trusted pairs, shape (M, D + 1).
             good: how likely each training pair is good by what is known already, shape (N,). What
                 is bad for another reason would be taken for a likeness to made pairs.
             copies: how often each training pair is there, shape (N,). What a pair looks like that
                 is there a thousand times is no thousand times as usual.
-            highest_cost: of a bad pair in good ones.
+            is_known: whether training pairs are known to have been spoilt. Otherwise none is bad
+                where chance explains that more of them than of the trusted pairs look so. If it is
+                known, the trusted pairs may be too few to say so. None is bad then where a mixture
+                explains the training pairs no better, or where most would be: then good pairs look
+                as the made ones do.
         """
         good, copies = (
             torch.ones(len(train), dtype=torch.double) if x is None else x for x in (good, copies)
@@ -70,16 +74,21 @@ class Contrast:
         mean, deviation = train.mean(0), train.std(0, correction=0).clamp(min=1e-9)
         model = cls({"mean": mean, "deviation": deviation})
         real, false, known = (model._rows(x) for x in (train, made, trusted))
-        there = len(made) > 0 and float(good.sum()) > 0
-        slope, share = _fit(real, false, known, once) if there else _nothing(real)
+        if not len(made) or not float(good.sum()):
+            model.numbers |= {"slope": real.new_zeros(real.shape[1]), "share": real.new_zeros(())}
+            return model
+        slope, share, misfit = _fit(real, false, known, once)
         model.numbers |= {"slope": slope, "share": share}
-        if not model._is_certain(real, known, good):
-            model.numbers["share"] = torch.zeros_like(share)
-        cost = affordable_cost(model.odds(trusted), highest_cost)
-        model.numbers["cost"] = torch.tensor(cost, dtype=torch.double)
+        if is_known:
+            _, _, alone = _fit(real, false, known, once, mixed=False)
+            gain = 2 * (alone - misfit) * min(float(once.sum()), len(made))
+            has_bad = bool(gain > _CERTAIN and share < 0.5)
+        else:
+            has_bad = model._has_bad(real, known, good)
+        model.numbers["share"] = share * has_bad
         return model
 
-    def _is_certain(self, train: Tensor, trusted: Tensor, good: Tensor) -> bool:
+    def _has_bad(self, train: Tensor, trusted: Tensor, good: Tensor) -> bool:
         """Whether chance does not explain that more training than trusted pairs look bad."""
         slope, share = self.numbers["slope"], self.numbers["share"]
         real = (_bad(train @ slope, share) * good).sum() / good.sum()
@@ -87,44 +96,44 @@ class Contrast:
         chance = sampling_variance(real, good.sum()) + sampling_variance(false, len(trusted))
         return bool(rejection_precision(real, false, chance) > 0)
 
-    def weights(self, evidence: Tensor) -> Tensor:
-        """What pairs are worth, from 0 to 1.
-
-        Args:
-            evidence: of pairs, shape (N, 2).
-
-        Returns:
-            Shape (N,); exactly 1 where no training pair may be bad.
-        """
-        return worth(self.odds(evidence), self.numbers["cost"])
-
     def probability(self, evidence: Tensor) -> Tensor:
-        """The probability that pairs are good, shape (N,), by evidence of shape (N, 2)."""
+        """The probability that pairs are good, shape (N,), by evidence of shape (N, D + 1)."""
         return worth(self.odds(evidence), 1.0)
 
     def odds(self, evidence: Tensor) -> Tensor:
-        """The odds that pairs are bad, shape (N,), by evidence of shape (N, 2)."""
+        """The odds that pairs are bad.
+
+        Args:
+            evidence: of pairs, shape (N, D + 1).
+
+        Returns:
+            Shape (N,); exactly 0 where no training pair may be bad.
+        """
         ratio = self._rows(evidence) @ self.numbers["slope"]
         return torch.exp(self.numbers["share"].clamp(max=_MOST).logit() - ratio)
 
     def _rows(self, evidence: Tensor) -> Tensor:
-        scaled = (evidence - self.numbers["mean"]) / self.numbers["deviation"]
-        score, length = scaled.clamp(-5, 5).unbind(1)
+        scaled = ((evidence - self.numbers["mean"]) / self.numbers["deviation"]).clamp(-5, 5)
+        scores, length = scaled[:, :-1], scaled[:, -1:]
         ones = torch.ones_like(length)
-        return torch.stack([ones, score, length, score * length, length.square()], 1)
+        return torch.cat([ones, scores, length, scores * length, length.square()], 1)
 
 
-def _fit(train: Tensor, made: Tensor, trusted: Tensor, good: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and share of bad training pairs, from rows of a regression, each of shape (n, 5).
+def _fit(
+    train: Tensor, made: Tensor, trusted: Tensor, good: Tensor, mixed: bool = True
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Slope, share of bad training pairs, and misfit, from rows of a regression, each (n, R).
 
     Maximum likelihood of telling training pairs, each as far as it is ``good``, (n,), from made
-    ones, of which as many are drawn, and trusted pairs from made ones.
+    ones, of which as many are drawn, and trusted pairs from made ones. The misfit is minus the log
+    of that, for a training pair. Unless ``mixed``, none of these is bad.
     """
     slope = train.new_zeros(train.shape[1], requires_grad=True)
     count = good.sum()
-    odds = train.new_tensor(_FIRST).logit().requires_grad_()  # log odds of a bad pair
+    odds = train.new_tensor(_FIRST if mixed else 1 - _MOST).logit()  # log odds of a bad pair
+    free = [slope, odds.requires_grad_()] if mixed else [slope]
     optimizer = torch.optim.LBFGS(
-        [slope, odds], max_iter=_STEPS, tolerance_change=1e-10, line_search_fn="strong_wolfe"
+        free, max_iter=_STEPS, tolerance_change=1e-10, line_search_fn="strong_wolfe"
     )
 
     def misfit() -> Tensor:
@@ -138,12 +147,7 @@ def _fit(train: Tensor, made: Tensor, trusted: Tensor, good: Tensor) -> tuple[Te
         return found
 
     optimizer.step(misfit)  # type: ignore[arg-type]
-    return slope.detach(), torch.sigmoid(odds).detach()
-
-
-def _nothing(train: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and share where there are too few pairs to make any bad."""
-    return train.new_zeros(train.shape[1]), train.new_zeros(())
+    return slope.detach(), torch.sigmoid(odds).detach(), misfit().detach()
 
 
 def _bad(ratio: Tensor, share: Tensor) -> Tensor:

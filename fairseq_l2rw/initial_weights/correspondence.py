@@ -26,31 +26,32 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.cost import HIGHEST_COST
 from fairseq_l2rw.initial_weights.halves import copies_of, halves
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordEvidence, frequency
 from fairseq_l2rw.initial_weights.links import Links, Numbers, enough, key_table, numbered
-from fairseq_l2rw.initial_weights.made_pairs import exchanged, mismatched
+from fairseq_l2rw.initial_weights.made_pairs import cut, exchanged, mismatched
 
 _ROUNDS = 5  # of learning which words go together, and which pairs are bad
-# By factor: the columns of the evidence, and the highest cost of a bad pair in good ones. Words
-# of a rarer kind of text are covered less: by coverage a pair must not lose more than the
-# probability that it is bad.
-_EVIDENCE = {"correspondence": [0, 3], "coverage": [1, 3], "support": [2, 3]}
-_HIGHEST_COST = {"correspondence": HIGHEST_COST, "coverage": 1.0, "support": HIGHEST_COST}
+# By factor: the columns of the evidence.
+_EVIDENCE = {
+    "correspondence": [0, 5],
+    "coverage": [1, 5],
+    "support": [2, 5],
+    "completeness": [3, 4, 5],
+}
 
 
 class Correspondence:
-    """What pairs are worth by how far the words of both sides account for each other.
+    """Odds that pairs are bad, by how far the words of both sides account for each other.
 
     Args:
         lexicon: of the words.
-        contrasts: by factor: to mismatched pairs, by support and by coverage, and to pairs one of
-            whose words was exchanged.
+        contrasts: by factor: to mismatched pairs, by support and by coverage, to pairs one of whose
+            words was exchanged, and to pairs one side of which was cut.
     """
 
-    #: What ``weights`` gives, in the order of columns.
+    #: What ``odds`` gives, in the order of columns.
     FACTORS = tuple(_EVIDENCE)
 
     def __init__(self, lexicon: Lexicon, contrasts: Mapping[str, Contrast]) -> None:
@@ -64,6 +65,7 @@ class Correspondence:
         dictionaries: Dictionaries,
         digests: Sequence[np.ndarray],
         relevance: Sequence[Tensor],
+        translated: Tensor,
     ) -> tuple["Correspondence", Tensor]:
         """From pairs.
 
@@ -73,63 +75,55 @@ class Correspondence:
             dictionaries: of their languages.
             digests: of both, shapes (N,) and (M,).
             relevance: how much more often trusted text has each type, of source and target, (V,).
+            translated: whether each training pair may say how words are translated, bool, (N,). A
+                copy does not: text of which a tenth is copied would make it usual.
 
         Returns:
-            The model, and what training pairs are worth, from 0 to 1, shape (N, 3).
+            The model, and the odds that training pairs are bad, shape (N, 4).
         """
         some = enough(train)
         text, found = train.take(some), digests[0][some]
         size, half = dictionaries.types[1], halves(found)
         table, (bad, places) = key_table(text, size), mismatched(text, found)
         # Read once: the numbers of links stay.
-        read = _Halves.read(text, half, table, size)
         texts = [
-            read,
+            _Halves.read(text, half, table, size),
             _Halves.read(bad, half[places], table, size),
             _Halves.read(trusted, halves(digests[1]), table, size),
         ]
-        good, before = torch.ones(len(some), dtype=torch.double), None
-        copies, relevant = copies_of(found), [side.double().numpy() for side in relevance]
-        for _ in range(_ROUNDS):
-            known = [good.numpy()[places] for places in read.places]
-            lexicon = before = Lexicon.learn(read.links, table, known, relevant, before)
-            rows = [x.evidence(lexicon) for x in texts]
-            contrasts = {
-                factor: _contrast(factor, rows, None, copies)
-                for factor in ("correspondence", "coverage")
-            }
-            good = torch.stack(
-                [x.probability(rows[0][:, _EVIDENCE[factor]]) for factor, x in contrasts.items()]
-            ).prod(0)
-            if bool((good == 1).all()):
-                break
+        copies = copies_of(found)
+        lexicon, contrasts, rows = _rounds(texts, table, relevance, translated[some], copies)
+        good = _probability(contrasts, rows[0])
         # Pairs that have no wrong word yet, rather: with two of them they would look like no other.
         better = (rows[0][:, 2] >= rows[0][:, 2].median()).nonzero().flatten().numpy()
-        often = frequency(read.links, 1, size)
-        wrong, places = exchanged(text, better, found, dictionaries, torch.from_numpy(often))
-        rows[1] = evidence_of(wrong, lexicon, half[places])
-        contrasts["support"] = _contrast("support", rows, good, copies)
+        often = frequency(texts[0].links, 1, size)
+        for factor, (wrong, of) in {
+            "support": exchanged(text, better, found, dictionaries, torch.from_numpy(often)),
+            "completeness": cut(text, found),
+        }.items():
+            rows[1] = evidence_of(wrong, lexicon, half[of])
+            contrasts[factor] = _contrast(factor, rows, copies, good)
         model = cls(lexicon, contrasts)
         if len(some) == len(train):
-            return model, model._weights(rows[0])
-        return model, model.weights(train, digests[0])
+            return model, model._odds(rows[0])
+        return model, model.odds(train, digests[0])
 
-    def weights(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
-        """What other pairs are worth, from 0 to 1, shape (N, 3).
+    def odds(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
+        """The odds that other pairs are bad, shape (N, 4).
 
         Args:
             pairs: N pairs.
             digests: of the pairs, shape (N,).
         """
-        return self._weights(evidence_of(pairs, self.lexicon, halves(digests)))
+        return self._odds(evidence_of(pairs, self.lexicon, halves(digests)))
 
-    def _weights(self, rows: Tensor) -> Tensor:
-        """By evidence (N, 4): shape (N, 3)."""
-        columns = [self.contrasts[x].weights(rows[:, _EVIDENCE[x]]) for x in self.FACTORS]
+    def _odds(self, rows: Tensor) -> Tensor:
+        """By evidence (N, 6): shape (N, 4)."""
+        columns = [self.contrasts[x].odds(rows[:, _EVIDENCE[x]]) for x in self.FACTORS]
         return torch.stack(columns, 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that ``weights`` needs, in types that torch's safe loader takes."""
+        """All that ``odds`` needs, in types that torch's safe loader takes."""
         contrasts = {factor: contrast.numbers for factor, contrast in self.contrasts.items()}
         return {"lexicon": self.lexicon.state_dict(), "contrasts": contrasts}
 
@@ -140,10 +134,53 @@ class Correspondence:
         return cls(Lexicon.from_state(state["lexicon"]), contrasts)
 
 
-def _contrast(factor: str, rows: Sequence[Tensor], good: Tensor | None, copies: Tensor) -> Contrast:
-    """By the factor's columns of the evidence of training, made and trusted pairs, (n, 4)."""
+def _rounds(
+    texts: Sequence["_Halves"],
+    table: KeyTable,
+    relevance: Sequence[Tensor],
+    translated: Tensor,
+    copies: Tensor,
+) -> tuple[Lexicon, dict[str, Contrast], list[Tensor]]:
+    """Learn which words go together from pairs that are good, and which these are from words.
+
+    Args:
+        texts: N training pairs, K mismatched and M trusted ones.
+        table: numbers of all types that come together.
+        relevance: see ``Correspondence.learn``.
+        translated: likewise, of the training pairs, shape (N,).
+        copies: how often each of them is there, shape (N,).
+
+    Returns:
+        The lexicon; correspondence and coverage; and the evidence of the three texts, (n, 6).
+    """
+    good, lexicon = torch.ones(len(copies), dtype=torch.double), None
+    relevant = [side.double().numpy() for side in relevance]
+    for _ in range(_ROUNDS):
+        known = [(good * translated).numpy()[places] for places in texts[0].places]
+        lexicon = Lexicon.learn(texts[0].links, table, known, relevant, lexicon)
+        rows = [x.evidence(lexicon) for x in texts]
+        contrasts = {x: _contrast(x, rows, copies) for x in ("correspondence", "coverage")}
+        good = _probability(contrasts, rows[0])
+        if bool((good == 1).all()):
+            break
+    assert lexicon is not None
+    return lexicon, contrasts, rows
+
+
+def _contrast(
+    factor: str, rows: Sequence[Tensor], copies: Tensor, good: Tensor | None = None
+) -> Contrast:
+    """By the factor's columns of the evidence of training, made and trusted pairs, (n, 6)."""
     train, made, trusted = (x[:, _EVIDENCE[factor]] for x in rows)
-    return Contrast.learn(train, made, trusted, good, copies, _HIGHEST_COST[factor])
+    # Where other pairs are bad some are likely to be cut, too: a few trusted pairs could not tell.
+    is_known = factor == "completeness" and good is not None and float(good.min()) < 1
+    return Contrast.learn(train, made, trusted, good, copies, is_known)
+
+
+def _probability(contrasts: Mapping[str, Contrast], rows: Tensor) -> Tensor:
+    """That pairs are good by all of the contrasts, by evidence (N, 6): shape (N,)."""
+    found = [x.probability(rows[:, _EVIDENCE[factor]]) for factor, x in contrasts.items()]
+    return torch.stack(found).prod(0)
 
 
 @dataclass(frozen=True)
@@ -165,12 +202,12 @@ class _Halves:
         return cls(places, [Links.read(pairs.take(some), table, types) for some in places])
 
     def evidence(self, lexicon: Lexicon) -> Tensor:
-        """``evidence`` of the pairs, shape (N, 4)."""
+        """``evidence`` of the pairs, shape (N, 6)."""
         return _joined(lexicon, self.places, ([links] for links in self.links))
 
 
 def evidence_of(pairs: ParallelText, lexicon: Lexicon, half: Tensor) -> Tensor:
-    """``evidence`` of any N pairs, by the half of the text that each belongs to, (N,): (N, 4)."""
+    """``evidence`` of any N pairs, by the half of the text that each belongs to, (N,): (N, 6)."""
     places, types = _places(half), lexicon.types[1]
     read = (numbered(pairs.take(some), lexicon.table, types) for some in places)
     return _joined(lexicon, places, read)
@@ -184,49 +221,60 @@ def _places(half: Tensor) -> list[np.ndarray]:
 def _joined(
     lexicon: Lexicon, places: Sequence[np.ndarray], links: Iterable[Iterable[Links]]
 ) -> Tensor:
-    """``evidence`` of N pairs, by places and links of those of either half, shape (N, 4)."""
-    found = np.empty((sum(map(len, places)), 4))
+    """``evidence`` of N pairs, by places and links of those of either half, shape (N, 6)."""
+    found = np.empty((sum(map(len, places)), 6))
     for half, (some, read) in enumerate(zip(places, links, strict=True)):
         found[some] = evidence(lexicon.evidence(read, half))
     return torch.from_numpy(found)
 
 
 def evidence(words: Iterable[WordEvidence]) -> Numbers:
-    """How short of their usual support and coverage words are, the least support, and log length.
+    """What contrasts go by, of N pairs.
 
-    The first two are sums over the words of a side that fall short, over the square root of their
-    number, which it would grow with by chance. The worse side counts.
+    How far a side falls short is the sum over its words that do, over the square root of their
+    number, which it would grow with by chance. The columns are how short the worse side falls of
+    its usual support, and of its usual coverage; the least support of a word; how much shorter of
+    support the worse side falls than the other one, and the log of how much longer it is; and the
+    log of both lengths' product.
 
     Args:
-        words: of N pairs, some at a time.
+        words: of the pairs, some at a time.
 
     Returns:
-        Shape (N, 4), in nats; the length is that of both sides.
+        Shape (N, 6), in nats.
     """
-    found = [np.empty((0, 4))]
+    found = [np.empty((0, 6))]
     for some in words:
-        support, coverage = (_worse_side(some.links, x) for x in (some.support, some.coverage))
-        columns = [support[0], coverage[0], support[1], support[2]]
+        support, coverage = (_shortfalls(some.links, x) for x in (some.support, some.coverage))
+        length = np.log(
+            [np.bincount(x.pair, minlength=some.links.pairs).clip(min=1) for x in some.links.sides]
+        )
+        apart, longer = support[0] - support[1], length[0] - length[1]
+        columns = [
+            support.min(0),
+            coverage.min(0),
+            _least(some.links, some.support),
+            -np.abs(apart),
+            np.where(apart < 0, longer, -longer),
+            length.sum(0),
+        ]
         found.append(np.stack(columns, 1))
     return np.concatenate(found)
 
 
-def _worse_side(links: Links, sides: tuple[Numbers, Numbers]) -> Numbers:
-    """How far words fall short of what is usual, the word that does most, and the log length.
-
-    Args:
-        links: of n pairs.
-        sides: what is known of the words of both sides, shapes (W,).
-
-    Returns:
-        Shape (3, n).
-    """
-    totals, least, length = (np.zeros(links.pairs) for _ in range(3))
+def _shortfalls(links: Links, sides: tuple[Numbers, Numbers]) -> Numbers:
+    """How far either side of n pairs falls short, by what is known of its words (W,): (2, n)."""
+    rows = []
     for words, values in zip(links.sides, sides, strict=True):
-        short = values.clip(max=0)
         count = np.bincount(words.pair, minlength=links.pairs).clip(min=1)
-        total = np.bincount(words.pair, short, minlength=links.pairs) / np.sqrt(count)
-        np.minimum(totals, total, out=totals)
-        np.minimum.at(least, words.pair, short)
-        length += np.log(count)
-    return np.stack([totals, least, length])
+        total = np.bincount(words.pair, values.clip(max=0), minlength=links.pairs)
+        rows.append(total / np.sqrt(count))
+    return np.stack(rows)
+
+
+def _least(links: Links, sides: tuple[Numbers, Numbers]) -> Numbers:
+    """The least of what is known of the words (W,) of n pairs, 0 at most: shape (n,)."""
+    found = np.zeros(links.pairs)
+    for words, values in zip(links.sides, sides, strict=True):
+        np.minimum.at(found, words.pair, values)
+    return found

@@ -1,39 +1,49 @@
 """From the odds that a pair is bad to a weight: how cautious to be with pairs that may be good."""
 
 import numpy as np
+import torch
 from torch import Tensor
 
-#: A bad pair harms as much as so many good ones help; fewer, down to the next number, where good
-#: pairs would lose more of their weight by that than the last one, as the trusted ones say.
-HIGHEST_COST = 20.0
-_LEAST_COST = 0.01
-_LOSS = 0.03
+# What trusted pairs may lose of their weight, on average, and the steps in which costs fall to it.
+_LOSS = 0.05
+_STEPS = np.geomspace(1.0, 1 / 2000, 50).tolist()
 
 
 def worth(odds: Tensor, cost: float | Tensor) -> Tensor:
     """What pairs are worth by the odds that they are bad, from 0 to 1: 1 / (1 + cost * odds).
 
     Args:
-        odds: at least 0, shape (N,).
-        cost: of a bad pair in good ones, a scalar.
+        odds: at least 0, shape (N,), or (N, F) of F kinds of bad pairs.
+        cost: of a bad pair in good ones, a scalar, or of shape (F,).
 
     Returns:
-        Shape (N,).
+        Shape (N,), or (N, F).
     """
     return 1 / (1 + cost * odds)
 
 
-def affordable_cost(odds: Tensor, highest: float = HIGHEST_COST) -> float:
-    """The cost of a bad pair in good ones that trusted pairs can bear.
+def affordable_costs(odds: Tensor, highest: Tensor) -> Tensor:
+    """The costs of bad pairs, in good ones, that trusted pairs can bear.
+
+    A bad pair harms as much as so many good ones help. Costs are lowered where good pairs would
+    lose more than a twentieth of their weight, as the trusted ones say: first of a kind by which
+    these alone would lose so much, then of all kinds by the same factor, as their losses add up.
 
     Args:
-        odds: with which trusted pairs would be taken for bad, shape (M,).
-        highest: cost to begin with.
+        odds: with which trusted pairs would be taken for bad, by kind, shape (M, F).
+        highest: costs to begin with, shape (F,).
 
     Returns:
-        From 0.01 to the highest one; 0 where they can bear none of these: nothing is rejected then.
+        Shape (F,); 0 for a kind of which they can bear no cost: nothing is rejected then.
     """
-    for cost in np.geomspace(highest, _LEAST_COST, 50).tolist():
-        if 1 - worth(odds, cost).mean() <= _LOSS:
-            return float(cost)
-    return 0.0
+    columns = zip(odds.unbind(1), highest, strict=True)
+    alone = [_lowered(column.unsqueeze(1), cost.unsqueeze(0)) for column, cost in columns]
+    return _lowered(odds, torch.cat(alone))
+
+
+def _lowered(odds: Tensor, costs: Tensor) -> Tensor:
+    """Costs (F,) by the largest factor at which trusted pairs can bear all of them together."""
+    for part in _STEPS:
+        if 1 - worth(odds, part * costs).prod(1).mean() <= _LOSS:
+            return part * costs
+    return torch.zeros_like(costs)

@@ -40,8 +40,8 @@ class Domain:
         """From text features of N training and M trusted pairs.
 
         Args:
-            train: of training pairs, shape (N, 10).
-            trusted: of trusted pairs, shape (M, 10).
+            train: of training pairs, shape (N, 8).
+            trusted: of trusted pairs, shape (M, 8).
             sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
             tolerance: likewise; twice as much is granted, as of every likeness.
         """
@@ -65,7 +65,7 @@ class Domain:
         return model
 
     def weights(self, texts: Tensor) -> Tensor:
-        """From 0 to 1, shape (N,), by text features, shape (N, 10)."""
+        """From 0 to 1, shape (N,), by text features, shape (N, 8)."""
         far = distance(self.likeness(texts[:, _READ]), *self.numbers["scores"])
         sharpness, tolerance = float(self.numbers["sharpness"]), float(self.numbers["tolerance"])
         found = acceptance(far, sharpness, tolerance).clamp(max=1).squeeze(1)

@@ -1,8 +1,8 @@
 """Initial weights: what a pair is worth before any training.
 
 Two questions are kept apart. Is it a translation at all: do its words correspond and its numbers,
-are its words in order, is it copied, of odd lengths (*quality*)? And is it the kind of text that
-the trusted pairs are (*domain*)? Both are answered before the student can tell anything, so before
+is all of it there, in order, and no copy (*quality*)? And is it the kind of text that the trusted
+pairs are (*domain*)? Both are answered before the student can tell anything, so before
 bad pairs do harm.
 """
 
@@ -18,10 +18,11 @@ from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.overlap import shared
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
+from fairseq_l2rw.initial_weights.copying import Copying, nearly_copied
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
+from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
 from fairseq_l2rw.initial_weights.domain import Domain
 from fairseq_l2rw.initial_weights.numerals import Numerals
-from fairseq_l2rw.initial_weights.outliers import RESPECTS, Outliers
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
 from fairseq_l2rw.initial_weights.word_order import WordOrder
 from fairseq_l2rw.scoring.initial_options import InitialOptions
@@ -33,7 +34,12 @@ logger = logging.getLogger(__name__)
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
-_VERSION = 8  # of what state_dict() gives
+# Costs of bad pairs in good ones, by factor: a bad pair harms as much as so many good ones help.
+# By some factors good pairs are odd, too: words of a rarer kind of text are covered less, some of
+# it is copied, a free translation leaves something out, and a terse one has an order of its own.
+_COST = 20.0
+_COSTS = {"coverage": 1.0, "copying": 1.0, "completeness": 5.0, "word_order": 5.0}
+_VERSION = 9  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -44,13 +50,14 @@ class InitialWeightModel:
         correspondence: of the words of both sides.
         numerals: of both sides.
         word_order: of targets.
-        outliers: in copying and lengths.
+        copying: of the source.
         domain: of the text.
+        costs: of bad pairs in good ones, by factor of quality, shape (7,).
         by: see ``InitialOptions``.
     """
 
-    #: The factors, in the order of columns.
-    FACTORS = (*Correspondence.FACTORS, "numerals", "word_order", *RESPECTS, "domain")
+    #: The factors, in the order of columns: all but the last one are of quality.
+    FACTORS = (*Correspondence.FACTORS, "numerals", "word_order", "copying", "domain")
 
     def __init__(
         self,
@@ -58,13 +65,14 @@ class InitialWeightModel:
         correspondence: Correspondence,
         numerals: Numerals,
         word_order: WordOrder,
-        outliers: Outliers,
+        copying: Copying,
         domain: Domain,
+        costs: Tensor,
         by: str,
     ) -> None:
         self.features, self.correspondence = features, correspondence
         self.numerals, self.word_order = numerals, word_order
-        self.outliers, self.domain, self.by = outliers, domain, by
+        self.copying, self.domain, self.costs, self.by = copying, domain, costs, by
 
     @classmethod
     def learn(
@@ -100,17 +108,25 @@ class InitialWeightModel:
         texts = features(own, is_trusted), features(theirs, torch.ones(len(theirs)).long())
         found = digests(own), digests(theirs)
         relevance = [log_odds[0].exp() for log_odds in features.log_odds]
-        correspondence, good = Correspondence.learn(own, theirs, dictionaries, found, relevance)
+        translated = ~nearly_copied(texts[0])
+        correspondence, odds = Correspondence.learn(
+            own, theirs, dictionaries, found, relevance, translated
+        )
+        good = worth(odds, 1.0).prod(1)
         model = cls(
             features,
             correspondence,
-            Numerals.learn(*texts, good.prod(1)),
-            WordOrder.learn(own.tgt, theirs.tgt, dictionaries, found),
-            Outliers.learn(*texts),
+            Numerals.learn(*texts, good),
+            WordOrder.learn(own.tgt, theirs.tgt, dictionaries, found, good),
+            Copying.learn(*texts),
             Domain.learn(*texts, options.sharpness, options.tolerance),
+            torch.zeros(len(cls.FACTORS) - 1),
             options.by,
         )
-        factors = model._factors(own, found[0], good, texts[0])
+        highest = [_COSTS.get(name, _COST) for name in cls.FACTORS[:-1]]
+        known = model._odds(theirs, found[1], texts[1], correspondence.odds(theirs, found[1]))
+        model.costs = affordable_costs(known, torch.tensor(highest, dtype=torch.double))
+        factors = model._factors(own, found[0], texts[0], odds)
         _report(model, factors)
         return model, factors
 
@@ -125,8 +141,8 @@ class InitialWeightModel:
         """
         text = ParallelText.of(pairs)
         found = digests(text)
-        good = self.correspondence.weights(text, found)
-        return self._factors(text, found, good, self.features(text))
+        odds = self.correspondence.odds(text, found)
+        return self._factors(text, found, self.features(text), odds)
 
     def weights(self, factors: Tensor) -> Tensor:
         """Initial weights, in [0, 1], shape (N,), from what ``factors`` gives."""
@@ -142,8 +158,9 @@ class InitialWeightModel:
             "correspondence": self.correspondence.state_dict(),
             "numerals": self.numerals.numbers,
             "word_order": self.word_order.state_dict(),
-            "outliers": self.outliers.numbers,
+            "copying": self.copying.numbers,
             "domain": self.domain.state_dict(),
+            "costs": self.costs,
             "by": self.by,
         }
 
@@ -165,23 +182,26 @@ class InitialWeightModel:
             Correspondence.from_state(state["correspondence"]),
             Numerals(state["numerals"]),
             WordOrder.from_state(state["word_order"]),
-            Outliers(state["outliers"]),
+            Copying(state["copying"]),
             Domain.from_state(state["domain"]),
+            state["costs"],
             state["by"],
         )
 
     def _factors(
-        self, pairs: ParallelText, digests: np.ndarray, good: Tensor, texts: Tensor
+        self, pairs: ParallelText, digests: np.ndarray, texts: Tensor, odds: Tensor
     ) -> Tensor:
-        """From the first three factors (N, 3) and text features (N, 10): shape (N, 8)."""
-        in_order = self.word_order.weights(pairs.tgt, self.features.dictionaries, digests)
-        columns = [
-            good,
-            torch.stack([self.numerals.weights(texts), in_order], 1),
-            self.outliers.weights(texts),
-            self.domain.weights(texts).unsqueeze(1),
-        ]
-        return torch.cat(columns, 1)
+        """By text features (N, 8) and the odds of the first four kinds (N, 4): shape (N, 8)."""
+        quality = worth(self._odds(pairs, digests, texts, odds), self.costs)
+        return torch.cat([quality, self.domain.weights(texts).unsqueeze(1)], 1)
+
+    def _odds(
+        self, pairs: ParallelText, digests: np.ndarray, texts: Tensor, odds: Tensor
+    ) -> Tensor:
+        """The odds that pairs are bad, by factor of quality: shape (N, 7)."""
+        in_order = self.word_order.odds(pairs.tgt, self.features.dictionaries, digests)
+        others = [self.numerals.odds(texts), in_order, self.copying.odds(texts)]
+        return torch.cat([odds, torch.stack(others, 1)], 1)
 
 
 def _report(model: InitialWeightModel, factors: Tensor) -> None:

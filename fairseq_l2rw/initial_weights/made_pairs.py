@@ -1,6 +1,6 @@
-"""Pairs that were made bad: targets of other pairs, and targets with one word of another pair's.
+"""Pairs that were made bad: of two pairs, with one word of another pair, and with one side cut.
 
-What pairs look like that do not belong together, or that have a wrong word, need not be guessed
+What pairs look like that do not belong together, or lack something, need not be guessed
 (``fairseq_l2rw.initial_weights.contrast``). Digests decide on what is picked: the order of the
 pairs does not matter.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import drawn
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.data.sentences import Sentences, starts_of
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.halves import halves
 
@@ -79,6 +79,36 @@ def exchanged(
             kept.append(number)
     numbers = places[np.array(kept, dtype=int)]
     return ParallelText(pairs.src.take(numbers), Sentences.of(made)), numbers
+
+
+def cut(pairs: ParallelText, digests: np.ndarray) -> tuple[ParallelText, np.ndarray]:
+    """Pairs one side of which lacks its end: a quarter to three quarters of its tokens are left.
+
+    Args:
+        pairs: N pairs.
+        digests: of the pairs, shape (N,), which decide on the side and on how much is left.
+
+    Returns:
+        At most K pairs, and of which of the N each was made, shape (K,).
+    """
+    places = np.sort(digests.argsort()[:_MADE])
+    draws = (drawn(digests[places], np.full(len(places), draw)) for draw in (1, 2))
+    side, part = (draw / 2.0**64 for draw in draws)  # from 0 to 1
+    sizes = pairs.sizes[places].T
+    shorter = np.ceil((0.25 + part / 2) * (sizes - 1)).astype(int) + 1
+    left = np.where([side < 0.5, side >= 0.5], shorter, sizes)
+    fits = (left < sizes).any(0)
+    some, left = pairs.take(places[fits]), left[:, fits]
+    return ParallelText(_shortened(some.src, left[0]), _shortened(some.tgt, left[1])), places[fits]
+
+
+def _shortened(sentences: Sentences, sizes: np.ndarray) -> Sentences:
+    """The first tokens and the last one of each, as many together as ``sizes`` says, (N,)."""
+    behind = np.arange(sentences.sizes.sum()) - np.repeat(
+        starts_of(sentences.sizes), sentences.sizes
+    )
+    first, last = (np.repeat(x - 1, sentences.sizes) for x in (sizes, sentences.sizes))
+    return Sentences.beside(sentences.joined()[(behind < first) | (behind == last)], sizes)
 
 
 def _rarer(

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.initial_weights.cost import affordable_cost, worth
 from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
 
 # Of the text features: digits of both sides, and those of either that the other one lacks.
-_DIGITS, _LACKING = 7, [8, 9]
+_DIGITS, _LACKING = 5, [6, 7]
 # Trusted pairs with digits may be few: what training pairs say that correspond counts as so many.
 _PRIOR = 100.0
 _HANDFUL = 5.0  # pairs with different digits that a text may have without anything being wrong
@@ -26,8 +25,7 @@ class Numerals:
     """Odds that a pair is bad, by which digits differ: none, those of one side, or of both.
 
     Args:
-        numbers: what was learnt: ``odds``, that a pair is bad, shape (3,), 0 where nothing tells;
-            ``cost`` of a bad pair in good ones, a scalar.
+        numbers: what was learnt: ``odds``, that a pair is bad, shape (3,), 0 where nothing tells.
     """
 
     def __init__(self, numbers: Mapping[str, Tensor]) -> None:
@@ -38,8 +36,8 @@ class Numerals:
         """From text features of pairs.
 
         Args:
-            train: of N training pairs, shape (N, 10).
-            trusted: of M trusted pairs, shape (M, 10).
+            train: of N training pairs, shape (N, 8).
+            trusted: of M trusted pairs, shape (M, 8).
             good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
         """
         has, known = train[:, _DIGITS] > 0, trusted[:, _DIGITS] > 0
@@ -56,21 +54,18 @@ class Numerals:
             chance = chance + sampling_variance(falsely, int(others))
             bad = rejection_precision(shares[place].double(), falsely, chance).clamp(max=1 - 1e-6)
             odds[place] = bad / (1 - bad)
-        model = cls({"odds": odds})
-        cost = affordable_cost(odds[_places(trusted)])
-        model.numbers["cost"] = torch.tensor(cost, dtype=torch.double)
-        return model
+        return cls({"odds": odds})
 
-    def weights(self, texts: Tensor) -> Tensor:
-        """What pairs are worth, from 0 to 1, shape (N,).
+    def odds(self, texts: Tensor) -> Tensor:
+        """The odds that pairs are bad.
 
         Args:
-            texts: text features of pairs, shape (N, 10).
+            texts: text features of pairs, shape (N, 8).
 
         Returns:
-            Exactly 1 for pairs whose sides have the same digits.
+            Shape (N,); exactly 0 for pairs whose sides have the same digits.
         """
-        return worth(self.numbers["odds"][_places(texts)], self.numbers["cost"])
+        return self.numbers["odds"][_places(texts)]
 
 
 def _places(texts: Tensor) -> Tensor:

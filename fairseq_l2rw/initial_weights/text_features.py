@@ -38,9 +38,8 @@ class TextFeatures:
     """Features of a pair's text: domain log-odds of both sides, copying, lengths and digits.
 
     That is, by column: mean domain log-odds of source and of target tokens, the fraction of target
-    tokens that the source has, too, both log lengths, their difference and its square; the number
-    of digits, on both sides together, and how many of the source and of the target the other side
-    lacks.
+    tokens that the source has, too, and both log lengths; the number of digits, on both sides
+    together, and how many of the source and of the target the other side lacks.
 
     Args:
         dictionaries: of the languages.
@@ -64,7 +63,7 @@ class TextFeatures:
         return cls(dictionaries, log_odds)
 
     def __call__(self, pairs: ParallelText, own: Tensor | None = None) -> Tensor:
-        """The features of N pairs, shape (N, 10), float64.
+        """The features of N pairs, shape (N, 8), float64.
 
         Args:
             pairs: of any split.
@@ -72,7 +71,7 @@ class TextFeatures:
                 itself. Without it, none is.
         """
         own = torch.zeros(len(pairs), dtype=torch.long) if own is None else own
-        rows = torch.empty(len(pairs), 10, dtype=torch.double)
+        rows = torch.empty(len(pairs), 8, dtype=torch.double)
         for numbers, source, target in batches(pairs, self.dictionaries.padding, "features"):
             sides = source, target
             real = [tokens.ne(self.dictionaries.padding).double() for tokens in sides]
@@ -84,8 +83,6 @@ class TextFeatures:
             both = copied(source, target, self.dictionaries.shared) * real[1]
             columns.append(both.sum(1) / lengths[1])
             columns += [n.log() for n in lengths]
-            columns.append(columns[-1] - columns[-2])
-            columns.append(columns[-1].square())
             columns += self._digits(sides)
             rows[numbers] = torch.stack(columns, 1)
         return rows

@@ -126,7 +126,7 @@ class BigramTable:
 
 
 class WordOrder:
-    """What pairs are worth by the order of their targets' words.
+    """Odds that pairs are bad, by the order of their targets' words.
 
     Args:
         table: of what is usual.
@@ -143,6 +143,7 @@ class WordOrder:
         trusted: Sentences,
         dictionaries: Dictionaries,
         digests: Sequence[np.ndarray],
+        good: Tensor,
     ) -> "WordOrder":
         """From targets.
 
@@ -151,6 +152,9 @@ class WordOrder:
             trusted: of M trusted pairs.
             dictionaries: of their languages.
             digests: of both pairs, shapes (N,) and (M,).
+            good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
+                Where any is bad some are likely to be out of order, too: a few trusted pairs could
+                not tell.
         """
         some = _some(train, digests[0])
         boundaries, found = dictionaries.boundaries, digests[0][some]
@@ -158,20 +162,18 @@ class WordOrder:
         mixed = shuffled(targets.take(picked), boundaries, found[picked])
         texts = [Bigrams.of(Words.of(x, boundaries)) for x in (targets, mixed, trusted)]
         parts = [halves(x) for x in (found, found[picked], digests[1])]
-        good = torch.ones(len(some), dtype=torch.double)
+        given = good = good[some].double()
         for _ in range(_ROUNDS):
             table = BigramTable.learn(texts[0], parts[0], good, dictionaries.types[1])
             rows, made, known = (table.evidence(*x) for x in zip(texts, parts, strict=True))
-            contrast = Contrast.learn(rows, made, known)
-            good = contrast.probability(rows)
-            if bool((good == 1).all()):
+            contrast = Contrast.learn(rows, made, known, given, is_known=bool(given.min() < 1))
+            good = given * contrast.probability(rows)
+            if bool((good == given).all()):
                 break
         return cls(table, contrast)
 
-    def weights(
-        self, targets: Sentences, dictionaries: Dictionaries, digests: np.ndarray
-    ) -> Tensor:
-        """What pairs are worth, from 0 to 1, shape (N,).
+    def odds(self, targets: Sentences, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:
+        """The odds that pairs are bad, shape (N,).
 
         Args:
             targets: of N pairs.
@@ -182,7 +184,7 @@ class WordOrder:
         for block in targets.blocks():
             text = Bigrams.of(Words.of(block, dictionaries.boundaries))
             half = halves(digests[begin : begin + len(block)])
-            found.append(self.contrast.weights(self.table.evidence(text, half)))
+            found.append(self.contrast.odds(self.table.evidence(text, half)))
             begin += len(block)
         return torch.cat(found)
 

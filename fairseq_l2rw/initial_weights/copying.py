@@ -1,0 +1,100 @@
+"""Copying: how likely a pair is bad whose target is a copy of the source.
+
+How much of a target is copied is told in standard deviations of the trusted pairs. Some good pairs
+are copied, too: how many, the trusted pairs say. Where many more training pairs are copied as far
+as that, most of these are bad. That is the local false discovery rate (Efron et al., 2001,
+"Empirical Bayes Analysis of a Microarray Experiment"; docs/mathematics.md, "Initial weights"). So
+each pair is decided about for itself, however few are bad.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
+
+#: Standard deviations from where on a pair is odd, and bounds of how odd it is.
+_BOUNDS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 10.0)
+# Good pairs are not normally distributed: degrees of freedom of a t-distribution.
+_FREEDOM = 5
+_COPIED, _LENGTH = (
+    2,
+    4,
+)  # of the text features: fraction of the target's tokens, log of their number
+# Of a target's tokens so many are copied where nothing was translated.
+_NEARLY_ALL = 0.8
+_HANDFUL = 5.0  # odd pairs that a text may have without anything being wrong
+# Standard deviations at least: among trusted pairs there may be no copies.
+_SPREAD = 0.05
+_MOST = 1 - 1e-6  # probability of being bad
+
+
+class Copying:
+    """Odds that a pair is bad, by the fraction of target tokens that the source has, too.
+
+    Only nearly all are odd: names, numbers and code are copied, in some kinds of text more than in
+    others.
+
+    Args:
+        numbers: what was learnt: ``mean`` and ``deviation`` of the trusted pairs' fractions,
+            scalars; ``odds`` that a pair is bad, by oddness, shape (bounds + 1,), never falling.
+    """
+
+    def __init__(self, numbers: Mapping[str, Tensor]) -> None:
+        self.numbers = dict(numbers)
+
+    @classmethod
+    def learn(cls, train: Tensor, trusted: Tensor) -> "Copying":
+        """From text features of N training and M trusted pairs, shapes (N, 8) and (M, 8)."""
+        deviation, mean = torch.std_mean(trusted[:, _COPIED], correction=0)
+        model = cls({"mean": mean, "deviation": deviation.clamp(min=_SPREAD)})
+        bad = _bad(model._places(train), model._places(trusted)).clamp(max=_MOST)
+        model.numbers["odds"] = bad / (1 - bad)
+        return model
+
+    def odds(self, texts: Tensor) -> Tensor:
+        """The odds that pairs are bad, shape (N,), by text features of shape (N, 8)."""
+        return self.numbers["odds"][self._places(texts)]
+
+    def _places(self, texts: Tensor) -> Tensor:
+        """How odd pairs are: the number of bounds that are passed, (N,)."""
+        far = (texts[:, _COPIED] - self.numbers["mean"]) / self.numbers["deviation"]
+        far = far * nearly_copied(texts)
+        return torch.bucketize(far, torch.tensor(_BOUNDS).to(far))
+
+
+def nearly_copied(texts: Tensor) -> Tensor:
+    """Which pairs have a target nearly all of which the source has, too, bool, shape (N,).
+
+    Args:
+        texts: text features of pairs, shape (N, 8).
+    """
+    tokens = texts[:, _LENGTH].exp()
+    copied = texts[:, _COPIED] * tokens / (tokens - 1).clamp(min=1)  # but for the end
+    return copied >= _NEARLY_ALL
+
+
+def _bad(train: Tensor, trusted: Tensor) -> Tensor:
+    """The share of bad pairs by oddness, shape (bounds + 1,), never falling.
+
+    Args:
+        train: how odd the training pairs are, shape (N,).
+        trusted: likewise, shape (M,).
+    """
+    known = [
+        torch.bincount(places, minlength=len(_BOUNDS) + 1).double() / len(places)
+        for places in (train, trusted)
+    ]
+    scale = ((_FREEDOM - 2) / _FREEDOM) ** 0.5  # of a variance of 1
+    tails = torch.tensor(stats.t.sf(np.array(_BOUNDS) / scale, _FREEDOM))
+    tails = tails - torch.cat([tails[1:], tails.new_zeros(1)])
+    bad = [tails.new_zeros(())]
+    for share, falsely in zip(known[0][1:], torch.maximum(tails, known[1][1:]), strict=True):
+        # By chance alone, if all of them were good; a handful of odd ones is to be expected.
+        chance = sampling_variance(falsely.clamp(min=_HANDFUL / len(train)), len(train))
+        chance = chance + sampling_variance(falsely, len(trusted))
+        bad.append(rejection_precision(share, falsely, chance))
+    return torch.stack(bad).cummax(0).values
