@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -276,6 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.pop("command") == "report":
         from comparison import report  # slow imports: only when they are needed
 
+        logging.getLogger().setLevel(logging.INFO)  # a model of fairseq's asks for all on import
         report(read_results(args["results"]), args["out"])
         return
     wanted = cells(args.pop("recipes"), args.pop("runs"), args.pop("seeds"))
