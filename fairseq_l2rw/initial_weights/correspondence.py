@@ -32,7 +32,7 @@ from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordEvidence, frequenc
 from fairseq_l2rw.initial_weights.links import Links, Numbers, enough, key_table, numbered
 from fairseq_l2rw.initial_weights.made_pairs import cut, exchanged, mismatched
 
-_ROUNDS = 5  # of learning which words go together, and which pairs are bad
+_ROUNDS = 8  # of learning which words go together, and which pairs are bad
 # By factor: the columns of the evidence.
 _EVIDENCE = {
     "correspondence": [0, 5],
