@@ -79,10 +79,12 @@ class Contrast:
             return model
         slope, share, misfit = _fit(real, false, known, once)
         model.numbers |= {"slope": slope, "share": share}
-        if is_known:
+        if is_known and share >= 0.5:
+            has_bad = False
+        elif is_known:
             _, _, alone = _fit(real, false, known, once, mixed=False)
             gain = 2 * (alone - misfit) * min(float(once.sum()), len(made))
-            has_bad = bool(gain > _CERTAIN and share < 0.5)
+            has_bad = bool(gain > _CERTAIN)
         else:
             has_bad = model._has_bad(real, known, good)
         model.numbers["share"] = share * has_bad
