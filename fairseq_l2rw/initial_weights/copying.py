@@ -16,14 +16,12 @@ from torch import Tensor
 
 from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
 
-#: Standard deviations from where on a pair is odd, and bounds of how odd it is.
+# Standard deviations from where on a pair is odd, and bounds of how odd it is.
 _BOUNDS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 10.0)
 # Good pairs are not normally distributed: degrees of freedom of a t-distribution.
 _FREEDOM = 5
-_COPIED, _LENGTH = (
-    2,
-    4,
-)  # of the text features: fraction of the target's tokens, log of their number
+# Of the text features: the copied fraction of the target's tokens, and the log of their number.
+_COPIED, _LENGTH = 2, 4
 # Of a target's tokens so many are copied where nothing was translated.
 _NEARLY_ALL = 0.8
 _HANDFUL = 5.0  # odd pairs that a text may have without anything being wrong

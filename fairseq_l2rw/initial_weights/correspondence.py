@@ -13,6 +13,10 @@ In a sum over words one wrong word is lost. So there is a third factor, by the w
 side accounts for least. Crawled text has many such pairs: lines that were made of one template, and
 differ in a name or in what is for sale. What they look like is told by pairs one of whose words was
 exchanged for another pair's.
+
+Where a side was cut, the other one's words lack support, and its own have theirs. So a fourth
+factor goes by how far apart both sides are in that, and in length. What that looks like is told by
+pairs of which a side was cut.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

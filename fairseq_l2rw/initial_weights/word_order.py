@@ -189,7 +189,7 @@ class WordOrder:
         return torch.cat(found)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that ``weights`` needs, in types that torch's safe loader takes."""
+        """All that ``odds`` needs, in types that torch's safe loader takes."""
         return {"table": self.table.state_dict(), "contrast": self.contrast.numbers}
 
     @classmethod
