@@ -65,7 +65,7 @@ class Timed:
             process.wait()
 
 
-def finish(runs: Sequence[Timed], another: Callable[[], Timed]) -> None:
+def finish(runs: Sequence[Timed], another: Callable[[], Timed] | None = None) -> None:
     """Follow runs to their end.
 
     Args:
@@ -79,7 +79,7 @@ def finish(runs: Sequence[Timed], another: Callable[[], Timed]) -> None:
             going = [run.goes_on() for run in runs]
             if not any(going):
                 break
-            if not all(going) and not others:
+            if another and not all(going) and not others:
                 others.append(another())
             time.sleep(_LOOK)
     finally:

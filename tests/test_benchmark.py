@@ -76,6 +76,18 @@ def test_whole_runs_are_compared(data, tmp_path, workers, how):
 
 
 @pytest.mark.slow
+def test_what_a_corpus_costs_before_the_first_update_is_told(tmp_path):
+    found, printed = results_of("benchmark_setup.py", None, tmp_path, "--pairs", 3000)
+    assert list(found["sides"]) == ["plain", "first", "later"]
+    logs = {n: (tmp_path / "out" / n / "train.log").read_text() for n in found["sides"]}
+    assert "initial weights: kept in" in logs["first"]
+    assert "as an earlier run found" in logs["later"] and "initial weights" not in logs["plain"]
+    for name, side in found["sides"].items():
+        assert side["seconds"] > 1 and side["megabytes"] > 200
+        assert f"| {name} | {side['seconds']:.1f} s | {side['megabytes']:.0f} MB |" in printed
+
+
+@pytest.mark.slow
 def test_ratios_are_told_by_size_with_a_picture(data, tmp_path):
     flags = ("--width", "--max-tokens", 200, "--turns", 1, "--sides", "uniform")
     found, printed = results_of("benchmark_scale.py", data, tmp_path, *flags, name="scale.json")

@@ -107,7 +107,7 @@ def test_evidence_is_what_words_fall_short_the_worse_side_and_the_length():
     sources, targets = np.array([2.0, 1.0, -0.5, -4.0]), np.array([-1.0, 0.5, -1.0, -2.0, 3.0])
     pairs = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1, 1])
     nothing = np.empty(0, dtype=np.int32)
-    sides = [LinkedWords(nothing, pair, nothing, nothing, nothing) for pair in pairs]
+    sides = [LinkedWords(nothing, pair, nothing, nothing) for pair in pairs]
     words = WordEvidence(Links(2, tuple(sides)), (sources, targets), (sources / 2, targets / 4))
     source, target = -4.5 / 2**0.5, -3 / 2  # of the second pair
     expected = [

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.utils.pass_progress import PassProgress
 
 # Places of a matrix of pairs by source tokens by target tokens: what takes memory.
 _CELLS = 1 << 16
@@ -141,24 +141,21 @@ def batches(text: ParallelText, padding: int, what: str) -> Iterator[tuple[Tenso
     Args:
         text: the pairs.
         padding: number of the padding type.
-        what: they are read for, told by the bar.
+        what: they are read for, told by the progress.
 
     Yields:
         Their numbers (n,), the types of sources (n, S) and of targets (n, T).
     """
-    bar = tqdm(
-        total=len(text), desc=f"initial weights: {what}", leave=False, disable=None
-    )  # not in logs
-    for begin in range(0, len(text), _SORTED):
-        source, target = text.sizes[begin : begin + _SORTED].T
-        # So that pairs beside each other need little padding on both sides.
-        order = np.lexsort((source, target // 4))
-        for group in _groups(source[order], target[order]):
-            places = begin + order[group]
-            found = text.take(places)
-            yield torch.from_numpy(places), found.src.padded(padding), found.tgt.padded(padding)
-            bar.update(len(places))
-    bar.close()
+    with PassProgress(f"initial weights: {what}", len(text)) as progress:
+        for begin in range(0, len(text), _SORTED):
+            source, target = text.sizes[begin : begin + _SORTED].T
+            # So that pairs beside each other need little padding on both sides.
+            order = np.lexsort((source, target // 4))
+            for group in _groups(source[order], target[order]):
+                places = begin + order[group]
+                found = text.take(places)
+                yield torch.from_numpy(places), found.src.padded(padding), found.tgt.padded(padding)
+                progress.add(len(places))
 
 
 def _groups(source: np.ndarray, target: np.ndarray) -> Iterator[slice]:

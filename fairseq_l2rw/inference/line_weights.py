@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.training.weight_record import FACTOR
+from fairseq_l2rw.utils.weight_bytes import PRECISION, from_bytes
 
 Numbers = npt.NDArray[np.float64]
 
@@ -93,13 +94,17 @@ class LineWeights:
         weight = by_line("weight_last")
         sampler = run.extra["train_iterator"].get("sampler")
         if sampler is not None:  # knows what the weighting thought last, also of lines left out
-            for name in ("initial_weights", "weights"):
-                known = sampler[name].double().numpy()[:lines]
-                better = ~np.isnan(known) if name == "weights" else np.isnan(weight)
-                weight = np.where(better, known, weight)
+            initial, last = (
+                from_bytes(sampler[name][:lines]).double().numpy()
+                for name in ("initial_weights", "weights")
+            )
+            weight = np.where(np.isnan(weight), initial, weight)
+            # Where both say the same the record says it more precisely.
+            better = ~np.isnan(last) & ~(np.abs(last - weight.clip(0, 1)) <= PRECISION)
+            weight = np.where(better, last, weight)
         names = {name.removeprefix(FACTOR): by_line(f"{name}_last") for name in factors}
         if sampler is not None and "initial" in names:
-            names["initial"] = sampler["initial_weights"].double().numpy()[:lines].copy()
+            names["initial"] = initial
         return cls(
             weight=np.maximum(weight, 0),
             factors=names,

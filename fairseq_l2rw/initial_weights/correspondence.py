@@ -19,6 +19,7 @@ factor goes by how far apart both sides are in that, and in length. What that lo
 pairs of which a side was cut.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,11 +31,15 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.evidence import evidence
 from fairseq_l2rw.initial_weights.halves import copies_of, halves
 from fairseq_l2rw.initial_weights.key_table import KeyTable
-from fairseq_l2rw.initial_weights.lexicon import Lexicon, WordEvidence, frequency
-from fairseq_l2rw.initial_weights.links import Links, Numbers, enough, key_table, numbered
+from fairseq_l2rw.initial_weights.lexicon import Lexicon
+from fairseq_l2rw.initial_weights.links import Links, enough, frequency, key_table, numbered
 from fairseq_l2rw.initial_weights.made_pairs import cut, exchanged, mismatched
+from fairseq_l2rw.utils.memory import release_free_memory
+
+logger = logging.getLogger(__name__)
 
 _ROUNDS = 8  # of learning which words go together, and which pairs are bad
 # By factor: the columns of the evidence.
@@ -86,31 +91,52 @@ class Correspondence:
             The model, and the odds that training pairs are bad, shape (N, 4).
         """
         some = enough(train)
-        text, found = train.take(some), digests[0][some]
+        sample = train.take(some), trusted
+        found = digests[0][some], digests[1]
+        if len(some) < len(train):
+            known = f"{len(some):,} of {len(train):,} pairs"
+            logger.info(f"initial weights: {known} say which words go together")
+        model, rows = cls._learn(sample, dictionaries, found, relevance, translated[some])
+        if len(some) == len(train):
+            return model, model._odds(rows)
+        release_free_memory()
+        return model, model.odds(train, digests[0])
+
+    @classmethod
+    def _learn(
+        cls,
+        texts: tuple[ParallelText, ParallelText],
+        dictionaries: Dictionaries,
+        digests: Sequence[np.ndarray],
+        relevance: Sequence[Tensor],
+        translated: Tensor,
+    ) -> tuple["Correspondence", Tensor]:
+        """From n training pairs and M trusted ones; also gives the evidence of the former, (n, 6).
+
+        Nothing else stays in memory.
+        """
+        text, found = texts[0], digests[0]
         size, half = dictionaries.types[1], halves(found)
         table, (bad, places) = key_table(text, size), mismatched(text, found)
         # Read once: the numbers of links stay.
-        texts = [
+        linked = [
             _Halves.read(text, half, table, size),
             _Halves.read(bad, half[places], table, size),
-            _Halves.read(trusted, halves(digests[1]), table, size),
+            _Halves.read(texts[1], halves(digests[1]), table, size),
         ]
         copies = copies_of(found)
-        lexicon, contrasts, rows = _rounds(texts, table, relevance, translated[some], copies)
+        lexicon, contrasts, rows = _rounds(linked, table, relevance, translated, copies)
         good = _probability(contrasts, rows[0])
         # Pairs that have no wrong word yet, rather: with two of them they would look like no other.
         better = (rows[0][:, 2] >= rows[0][:, 2].median()).nonzero().flatten().numpy()
-        often = frequency(texts[0].links, 1, size)
+        often = frequency(linked[0].links, 1, size)
         for factor, (wrong, of) in {
             "support": exchanged(text, better, found, dictionaries, torch.from_numpy(often)),
             "completeness": cut(text, found),
         }.items():
             rows[1] = evidence_of(wrong, lexicon, half[of])
             contrasts[factor] = _contrast(factor, rows, copies, good)
-        model = cls(lexicon, contrasts)
-        if len(some) == len(train):
-            return model, model._odds(rows[0])
-        return model, model.odds(train, digests[0])
+        return cls(lexicon.pruned(), contrasts), rows[0]
 
     def odds(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
         """The odds that other pairs are bad, shape (N, 4).
@@ -157,14 +183,19 @@ def _rounds(
     Returns:
         The lexicon; correspondence and coverage; and the evidence of the three texts, (n, 6).
     """
-    good, lexicon = torch.ones(len(copies), dtype=torch.double), None
-    relevant = [side.double().numpy() for side in relevance]
+    good = torch.ones(len(copies), dtype=torch.double)
+    lexicon: Lexicon | None = None
+    relevant = [side.float().numpy() for side in relevance]  # of the many counts half suffices
     for _ in range(_ROUNDS):
         known = [(good * translated).numpy()[places] for places in texts[0].places]
-        lexicon = Lexicon.learn(texts[0].links, table, known, relevant, lexicon)
+        if lexicon is None:
+            lexicon = Lexicon.learn(texts[0].links, table, known, relevant)
+        else:
+            lexicon.learn_again(texts[0].links, known)
         rows = [x.evidence(lexicon) for x in texts]
         contrasts = {x: _contrast(x, rows, copies) for x in ("correspondence", "coverage")}
         good = _probability(contrasts, rows[0])
+        release_free_memory()  # of millions of numbers there would be more of it every round
         if bool((good == 1).all()):
             break
     assert lexicon is not None
@@ -230,55 +261,3 @@ def _joined(
     for half, (some, read) in enumerate(zip(places, links, strict=True)):
         found[some] = evidence(lexicon.evidence(read, half))
     return torch.from_numpy(found)
-
-
-def evidence(words: Iterable[WordEvidence]) -> Numbers:
-    """What contrasts go by, of N pairs.
-
-    How far a side falls short is the sum over its words that do, over the square root of their
-    number, which it would grow with by chance. The columns are how short the worse side falls of
-    its usual support, and of its usual coverage; the least support of a word; how much shorter of
-    support the worse side falls than the other one, and the log of how much longer it is; and the
-    log of both lengths' product.
-
-    Args:
-        words: of the pairs, some at a time.
-
-    Returns:
-        Shape (N, 6), in nats.
-    """
-    found = [np.empty((0, 6))]
-    for some in words:
-        support, coverage = (_shortfalls(some.links, x) for x in (some.support, some.coverage))
-        length = np.log(
-            [np.bincount(x.pair, minlength=some.links.pairs).clip(min=1) for x in some.links.sides]
-        )
-        apart, longer = support[0] - support[1], length[0] - length[1]
-        columns = [
-            support.min(0),
-            coverage.min(0),
-            _least(some.links, some.support),
-            -np.abs(apart),
-            np.where(apart < 0, longer, -longer),
-            length.sum(0),
-        ]
-        found.append(np.stack(columns, 1))
-    return np.concatenate(found)
-
-
-def _shortfalls(links: Links, sides: tuple[Numbers, Numbers]) -> Numbers:
-    """How far either side of n pairs falls short, by what is known of its words (W,): (2, n)."""
-    rows = []
-    for words, values in zip(links.sides, sides, strict=True):
-        count = np.bincount(words.pair, minlength=links.pairs).clip(min=1)
-        total = np.bincount(words.pair, values.clip(max=0), minlength=links.pairs)
-        rows.append(total / np.sqrt(count))
-    return np.stack(rows)
-
-
-def _least(links: Links, sides: tuple[Numbers, Numbers]) -> Numbers:
-    """The least of what is known of the words (W,) of n pairs, 0 at most: shape (n,)."""
-    found = np.zeros(links.pairs)
-    for words, values in zip(links.sides, sides, strict=True):
-        np.minimum.at(found, words.pair, values)
-    return found

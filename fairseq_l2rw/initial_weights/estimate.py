@@ -30,6 +30,9 @@ from fairseq_l2rw.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
+#: Of what is found, and of what ``state_dict`` gives.
+VERSION = 10
+
 # With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
@@ -39,7 +42,6 @@ _NEARLY_ALL = 0.9
 # it is copied, a free translation leaves something out, and a terse one has an order of its own.
 _COST = 20.0
 _COSTS = {"coverage": 1.0, "copying": 1.0, "completeness": 5.0, "word_order": 5.0}
-_VERSION = 9  # of what state_dict() gives
 
 
 class InitialWeightModel:
@@ -152,7 +154,7 @@ class InitialWeightModel:
     def state_dict(self) -> dict[str, Any]:
         """All that ``factors`` needs, in types that torch's safe loader takes."""
         return {
-            "version": _VERSION,
+            "version": VERSION,
             "types": self.features.dictionaries.types,
             "log_odds": self.features.log_odds,
             "correspondence": self.correspondence.state_dict(),
@@ -173,7 +175,7 @@ class InitialWeightModel:
         Raises:
             InputError: for another version's, or other dictionaries.
         """
-        if state.get("version") != _VERSION:
+        if state.get("version") != VERSION:
             raise InputError("its initial weights were saved by another version of this package")
         if tuple(state["types"]) != tuple(dictionaries.types):
             raise InputError("its initial weights were learnt with other dictionaries")
@@ -204,10 +206,15 @@ class InitialWeightModel:
         return torch.cat([odds, torch.stack(others, 1)], 1)
 
 
+def summary(weights: Tensor) -> str:
+    """Initial weights, shape (N,), in words for the log; those that are NaN are left out."""
+    known = weights[~weights.isnan()]
+    few = float((known < 0.3).float().mean())
+    return f"mean {float(known.mean()):.2f}, {few:.0%} of pairs below 0.3"
+
+
 def _report(model: InitialWeightModel, factors: Tensor) -> None:
-    weights = model.weights(factors)
-    few = float((weights < 0.3).float().mean())
-    logger.info(f"initial weights: mean {float(weights.mean()):.2f}, {few:.0%} of pairs below 0.3")
+    logger.info(f"initial weights: {summary(model.weights(factors))}")
     means = factors.mean(0).tolist()
     said = ", ".join(f"{name} {mean:.2f}" for name, mean in zip(model.FACTORS, means, strict=True))
     counted = {"quality": "all but the last count", "domain": "the last one counts"}

@@ -15,15 +15,16 @@ import numpy as np
 import torch
 
 from fairseq_l2rw.initial_weights.key_table import KeyTable
-from fairseq_l2rw.initial_weights.links import Integers, Links, Numbers
+from fairseq_l2rw.initial_weights.links import Integers, Links, Numbers, frequency
 
 _ROUNDS, _MORE_ROUNDS = 5, 2  # of expectation maximisation, at first and later
 # Counts that the generated side's frequencies speak for: types that came up rarely say little.
 _PSEUDO = 5.0
 # Words that a type's average gain is worth: of a type that came up rarely little is known.
 _PRIOR = 5.0
-_LEAST = 1e-300  # in place of 0 where 0 is divided
+_LEAST = 1e-30  # in place of 0 where 0 is divided
 _LEAST_COUNT = 1e-3  # that is worth keeping
+_TOGETHER = 1 << 20  # numbers that are summed at a time, as it takes them in double precision
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,6 @@ class Lexicon:
         table: KeyTable,
         good: Sequence[Numbers],
         relevance: Sequence[Numbers],
-        before: "Lexicon | None" = None,
     ) -> "Lexicon":
         """From the links of pairs.
 
@@ -105,40 +105,52 @@ class Lexicon:
             table: that their numbers are of.
             good: how likely each pair is good, from 0 to 1, by half, shape (N,).
             relevance: how much more often trusted text has each type, of source and target, (V,).
-            before: what was learnt from the same links before, to go on from.
+                Counts have the precision that these have.
         """
         lexicon = cls((len(relevance[0]), len(relevance[1])), table, [])
-        known = [None, None] if before is None else before.directions
-        lexicon.directions = [
-            _maximised(halves, generated, lexicon.linked_types, good, relevance, start)
-            for generated, start in enumerate(known)
-        ]
+        types = lexicon.linked_types
+        lexicon.directions = [_maximised(halves, n, types, good, relevance, None) for n in (0, 1)]
         return lexicon
+
+    def learn_again(self, halves: Sequence[Links], good: Sequence[Numbers]) -> None:
+        """Go on from what was learnt from the same links, with other ideas of which are good.
+
+        Args:
+            halves: links of N pairs, as for ``learn``.
+            good: how likely each pair is good, from 0 to 1, by half, shape (N,).
+        """
+        relevance = [x.relevance for x in self.directions]
+        for n, start in enumerate(self.directions):
+            self.directions[n] = _maximised(halves, n, self.linked_types, good, relevance, start)
 
     @cached_property
     def linked_types(self) -> tuple[Integers, Integers]:
         """Source and target types of all numbers, (K,); 0 for number 0, which never counts."""
         source, target = np.divmod(self.table.keys.numpy(), self.types[1])
         target[0] = 0
-        return source.clip(min=0), target
+        return source.clip(min=0).astype(np.int32), target.astype(np.int32)
+
+    def pruned(self) -> "Lexicon":
+        """The same without what hardly ever came together: it says no more than frequencies do."""
+        kept = np.concatenate([x.counts for x in self.directions]).max(0) >= _LEAST_COUNT
+        kept[0] = True
+        table = KeyTable(self.table.keys[torch.from_numpy(kept)])
+        directions = [replace(x, counts=x.counts[:, kept]) for x in self.directions]
+        return Lexicon(self.types, table, directions)
 
     def state_dict(self) -> dict[str, Any]:
         """What it takes to score pairs, in types that torch's safe loader takes."""
-        # What hardly ever came together says no more than the frequencies do.
-        kept = np.concatenate([x.counts for x in self.directions]).max(0) >= _LEAST_COUNT
-        kept[0] = True
         directions = [
             {name: torch.from_numpy(numbers).float() for name, numbers in vars(x).items()}
-            for x in (replace(x, counts=x.counts[:, kept]) for x in self.directions)
+            for x in self.directions
         ]
-        keys = self.table.keys[torch.from_numpy(kept)]
-        return {"types": self.types, "keys": keys, "directions": directions}
+        return {"types": self.types, "keys": self.table.keys, "directions": directions}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Lexicon":
         """From what ``state_dict`` gave."""
         directions = [
-            _Direction(**{name: numbers.double().numpy() for name, numbers in row.items()})
+            _Direction(**{name: numbers.numpy() for name, numbers in row.items()})
             for row in state["directions"]
         ]
         source, target = state["types"]
@@ -154,8 +166,11 @@ class Lexicon:
         other, both = 1 - half, self.linked_types
         gains, relevant = [], []
         for generated, x in enumerate(self.directions):
-            given, usual = x.totals[other][both[1 - generated]], x.usual[both[generated]]
-            gain = np.log((x.counts[other] + _PSEUDO * usual) / (given + _PSEUDO) / usual)
+            given, usual = (
+                (x.totals[other] + _PSEUDO).astype(x.usual.dtype),
+                x.usual[both[generated]],
+            )
+            gain = np.log((x.counts[other] + _PSEUDO * usual) / given[both[1 - generated]] / usual)
             gain[0] = -np.inf  # of types that never came together: ``_support``
             gains.append(gain)
             relevant.append(x.counts[other] * x.relevance[both[generated]])
@@ -183,12 +198,6 @@ class Lexicon:
         return np.log((best + _PSEUDO * np.exp(usual)) / (totals + _PSEUDO)) - usual
 
 
-def frequency(halves: Sequence[Links], side: int, types: int) -> Numbers:
-    """One more than how often each type came up on a side of pairs, shape (types,)."""
-    found = [np.bincount(links.sides[side].types, minlength=types) for links in halves]
-    return np.stack(found).sum(0) + 1.0
-
-
 def _maximised(
     halves: Sequence[Links],
     generated: int,
@@ -199,37 +208,48 @@ def _maximised(
 ) -> _Direction:
     """Expectation maximisation, by types of numbers (K,), and goodness of pairs, by half (N,)."""
     types, size = both[1 - generated], len(relevance[1 - generated])
-    counts, totals = (np.ones((2, n)) for n in (len(types), size))
+    kind = relevance[generated].dtype
+    counts: Numbers = np.ones((2, len(types)), kind)
+    totals: Numbers = np.ones((2, size))
     if start is not None:
         counts, totals = start.counts, start.totals
     for _ in range(_ROUNDS if start is None else _MORE_ROUNDS):
-        chances = counts / totals[:, types].clip(min=_LEAST)
-        rows = []
-        for chance, links, likely in zip(chances, halves, good, strict=True):
-            words = links.sides[generated]
+        more = np.empty_like(counts)  # those before are the start's
+        for n, (links, likely) in enumerate(zip(halves, good, strict=True)):
+            words, given = links.sides[generated], totals[n].clip(min=_LEAST).astype(kind)
+            chance = counts[n] / given[types]
             # Of what a word's causes sum up to each has its share.
             share = likely[words.pair] / words.sums(chance).clip(min=_LEAST)
-            rows.append(chance * words.by_number(share, len(chance)))
-        counts = np.stack(rows)
-        totals = _sums(counts, types, size)
+            more[n] = chance * words.by_number(share, len(chance))
+        counts, totals = more, _sums(more, types, size)
     often = frequency(halves, generated, len(relevance[generated]))
-    usual = often / often.sum()
+    usual = (often / often.sum()).astype(kind)
+    gain = _usual_gain(counts, totals, usual, (types, both[generated]))
     relevant = counts * relevance[generated][both[generated]]
     sums = _sums(relevant, types, size)
     return _Direction(
         counts=counts,
         totals=totals,
         usual=usual,
-        gain=_usual_gain(counts, totals[:, types], usual, both[generated]),
+        gain=gain,
         relevance=relevance[generated],
         relevant=sums,
         best=_usual_best(relevant, sums, types),
     )
 
 
-def _sums(counts: Numbers, types: Integers, size: int) -> Numbers:
+def _sums(counts: Iterable[Numbers], types: Integers, size: int) -> Numbers:
     """Sums of counts by half (2, K) over numbers with the same of types (K,), shape (2, size)."""
-    return np.stack([np.bincount(types, row, minlength=size) for row in counts])
+    return np.stack([_summed(row, types, size) for row in counts])
+
+
+def _summed(values: Numbers, types: Integers, size: int) -> Numbers:
+    """Sums of values (K,) over numbers with the same of types (K,), shape (size,), float64."""
+    found = np.zeros(size)
+    for begin in range(0, len(values), _TOGETHER):
+        some = slice(begin, begin + _TOGETHER)
+        found += np.bincount(types[some], values[some], minlength=size)
+    return found
 
 
 def _usual_best(counts: Numbers, totals: Numbers, types: Integers) -> Numbers:
@@ -242,25 +262,37 @@ def _usual_best(counts: Numbers, totals: Numbers, types: Integers) -> Numbers:
         totals: their sums by half and given type, shape (2, V).
         types: the given ones, shape (K,).
     """
-    chance = (counts[::-1] + _LEAST_COUNT) / (totals[::-1, types] + 1)
-    likely = _sums(counts * np.log(chance), types, totals.shape[1])
+    # Half by half: there may be millions of numbers, and each array of them counts.
+    size, more = totals.shape[1], (totals + 1).astype(counts.dtype)
+    rows = (
+        own * np.log((other + _LEAST_COUNT) / total[types])
+        for own, other, total in zip(counts, counts[::-1], more[::-1], strict=True)
+    )
+    likely = _sums(rows, types, size)
     average = likely.sum() / max(totals.sum(), _LEAST)
     return (likely + _PRIOR * average) / (totals + _PRIOR)
 
 
-def _usual_gain(counts: Numbers, totals: Numbers, usual: Numbers, types: Integers) -> Numbers:
+def _usual_gain(
+    counts: Numbers, totals: Numbers, usual: Numbers, types: tuple[Integers, Integers]
+) -> Numbers:
     """How much likelier words of each type are on average given their causes, in nats.
 
     By half that the words are of, shape (2, V). They are judged by the other one.
 
     Args:
         counts: how often one type was generated because of another, by half, shape (2, K).
-        totals: their sums over what is given, likewise.
+        totals: their sums by half and given type, shape (2, size of the given dictionary).
         usual: frequency of the generated types, shape (V,).
-        types: the generated ones, shape (K,).
+        types: the given and the generated ones, shapes (K,).
     """
-    chance = (counts[::-1] + _PSEUDO * usual[types]) / (totals[::-1] + _PSEUDO)
-    gains = _sums(counts * np.log(chance / usual[types]), types, len(usual))
-    words = _sums(counts, types, len(usual))
+    given, generated = types
+    size, often, more = len(usual), usual[generated], (totals + _PSEUDO).astype(counts.dtype)
+    rows = (
+        own * np.log((other + _PSEUDO * often) / total[given] / often)
+        for own, other, total in zip(counts, counts[::-1], more[::-1], strict=True)
+    )
+    gains = _sums(rows, generated, size)
+    words = _sums(counts, generated, size)
     average = gains.sum() / max(words.sum(), _LEAST)
     return (gains + _PRIOR * average) / (words + _PRIOR)

@@ -7,24 +7,26 @@ that of the target's: then all of a word's links are beside each other.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import starts_of
 from fairseq_l2rw.initial_weights.key_table import KeyTable
+from fairseq_l2rw.utils.pass_progress import PassProgress
 
 #: Words of a side that are looked at: time and memory grow with their square.
 WORDS = 256
 # Links of the pairs that are learnt from: more do not say more, and take memory.
 _LINKS = 20_000_000
 _TOGETHER = 1 << 20  # links that are looked up at a time
+_WORDS_TOGETHER = 1 << 15  # words whose links are counted at a time
 
-Integers = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.integer[Any]]
+Numbers = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,12 @@ class LinkedWords:
     Attributes:
         types: of the words, flat, shape (W,).
         pair: which of the pairs each is of, shape (W,).
-        first: where each word's links begin, shape (W,).
         count: how many it has, shape (W,).
         number: of the pair of types of each link, by word, shape (L,), int32.
     """
 
     types: Integers
     pair: Integers
-    first: Integers
     count: Integers
     number: npt.NDArray[np.int32]
 
@@ -55,15 +55,22 @@ class LinkedWords:
 
     def by_number(self, values: Numbers, size: int) -> Numbers:
         """Sums of values of words (W,) over the links of each number, shape (size,)."""
-        found = np.bincount(self.number, np.repeat(values, self.count), minlength=size)
-        return found.astype(np.float64, copy=False)
+        found = torch.zeros(size, dtype=torch.double)
+        begin = 0
+        for some in range(0, len(values), _WORDS_TOGETHER):  # a number for each link takes memory
+            words = slice(some, some + _WORDS_TOGETHER)
+            repeated = np.repeat(values[words], self.count[words])
+            number = torch.from_numpy(self.number[begin : begin + len(repeated)])
+            found.index_add_(0, number, torch.from_numpy(repeated).double())
+            begin += len(repeated)
+        return found.numpy()
 
     def _reduced(self, how: np.ufunc, values: Numbers, empty: float) -> Numbers:
-        found, some = np.full(len(self.types), empty), self.count > 0
+        found, some = np.full(len(self.types), empty, values.dtype), self.count > 0
         if some.any():
             # torch looks them up on all cores.
             chosen = torch.from_numpy(values).index_select(0, torch.from_numpy(self.number))
-            found[some] = how.reduceat(chosen.numpy(), self.first[some])
+            found[some] = how.reduceat(chosen.numpy(), starts_of(self.count)[some])
         return found
 
 
@@ -92,7 +99,6 @@ class Links:
         words = [side.joined() for side in (text.src, text.tgt)]
         pair = [np.repeat(np.arange(len(text)), size) for size in sizes]
         counts = [size[at] for size, at in zip(sizes[::-1], pair, strict=True)]
-        first = [starts_of(count) for count in counts]
         keys = _keys(text, types)
         number = table.places(torch.from_numpy(keys)).numpy()
         # The same links by the target's words: those of one are as far apart as there are of these.
@@ -101,11 +107,13 @@ class Links:
             + np.arange(len(words[1]))
             - starts_of(sizes[1])[pair[1]]
         )
-        behind = np.arange(len(keys)) - np.repeat(first[1], counts[1])
+        behind = np.arange(len(keys)) - np.repeat(starts_of(counts[1]), counts[1])
         behind *= np.repeat(sizes[1][pair[1]], counts[1])
         numbers = number, number[behind + np.repeat(at, counts[1])]
-        columns = zip(words, pair, first, counts, numbers, strict=True)
-        source, target = (LinkedWords(*column) for column in columns)
+        columns = zip(words, pair, counts, numbers, strict=True)
+        source, target = (
+            LinkedWords(*(x.astype(np.int32, copy=False) for x in column)) for column in columns
+        )
         return cls(len(text), (source, target))
 
     @classmethod
@@ -117,21 +125,25 @@ class Links:
 
 def joined(links: Sequence[Links]) -> Links:
     """The links of several texts, one after another."""
-    pairs = np.cumsum([0, *(part.pairs for part in links)])
+    pairs = np.cumsum([0, *(part.pairs for part in links)], dtype=np.int32)
     sides = []
     for rows in zip(*(part.sides for part in links), strict=True):
-        begin = np.cumsum([0, *(len(row.number) for row in rows)])
         sides.append(
             LinkedWords(
                 np.concatenate([row.types for row in rows]),
                 np.concatenate([row.pair + n for row, n in zip(rows, pairs[:-1], strict=True)]),
-                np.concatenate([row.first + n for row, n in zip(rows, begin[:-1], strict=True)]),
                 np.concatenate([row.count for row in rows]),
                 np.concatenate([row.number for row in rows]),
             )
         )
     source, target = sides
     return Links(int(pairs[-1]), (source, target))
+
+
+def frequency(halves: Sequence[Links], side: int, types: int) -> Numbers:
+    """One more than how often each type came up on a side of pairs, shape (types,)."""
+    found = [np.bincount(links.sides[side].types, minlength=types) for links in halves]
+    return np.stack(found).sum(0) + 1.0
 
 
 def numbered(text: ParallelText, table: KeyTable, types: int) -> Iterator[Links]:
@@ -178,14 +190,14 @@ def _parts(text: ParallelText, what: str) -> Iterator[ParallelText]:
     """Some pairs at a time; of very long ones the same first part of both sides."""
     text = text.cut(WORDS)
     links = text.sizes.prod(1).cumsum()
-    with tqdm(total=len(text), desc=f"initial weights: {what}", leave=False, disable=None) as bar:
+    with PassProgress(f"initial weights: {what}", len(text)) as progress:
         begin = 0
         while begin < len(text):
             before = links[begin - 1] if begin else 0
             end = int(np.searchsorted(links, before + _TOGETHER, side="right"))
             places = np.arange(begin, max(end, begin + 1))
             yield text.take(places)
-            bar.update(len(places))
+            progress.add(len(places))
             begin = int(places[-1]) + 1
 
 

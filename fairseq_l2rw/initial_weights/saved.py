@@ -1,39 +1,103 @@
-"""The file beside a run's checkpoints that gives other pairs their initial weights."""
+"""Files of initial weights: beside the data for later runs, and beside a run's checkpoints.
 
+What it takes to find them grows with the corpus. So they are found once for a corpus, trusted pairs
+and options, and not for every run.
+"""
+
+import logging
 import os
+from collections.abc import Callable
+from dataclasses import astuple
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.estimate import VERSION, InitialWeightModel, summary
+from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.weight_bytes import from_bytes, to_bytes
 
+logger = logging.getLogger(__name__)
+
+#: Of the file beside a run's checkpoints.
 NAME = "initial_weights.pt"
 
 
-def save(model: InitialWeightModel, folder: Path) -> None:
-    """Write the file, which appears under its name once it is complete.
+def kept_path(
+    folder: Path,
+    fingerprints: dict[str, str],
+    trained: np.ndarray,
+    dictionaries: Dictionaries,
+    options: InitialOptions,
+) -> Path:
+    """The file beside the data, whose name stands for all that initial weights depend on.
 
     Args:
-        model: what gives initial weights.
-        folder: of the checkpoints; made if missing.
+        folder: of the data.
+        fingerprints: of training and trusted pairs.
+        trained: which lines of the training text are trained on, shape (N,).
+        dictionaries: of the languages.
+        options: what weights go by.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f".{NAME}"
-    torch.save(model.state_dict(), unfinished)
-    os.replace(unfinished, folder / NAME)
+    known = f"{VERSION} {sorted(fingerprints.items())} {astuple(options)}"
+    digest = sha256(known.encode())
+    for numbers in (trained, dictionaries.boundaries, *dictionaries.digits, dictionaries.shared):
+        digest.update(np.asarray(numbers).tobytes())
+    return folder / f"initial_weights.{digest.hexdigest()[:16]}.pt"
+
+
+def find_or_load(
+    kept: Path, beside: Path | None, find: Callable[[], tuple[InitialWeightModel, Tensor]]
+) -> Tensor:
+    """Initial weights by line, found only where no earlier run kept them.
+
+    Args:
+        kept: the file beside the data.
+        beside: the folder of the run's checkpoints, if there will be any. The same file is copied
+            there: it gives other pairs their initial weights.
+        find: gives the model and the weights by line, shape (lines,), NaN where there is none.
+
+    Returns:
+        Shape (lines,), as ``fairseq_l2rw.utils.weight_bytes.to_bytes`` gives them.
+
+    Raises:
+        InputError: when the file cannot be read.
+    """
+    if kept.is_file():
+        content = _read(kept)
+        said = summary(from_bytes(content["weights"]))
+        logger.info(f"initial weights: {said}, as an earlier run found with the same data ({kept})")
+    else:
+        model, found = find()
+        content = {"model": model.state_dict(), "weights": to_bytes(found)}
+        try:
+            _write(kept, content)
+            logger.info(f"initial weights: kept in {kept} for later runs with the same data")
+        except OSError as error:
+            logger.warning(
+                "initial weights cannot be kept beside the data, so later runs will find them "
+                f"again: {error}"
+            )
+    if beside is not None:
+        _write(beside / NAME, content)
+    weights: Tensor = content["weights"]
+    return weights
 
 
 def load(folder: Path, dictionaries: Dictionaries) -> InitialWeightModel:
-    """Read the file.
+    """The model of the file beside a run's checkpoints.
 
     Args:
         folder: of the checkpoints.
         dictionaries: of the run.
 
     Raises:
-        InputError: when it is missing or of another run.
+        InputError: when the file is missing or of another run.
     """
     path = folder / NAME
     if not path.is_file():
@@ -41,4 +105,25 @@ def load(folder: Path, dictionaries: Dictionaries) -> InitialWeightModel:
             f"missing file: {path}, which the run wrote when it began; keep it beside the "
             "checkpoints"
         )
-    return InitialWeightModel.from_state(torch.load(path, weights_only=True), dictionaries)
+    return InitialWeightModel.from_state(_read(path)["model"], dictionaries)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file has; tensors are not read before they are used."""
+    try:
+        found: dict[str, Any] = torch.load(path, weights_only=True, mmap=True)
+    except (RuntimeError, OSError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path} cannot be read ({reason}): delete it") from None
+    return found
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    """Write a file, which appears under its name once it is complete; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        torch.save(content, unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -26,7 +26,7 @@ _PSEUDO = 5.0
 _ENOUGH = 3.0
 _ROUNDS = 2  # of learning what is usual, and which pairs are bad
 _SHUFFLED = 30_000  # targets that are shuffled
-_TOKENS = 20_000_000  # of targets that are learnt from: more do not say more, and take memory
+_TOKENS = 5_000_000  # of targets that are learnt from: more do not say more, and take memory
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
+from fairseq_l2rw.utils.weight_bytes import from_bytes, is_known, to_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +34,13 @@ class ImportanceSampler:
     one more closely than any mean with those before it, and a mean goes on holding sentences that
     turned out to be bad.
 
-    All is kept by line of the training text (``fairseq_l2rw.data.lines``).
+    All is kept by line of the training text (``fairseq_l2rw.data.lines``), in a byte each: to the
+    nearest of 200 steps from 0 to 1.
 
     Args:
         lines: of the training text.
-        minimum: smallest probability, so that every sentence is weighed again some day.
+        minimum: smallest probability, so that every sentence is weighed again some day; at least
+            one step.
         seed: of the sampling.
         find_initial_weights: gives them, shape (lines,), when they are needed: NaN for a line that
             is not trained on. Without it they are 1.
@@ -45,8 +48,6 @@ class ImportanceSampler:
             weights of other sentences.
 
     Attributes:
-        weights: the last one of each line, shape (lines,), NaN before the first.
-        probabilities: p_i, with which the epoch holds each line, shape (lines,).
         epoch: number of the epoch that they are for, 0 before the first.
         uses_learnt_weights: whether ``weights`` decide, or still the initial weights.
     """
@@ -62,18 +63,35 @@ class ImportanceSampler:
         self.lines, self.minimum, self.seed = lines, minimum, seed
         self.fingerprints = dict(fingerprints or {})
         self._find_initial_weights = find_initial_weights
+        self._least = to_bytes(torch.tensor(minimum)).clamp(min=1)
+        # As bytes, shape (lines,).
         self._initial_weights: Tensor | None = None
-        self.weights = torch.full((lines.count,), torch.nan)
-        self.probabilities = torch.ones(lines.count)
+        self._weights = to_bytes(torch.full((lines.count,), torch.nan))
+        self._probabilities = to_bytes(torch.ones(lines.count))
         self.epoch = 0
         self.uses_learnt_weights = False
 
     @property
+    def weights(self) -> Tensor:
+        """The last weight of each line, shape (lines,), NaN before the first."""
+        return from_bytes(self._weights)
+
+    @property
+    def probabilities(self) -> Tensor:
+        """p_i, with which the epoch holds each line, shape (lines,)."""
+        return from_bytes(self._probabilities)
+
+    @property
     def initial_weights(self) -> Tensor:
-        """Weights before training, shape (lines,): found once a run, however often resumed."""
+        """Weights before training, shape (lines,)."""
+        return from_bytes(self._found_initial_weights())
+
+    def _found_initial_weights(self) -> Tensor:
+        """The same as bytes: found once a run, however often resumed."""
         if self._initial_weights is None:
             find = self._find_initial_weights
-            self._initial_weights = torch.ones(self.lines.count) if find is None else find()
+            found = torch.ones(self.lines.count) if find is None else find()
+            self._initial_weights = to_bytes(found)
         return self._initial_weights
 
     def sample(self, epoch: int, places: np.ndarray) -> np.ndarray:
@@ -86,13 +104,14 @@ class ImportanceSampler:
         lines = torch.from_numpy(self.lines.at(places))
         if epoch != self.epoch:
             self._complete(lines)
-            known = ~self.weights.isnan() & self.uses_learnt_weights
-            weights = torch.where(known, self.weights, self.initial_weights)
-            self.probabilities = weights.clamp(self.minimum, 1.0)
+            known = is_known(self._weights) & self.uses_learnt_weights
+            found = torch.where(known, self._weights, self._found_initial_weights())
+            # Of a line that is not trained on nothing is known.
+            self._probabilities = torch.where(is_known(found), found.maximum(self._least), found)
             self.epoch = epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         numbers = torch.rand(len(self.lines), generator=generator)[torch.from_numpy(places)]
-        probabilities = self.probabilities[lines]
+        probabilities = from_bytes(self._probabilities[lines])
         held = numbers < probabilities
         if not held.any():  # fairseq cannot train an epoch of nothing
             held[(numbers / probabilities).nan_to_num(torch.inf).argmin()] = True
@@ -103,7 +122,8 @@ class ImportanceSampler:
 
         A run that is resumed with other bounds on lengths may train on lines that it left out.
         """
-        if self._initial_weights is not None and self._initial_weights[lines].isnan().any():
+        known = self._initial_weights
+        if known is not None and not is_known(known[lines]).all():
             logger.info("lines that were left out are trained on now: initial weights found anew")
             self._initial_weights = None
 
@@ -114,7 +134,7 @@ class ImportanceSampler:
             ids: lines of the training text, shape (N,).
             weights: shape (N,).
         """
-        self.weights[ids.cpu()] = weights.float().cpu()
+        self._weights[ids.cpu()] = to_bytes(weights.float().cpu())
 
     def importance_weights(self, ids: Tensor) -> Tensor:
         """1 / p_i: how many sentences each of the sampled ones stands for, shape (N,).
@@ -122,7 +142,7 @@ class ImportanceSampler:
         Args:
             ids: lines of the training text, shape (N,).
         """
-        return 1 / self.probabilities[ids]
+        return 1 / from_bytes(self._probabilities[ids])
 
     def with_weights(self, sample: dict[str, Any]) -> dict[str, Any]:
         """A batch of this epoch with the importance weights of its sentences, and initial ones.
@@ -134,15 +154,15 @@ class ImportanceSampler:
             return sample
         more = {IMPORTANCE_WEIGHT: self.importance_weights(sample["id"]).double()}
         if self._find_initial_weights is not None:
-            more[INITIAL_WEIGHT] = self.initial_weights[sample["id"]].double()
+            more[INITIAL_WEIGHT] = from_bytes(self._found_initial_weights()[sample["id"]]).double()
         return {**sample, **more}
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides what this epoch holds, and the next one."""
         return {
-            "initial_weights": self.initial_weights,
-            "weights": self.weights,
-            "probabilities": self.probabilities,
+            "initial_weights": self._found_initial_weights(),
+            "weights": self._weights,
+            "probabilities": self._probabilities,
             "epoch": self.epoch,
             "uses_learnt_weights": self.uses_learnt_weights,
             "fingerprints": self.fingerprints,
@@ -159,7 +179,8 @@ class ImportanceSampler:
             )
             return
         self._initial_weights = state["initial_weights"].clone()
-        self.weights, self.probabilities = state["weights"].clone(), state["probabilities"].clone()
+        self._weights = state["weights"].clone()
+        self._probabilities = state["probabilities"].clone()
         self.epoch, self.uses_learnt_weights = state["epoch"], state["uses_learnt_weights"]
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from fairseq.data.iterators import EpochBatchIterator
+from fairseq.utils import split_paths
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
@@ -14,12 +16,13 @@ from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.training_text import TrainingText
 from fairseq_l2rw.data.trusted_pairs import shared_with_training
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
-from fairseq_l2rw.initial_weights.saved import save
+from fairseq_l2rw.initial_weights.saved import find_or_load, kept_path
 from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
 from fairseq_l2rw.sampling.sampled_batches import SampledBatches
-from fairseq_l2rw.training.workers import rank
+from fairseq_l2rw.training.workers import by_one
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.weight_bytes import from_bytes
 from fairseq_l2rw.weighting import Weighting
 
 _BOUNDS = ("max_tokens", "max_sentences", "required_batch_size_multiple")
@@ -95,24 +98,32 @@ class TrainingData:
         fingerprints = {"training data": text.fingerprint()}
         if self._trusted is not None:
             fingerprints["trusted pairs"] = fingerprint(self._trusted())
+        find = partial(self._find_initial_weights, fingerprints)
         return ImportanceSampler(
             text.lines,
             self.cfg.min_sampling_probability if self.weighting.samples_by_weight else 1.0,
             self.cfg.seed,
-            self._find_initial_weights if self.weighting.reads_initial_weights else None,
+            find if self.weighting.reads_initial_weights else None,
             fingerprints,
         )
 
-    def _find_initial_weights(self) -> Tensor:
-        """Initial weights by line."""
-        assert self._text is not None and self._trusted is not None
+    def _find_initial_weights(self, fingerprints: dict[str, str]) -> Tensor:
+        """Initial weights by line; every worker must call it, and one of them finds them."""
+        assert self._text is not None
+        text, options = self._text, self.weighting.initial_options
+        folder = Path(split_paths(self.cfg.data)[0])
+        kept = kept_path(folder, fingerprints, text.trained, self._dictionaries, options)
+        beside = None if self.cfg.no_save else Path(self.cfg.save_dir)
+        find = partial(find_or_load, kept, beside, partial(self._learn, text))
+        return from_bytes(by_one(find, torch.empty(text.lines.count, dtype=torch.uint8)))
+
+    def _learn(self, text: TrainingText) -> tuple[InitialWeightModel, Tensor]:
+        assert self._trusted is not None
         model, factors = InitialWeightModel.learn(
-            self._text.pairs,
+            text.pairs,
             self._trusted(),
             self._dictionaries,
             self.weighting.initial_options,
             self._matches,
         )
-        if rank() == 0 and not self.cfg.no_save:
-            save(model, Path(self.cfg.save_dir))
-        return self._text.by_line(model.weights(factors))
+        return model, text.by_line(model.weights(factors))

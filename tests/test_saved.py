@@ -1,0 +1,139 @@
+"""Promise: initial weights are found once for a corpus, by one worker, and never for another."""
+
+import logging
+import re
+import time
+
+import pytest
+import torch
+from commands import OURS, train
+from hypothesis import given
+from hypothesis import strategies as st
+from tasks import TRAIN, long_pair, task, training, with_splits
+
+from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.saved import NAME
+from fairseq_l2rw.training import training_data, workers
+from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.weight_bytes import PRECISION, from_bytes, is_known, to_bytes
+
+
+@given(st.lists(st.one_of(st.floats(0, 1), st.just(torch.nan)), min_size=1, max_size=20))
+def test_a_byte_says_a_weight_to_the_nearest_step_and_whether_there_is_one(weights):
+    exact = torch.tensor(weights, dtype=torch.double)
+    found = to_bytes(exact)
+    assert found.dtype == torch.uint8
+    assert torch.equal(is_known(found), ~exact.isnan())
+    assert not bool(((from_bytes(found) - exact).abs() > PRECISION).any())
+    assert torch.equal(to_bytes(from_bytes(found)), found)
+
+
+def test_bytes_keep_two_decimals_and_the_ends_exactly():
+    exact = torch.arange(101) / 100
+    assert torch.equal(from_bytes(to_bytes(exact)), exact)
+    assert from_bytes(to_bytes(torch.tensor([1.2, -0.1]))).tolist() == [1, 0]
+
+
+def initial_weights(data, longest=200, **options):
+    """Of a new process that trains on the data, on pairs that are no longer than this."""
+    return training(task(data, **options), longest=longest).sampler.initial_weights
+
+
+def kept(data):
+    return sorted(data.glob("initial_weights.*.pt"))
+
+
+@pytest.fixture
+def data(tmp_path):
+    return with_splits(tmp_path)
+
+
+def test_a_later_run_with_the_same_data_finds_nothing_again(data, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    first = initial_weights(data)
+    [file] = kept(data)
+    assert f"initial weights: kept in {file}" in caplog.text
+    monkeypatch.delattr(InitialWeightModel, "learn")
+    assert torch.equal(initial_weights(data), first)
+    assert f"as an earlier run found with the same data ({file})" in caplog.text
+    means = re.findall(r"initial weights: (mean .* below 0.3)", caplog.text)
+    assert len(means) == 2 and means[0] == means[1]
+
+
+OTHER = {
+    "options of the weights": {"weighting_options": "by=domain"},
+    "another version": {},
+    "fewer lines that are trained on": {"longest": 100},
+    "a symbol that is written otherwise": {},
+}
+
+
+@pytest.mark.parametrize("kind", OTHER)
+def test_what_was_kept_is_not_taken_for(kind, data, monkeypatch):
+    if kind == "fewer lines that are trained on":
+        data = with_splits(data, train=[*TRAIN, long_pair(150)])
+    initial_weights(data)
+    if kind == "another version":
+        monkeypatch.setattr("fairseq_l2rw.initial_weights.saved.VERSION", 0)
+    elif kind == "a symbol that is written otherwise":
+        for dictionary in data.glob("dict.*.txt"):
+            dictionary.write_text(dictionary.read_text().replace("w7 ", "w "))
+    initial_weights(data, **OTHER[kind])
+    assert len(kept(data)) == 2
+
+
+def test_where_nothing_can_be_kept_a_line_says_so_and_the_run_goes_on(data, tmp_path, caplog):
+    """A folder is in the place of the file: a read-only one would not stop the superuser."""
+    expected = initial_weights(data)
+    [file] = kept(data)
+    file.unlink()
+    file.mkdir()
+    found = initial_weights(data, save_dir=str(tmp_path / "run"), no_save=False)
+    assert torch.equal(found, expected) and (tmp_path / "run" / NAME).is_file()
+    said = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(said) == 1 and "cannot be kept beside the data" in said[0]
+    assert not list(data.glob(".initial_weights*"))
+
+
+def test_a_broken_file_is_named(data):
+    initial_weights(data)
+    [file] = kept(data)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(InputError, match=f"{file} cannot be read .*: delete it"):
+        initial_weights(data)
+
+
+def test_one_of_two_workers_finds_them_however_long_it_takes(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "_PULSE", 0.01)
+    learn = training_data.TrainingData._learn
+
+    def slowly(self, text):
+        print("a worker learns")
+        time.sleep(0.3)
+        return learn(self, text)
+
+    monkeypatch.setattr(training_data.TrainingData, "_learn", slowly)
+    flags = [*OURS, "--weighting", "initial", "--max-update", 2, "--save-dir", tmp_path / "run"]
+    done = train(data, *flags, workers=2)
+    assert (done.stdout + done.stderr).count("a worker learns") == 1
+
+
+def test_where_the_first_worker_fails_the_others_end_and_point_to_it(data, tmp_path, monkeypatch):
+    def fails(self, text):
+        raise InputError("nothing can be learnt")
+
+    monkeypatch.setattr(training_data.TrainingData, "_learn", fails)
+    done = train(
+        data,
+        *OURS,
+        "--weighting",
+        "initial",
+        "--max-update",
+        2,
+        "--no-save",
+        workers=2,
+        check=False,
+    )
+    assert done.returncode
+    assert "nothing can be learnt" in done.stderr
+    assert "the first worker failed: see its error" in done.stderr
