@@ -300,7 +300,7 @@ def test_a_dev_loss_that_does_not_depend_on_the_parameters_is_an_error_that_name
     meta = MetaGradient(model, "encoder_attn", average=average)
     dev = sentence_losses(model, batch(pairs(3)))
     detached = [
-        lambda values: dev({n: p.detach() for n, p in values.items()}).sum(),
+        lambda values: dev({n: p.detach() for n, p in model.named_parameters()}).sum(),
         lambda values: dev(values).sum() * 0 + 5,
         lambda values: torch.tensor(5.0),
     ]

@@ -1,10 +1,13 @@
-"""Promise: weighing a batch never waits for a GPU: backward follows forward without a gap."""
+"""Promise: neither weighing a batch nor keeping what an update came to waits for a GPU."""
+
+from unittest.mock import patch
 
 import pytest
 import torch
 from commands import OURS, make_corpus, train
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from fairseq_l2rw.training.bookkeeping import Bookkeeping
 from fairseq_l2rw.training.weigher import Weigher
 
 aten = torch.ops.aten
@@ -13,6 +16,9 @@ WAITS = {
     *(aten._local_scalar_dense, aten.equal, aten.is_nonzero, aten.nonzero, aten.masked_select),
     *(aten.repeat_interleave, aten.bincount, aten._unique2, aten.unique_dim, aten.lift_fresh),
 }
+
+
+FETCHES = ("cpu", "numpy", "tolist")
 
 
 class NoWaiting(TorchDispatchMode):
@@ -25,6 +31,22 @@ class NoWaiting(TorchDispatchMode):
             raise AssertionError(f"{func} waits for the device")
         return func(*args, **(kwargs or {}))
 
+    def __enter__(self):
+        # On a CPU these do not come by here.
+        self.patches = [patch.object(torch.Tensor, name, _waits) for name in FETCHES]
+        for one in self.patches:
+            one.start()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        for one in self.patches:
+            one.stop()
+        return super().__exit__(*error)
+
+
+def _waits(*_, **__):
+    raise AssertionError("fetching values waits for the device")
+
 
 @pytest.mark.parametrize(
     "wait",
@@ -35,6 +57,9 @@ class NoWaiting(TorchDispatchMode):
         lambda x: (x > 0).nonzero(),
         lambda x: x.unique(),
         lambda x: x.new_tensor([1.0, 2.0]),
+        lambda x: x.cpu(),
+        lambda x: x.numpy(),
+        lambda x: x.tolist(),
     ],
 )
 def test_waiting_would_be_noticed(wait):
@@ -42,14 +67,17 @@ def test_waiting_would_be_noticed(wait):
         wait(torch.randn(4))
 
 
-@pytest.mark.parametrize("kind", ["deep", "mwnet", "lilaw", "trim"])
-def test_weighing_sentences_never_waits(tmp_path, monkeypatch, kind):
-    weigh = Weigher.weigh
-
+def without_waiting(method):
     def watched(self, *args):
         with NoWaiting():
-            return weigh(self, *args)
+            return method(self, *args)
 
-    monkeypatch.setattr(Weigher, "weigh", watched)
+    return watched
+
+
+@pytest.mark.parametrize("kind", ["deep", "mwnet", "lilaw", "trim"])
+def test_weighing_sentences_and_bookkeeping_never_wait(tmp_path, monkeypatch, kind):
+    for part, name in ((Weigher, "weigh"), (Bookkeeping, "add")):
+        monkeypatch.setattr(part, name, without_waiting(getattr(part, name)))
     flags = [*OURS, "--weighting", kind, "--max-update", 14, "--save-dir", tmp_path]
     train(make_corpus(tmp_path), *flags, "--weights-dir", tmp_path / "weights")

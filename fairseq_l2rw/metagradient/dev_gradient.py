@@ -2,13 +2,14 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from fairseq_l2rw.metagradient.attention import differentiable_attention
+from fairseq_l2rw.metagradient.attention import differentiable_once
 from fairseq_l2rw.metagradient.gradients import gradients, sizes
 from fairseq_l2rw.metagradient.masters import upcast
 from fairseq_l2rw.utils.errors import InputError
@@ -43,6 +44,8 @@ class DevGradient:
         self.pattern, self.average, self.half = pattern, average, half
         self.mean: dict[str, Tensor] = {}
         self.count = 0
+        chosen = {id(p) for p in parameters.values()}
+        self._others = [p for p in model.parameters() if id(p) not in chosen]
         # fairseq's lists of layers that leave out some of them, each with a probability.
         self._drops_layers = any(
             type(m).__name__ == "LayerDropModuleList" and getattr(m, "p", 0) > 0
@@ -53,7 +56,8 @@ class DevGradient:
         """Put the gradient at the current parameters into the mean, if it is finite.
 
         Args:
-            loss: maps parameters to the dev loss, a scalar, in nats per token.
+            loss: maps parameters by name to the dev loss, a scalar, in nats per token; it is given
+                none, and takes the model's own.
             scale: what it is multiplied with before its backward pass, and the gradient divided by
                 afterwards, so that half precision holds it.
 
@@ -64,22 +68,35 @@ class DevGradient:
             InputError: when the gradient is exactly 0 at a loss that is not, so that nothing can
                 be learnt.
         """
-        values = {n: p.detach() for n, p in self.model.named_parameters()}
-        leaves = {n: values[n].requires_grad_() for n in self.parameters}
-        with torch.enable_grad(), differentiable_attention():
-            value = loss(values)
+        leaves = self.parameters
+        with torch.enable_grad(), differentiable_once(), self._no_others():
+            value = loss({})
             found = gradients([value * scale], list(leaves.values()))
         new = {n: upcast(g) for n, g in zip(leaves, found, strict=True) if g is not None}
         if not self._tells(new, value):
             return value.detach()
         self.count += 1
         # Not where the pass put it: what stays of a pass breaks up the heap.
-        self.mean = self.mean or {n: torch.zeros_like(upcast(p)) for n, p in leaves.items()}
+        self.mean = self.mean or {
+            n: torch.zeros_like(upcast(p.detach())) for n, p in leaves.items()
+        }
         torch._foreach_mul_(list(self.mean.values()), self.average)
         if new:
             means = [self.mean[name] for name in new]
             torch._foreach_add_(means, list(new.values()), alpha=(1 - self.average) / scale)
         return value.detach()
+
+    @contextmanager
+    def _no_others(self) -> Iterator[None]:
+        """Run a block whose graph is of the chosen parameters alone: others would take memory."""
+        others = [p for p in self._others if p.requires_grad]
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in others:
+                parameter.requires_grad_()
 
     def _tells(self, gradient: dict[str, Tensor], loss: Tensor) -> bool:
         """Whether a gradient is of use: one bad batch must not spoil the running mean for good.

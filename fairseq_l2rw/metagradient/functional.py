@@ -20,13 +20,20 @@ def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwar
 
     Args:
         module: what to run; unchanged afterwards, also after an exception.
-        parameters: values by name, as in ``module.named_parameters()``; the others stay.
+        parameters: values by name, as in ``module.named_parameters()``; the others stay. Without
+            any the module simply runs: a search for parameters takes as long as a small pass.
         args: positional arguments for ``module``.
         kwargs: keyword arguments for ``module``.
 
     Returns:
         What the module returns.
     """
+    values = {
+        id(p): parameters[n] for n, p in module.named_parameters() if parameters.get(n, p) is not p
+    }
+    if not values:
+        with without_checkpointing(module):
+            return module(*args, **kwargs)
     values = {id(p): parameters[n] for n, p in module.named_parameters() if n in parameters}
     slots = {
         f"{path}.{name}" if path else name: values[id(p)]

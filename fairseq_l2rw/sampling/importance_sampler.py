@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 # A sentence counts for at most as many. Where p_i = 0.05 and the weight is 1 all of a sudden, it
 # would count for 20: few such sentences halve what a batch says.
 _MOST = 2.0
+_TOGETHER = 64  # sub-batches whose weights are taken in at once
 
 
 class ImportanceSampler:
@@ -68,12 +69,14 @@ class ImportanceSampler:
         self._initial_weights: Tensor | None = None
         self._weights = to_bytes(torch.full((lines.count,), torch.nan))
         self._probabilities = to_bytes(torch.ones(lines.count))
+        self._told: list[tuple[Tensor, Tensor]] = []  # not taken in yet
         self.epoch = 0
         self.uses_learnt_weights = False
 
     @property
     def weights(self) -> Tensor:
         """The last weight of each line, shape (lines,), NaN before the first."""
+        self._take_in()
         return from_bytes(self._weights)
 
     @property
@@ -103,6 +106,7 @@ class ImportanceSampler:
         """
         lines = torch.from_numpy(self.lines.at(places))
         if epoch != self.epoch:
+            self._take_in()
             self._complete(lines)
             known = is_known(self._weights) & self.uses_learnt_weights
             found = torch.where(known, self._weights, self._found_initial_weights())
@@ -134,7 +138,20 @@ class ImportanceSampler:
             ids: lines of the training text, shape (N,).
             weights: shape (N,).
         """
-        self._weights[ids.cpu()] = to_bytes(weights.float().cpu())
+        self._told.append((ids, weights.float()))
+        if len(self._told) >= _TOGETHER:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in all that was told; a GPU is asked for it at once, and not at every update."""
+        if not self._told:
+            return
+        ids, weights = (torch.cat(rows).cpu() for rows in zip(*self._told, strict=True))
+        sizes = [len(told) for told, _ in self._told]
+        self._told.clear()
+        # One after another: the last of several weights counts.
+        for some, found in zip(ids.split(sizes), to_bytes(weights).split(sizes), strict=True):
+            self._weights[some] = found
 
     def importance_weights(self, ids: Tensor) -> Tensor:
         """1 / p_i: how many sentences each of the sampled ones stands for, shape (N,).
@@ -159,6 +176,7 @@ class ImportanceSampler:
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides what this epoch holds, and the next one."""
+        self._take_in()
         return {
             "initial_weights": self._found_initial_weights(),
             "weights": self._weights,
@@ -178,6 +196,7 @@ class ImportanceSampler:
                 "not used, they start afresh"
             )
             return
+        self._told.clear()
         self._initial_weights = state["initial_weights"].clone()
         self._weights = state["weights"].clone()
         self._probabilities = state["probabilities"].clone()

@@ -1,18 +1,42 @@
-"""What goes into the record of weights, from all workers."""
+"""What goes into the record of weights, from all workers.
+
+Rows stay on the student's device until there are those of many updates: a GPU would be waited for
+at every update otherwise.
+"""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from fairseq_l2rw.training.update_summary import Summary
 from fairseq_l2rw.training.weight_record import WeightRecord
 from fairseq_l2rw.training.workers import rank
 
 logger = logging.getLogger(__name__)
+
+_TOGETHER = 64  # sub-batches whose rows are fetched at once
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a sub-batch of S sentences.
+
+    Attributes:
+        update, epoch: their numbers.
+        columns: on the device, float64, which holds every number, shape (columns, S).
+        tokens: weights of all its tokens, flat, where tokens have weights.
+    """
+
+    update: int
+    epoch: int
+    columns: Tensor
+    tokens: Tensor | None
 
 
 class RecordWriter:
@@ -33,8 +57,9 @@ class RecordWriter:
     ) -> None:
         self.unit, self.factors = unit, factors
         self.record = WeightRecord(folder, start, factors) if rank() == 0 else None
+        self._waiting: list[_Rows] = []
         if self.record is not None:  # what comes after the last checkpoint, or all with --no-save
-            Finalize(self.record, self.record.flush, exitpriority=1)
+            Finalize(self.record, self.flush, exitpriority=1)
         if self.record is not None and self.record.removed:
             logger.warning(
                 f"removed {len(self.record.removed)} parts of {folder}: they are of updates from "
@@ -43,41 +68,56 @@ class RecordWriter:
 
     def write(self, number: int, epoch: int, update: Sequence[Summary]) -> None:
         """Add the sentences of an update, of all workers."""
-        if self.record is not None:
-            self.record.add(row for summary in update for row in self._rows(number, epoch, summary))
+        if self.record is None:
+            return
+        for summary in update:
+            tokens = summary.applied_weights if self.unit == "token" else None
+            self._waiting.append(_Rows(number, epoch, self._columns(summary), tokens))
+        if len(self._waiting) >= _TOGETHER:
+            self._fetch()
 
     def flush(self) -> None:
         """End a part of the record."""
         if self.record is not None:
+            self._fetch()
             self.record.flush()
 
-    def _rows(self, number: int, epoch: int, summary: Summary) -> Iterator[tuple[Any, ...]]:
-        """A sentence whose tokens have weights gets their mean and the list of them."""
-        weights = summary.applied_weights
-        numbers = weights, summary.importance_weight, summary.columns["loss"]
+    def _columns(self, summary: Summary) -> Tensor:
+        """Of a sentence whose tokens have weights their means; shape (columns, S)."""
+        numbers = summary.applied_weights, summary.importance_weight, summary.columns["loss"]
         columns = [summary.sentences, summary.lengths, *map(summary.by_sentence, numbers)]
         columns += [summary.by_sentence(summary.factors[name]) for name in self.factors]
-        if summary.usefulness is not None:  # per unit of its size
+        if summary.usefulness is None:
+            columns.append(torch.full_like(summary.sizes[: len(summary.sentences)], torch.nan))
+        else:  # per unit of its size
             sums, sizes = map(summary.by_sentence, (summary.usefulness, summary.sizes))
             columns.append(sums / sizes)
-        # A GPU is asked for all of them at once; float64 holds every one.
-        found = torch.stack([column.double() for column in columns]).tolist()
+        return torch.stack([column.double() for column in columns])
+
+    def _fetch(self) -> None:
+        """Hand all rows over to the record; a GPU is asked for them at once."""
+        if self.record is None or not self._waiting:
+            return
+        rows, self._waiting = self._waiting, []
+        found = torch.cat([r.columns for r in rows], 1).tolist()
         sentences, lengths = ([int(x) for x in column] for column in found[:2])
-        means, importance_weights, losses, *others = found[2:]
-        factors, usefulness = others[: len(self.factors)], others[len(self.factors) :]
+        means, importance_weights, losses, *factors, usefulness = found[2:]
         by_token: list[list[float] | None] = [None] * len(lengths)
         if self.unit == "token":
-            by_token = [part.tolist() for part in weights.cpu().split(lengths)]
-        yield from zip(
-            [number] * len(lengths),
-            [epoch] * len(lengths),
-            sentences,
-            means,
-            importance_weights,
-            losses,
-            usefulness[0] if usefulness else [None] * len(lengths),
-            lengths,
-            by_token,
-            *factors,
-            strict=True,
+            weights = torch.cat([r.tokens for r in rows if r.tokens is not None]).cpu()
+            by_token = [part.tolist() for part in weights.split(lengths)]
+        self.record.add(
+            zip(
+                [r.update for r in rows for _ in range(r.columns.shape[1])],
+                [r.epoch for r in rows for _ in range(r.columns.shape[1])],
+                sentences,
+                means,
+                importance_weights,
+                losses,
+                [None if isnan(x) else x for x in usefulness],
+                lengths,
+                by_token,
+                *factors,
+                strict=True,
+            )
         )

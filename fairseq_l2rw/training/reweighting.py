@@ -47,8 +47,9 @@ class Reweighting:
         self.cfg = cfg
         self.parts = assemble(cfg, given)
         self._restored = self.parts.persistent.load_state_dict(state)
+        self._most = cfg.meta_batches  # reading an option at every update takes a while
         self._watch: GradientWatch | None = None
-        self._update = UpdateBuffer(0, cfg.meta_batches)
+        self._update = UpdateBuffer(0, self._most)
         self._context: SubBatchContext | None = None  # of the sub-batch that fairseq is at
         self._lost = False  # whether the update goes on after it ran out of memory
         self._step_share = torch.ones((), dtype=torch.double, device=self.parts.student.device)
@@ -78,7 +79,7 @@ class Reweighting:
         self._watch_gradient(optimizer)
         # fairseq drops all gradients before an update, also before it tries one again.
         if not self._lost and self.parts.student.without_gradient:
-            self._update = UpdateBuffer(self.parts.progress.number(number), self.cfg.meta_batches)
+            self._update = UpdateBuffer(self.parts.progress.number(number), self._most)
         self._lost = False
         due = self.parts.weighting.learns and self.parts.schedule.ahead(optimizer.get_lr()) == 0
         wanted = (due and self._update.teaches) or self.parts.weigher.aligns(self._update.number)
@@ -159,7 +160,7 @@ class Reweighting:
             self.parts.meta_step.take(update, optimizer, mass)
         self.parts.bookkeeping.add(update, self._step_share)
         self.parts.progress.updates = update.number + 1
-        self._update = UpdateBuffer(self.parts.progress.updates, self.cfg.meta_batches)
+        self._update = UpdateBuffer(self.parts.progress.updates, self._most)
         self._lost = False
 
     def state_dict(self) -> dict[str, Any]:
