@@ -65,6 +65,11 @@ class WeightingConfig(FairseqDataclass):
         "(update, epoch, id, weight, importance_weight, loss, usefulness, length, token_weights); "
         "a run started from scratch replaces it",
     )
+    weights_interval: int = option(
+        1,
+        "N: the record has the weights of every Nth update; raise it if the record of a large "
+        "corpus takes too much room (1: every weight that was given)",
+    )
 
 
 @dataclass
@@ -194,6 +199,7 @@ def _check_weighting(cfg: L2RWTranslationConfig) -> None:
             "not hold in memory (--dataset-impl mmap)"
         )
     at_least(0, "--weighting-warmup", cfg.weighting_warmup)
+    at_least(1, "--weights-interval", cfg.weights_interval)
     if not 0 < cfg.min_sampling_probability <= 1:
         raise InputError(
             f"--min-sampling-probability must be in (0, 1], got {cfg.min_sampling_probability}"

@@ -38,6 +38,7 @@ def test_defaults_are_accepted():
         ("meta_average", 1.0, "--meta-average must be in"),
         ("meta_average", float("nan"), "--meta-average must be in"),
         ("weighting_warmup", -1, "--weighting-warmup must be at least 0"),
+        ("weights_interval", 0, "--weights-interval must be at least 1, got 0"),
         ("min_sampling_probability", 0.0, "--min-sampling-probability must be in"),
     ],
 )

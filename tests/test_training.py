@@ -8,6 +8,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -103,6 +105,16 @@ def test_weights_move_after_warmup_and_are_recorded_once_a_sentence(deep):
     epochs = table["epoch"].to_pylist()
     first = [i for i, e in zip(table["id"].to_pylist(), epochs, strict=True) if e == 1]
     assert len(first) == len(set(first)) and 80 < len(first) < 150
+
+
+def test_a_thinned_record_has_the_weights_of_every_nth_update(data, tmp_path):
+    flags = [*OURS, "--weighting", "random", "--max-update", 12, "--weights-interval", 5]
+    for kind, some in (("all", flags[:-2]), ("thinned", flags)):
+        folder = tmp_path / kind
+        train(data, *some, "--save-dir", folder, "--weights-dir", folder / "weights")
+    every, thinned = (rows(tmp_path / kind) for kind in ("all", "thinned"))
+    assert set(thinned["update"].to_pylist()) == {0, 5, 10}
+    assert thinned.equals(every.filter(pc.is_in(every["update"], pa.array([0, 5, 10]))))
 
 
 def test_the_log_tells_about_weights_and_teacher(deep):

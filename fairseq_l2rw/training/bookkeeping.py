@@ -44,6 +44,7 @@ class Bookkeeping:
         factors: Sequence[str] = (),
     ) -> None:
         self.cfg, self.extractor, self.usual = cfg, extractor, usual
+        self._interval = cfg.weights_interval
         self.sampler, self.progress, self.device = sampler, progress, device
         self._factors, self._histograms = factors, WeightHistograms(cfg)
         self._writer: RecordWriter | None = None
@@ -93,7 +94,7 @@ class Bookkeeping:
         log_weights(summaries, step_share)
         self._histograms.add(update.number, summaries)
         self._shares += torch.stack([step_share, torch.ones_like(step_share)])
-        if self._writer is not None:
+        if self._writer is not None and update.number % self._interval == 0:
             self._writer.write(update.number, self.progress.epoch, summaries)
 
     def flush(self) -> None:
