@@ -4,6 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -63,16 +64,14 @@ def digits_of_types(dictionary: Any) -> Tensor:
     Digits of all scripts count, and those in superscripts. Special symbols, those that fairseq adds
     to make a size a multiple of 8, and bytes such as ``<0xE2>`` have none.
     """
-    counts = torch.zeros(len(dictionary), 10, dtype=torch.uint8)
+    counts = np.zeros((len(dictionary), 10), dtype=np.uint8)
     for number in range(dictionary.nspecial, len(dictionary)):
         symbol = dictionary[number]
         if symbol.startswith(("madeupword", "<0x")):
             continue
-        for letter in symbol:
-            digit = unicodedata.digit(letter, None)
-            if digit is not None:
-                counts[number, digit] += 1
-    return counts
+        for letter in filter(str.isdigit, symbol):
+            counts[number, unicodedata.digit(letter)] += 1
+    return torch.from_numpy(counts)
 
 
 def boundaries_of_types(dictionary: Any) -> Tensor:

@@ -1,5 +1,7 @@
 """Calibration: from the scores of pairs to weights, by the scores of trusted pairs."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,23 @@ from fairseq_l2rw.utils.reduction import Total, local_only
 # Meta steps over which training pairs are compared with trusted ones: a batch has dozens of pairs.
 # Not the first ones: few trusted pairs are known then, and no training pair looks like them.
 _COMPARISONS = 40
+
+
+@dataclass(frozen=True)
+class _Strictness:
+    """What weights go by from one comparison of training with trusted pairs to the next.
+
+    Attributes:
+        of: the comparisons that it is of, as ``SuffixAverage`` has them.
+        offset: shape (K,).
+        tolerance_factor: a scalar.
+        exponent: a scalar.
+    """
+
+    of: Tensor
+    offset: Tensor
+    tolerance_factor: Tensor
+    exponent: Tensor
 
 
 class Calibration(LazyBuffers):
@@ -65,6 +84,7 @@ class Calibration(LazyBuffers):
         self.rejections = SuffixAverage(_COMPARISONS)  # (2, 2): of either both
         self.offsets = SuffixAverage(_COMPARISONS)  # (K,), not cut off at 0
         self.register_empty("trusted_moments", "trusted_location")
+        self._known: _Strictness | None = None
 
     @property
     def ready(self) -> bool:
@@ -82,15 +102,24 @@ class Calibration(LazyBuffers):
 
     def exponent(self) -> Tensor:
         """a, a scalar; pairs must have been compared."""
-        train, trusted = self._shares()
-        n, m = 1 / self.rejections.values[:, :, 1].mean(0)
-        # Training pairs are others at every meta step, trusted ones are the same again.
-        among_train = sampling_variance(train, n * len(self.rejections))
-        return rejection_precision(train, trusted, among_train + sampling_variance(trusted, m))
+        return self._strictness().exponent
 
-    def _shares(self) -> Tensor:
-        """Shares of training and of trusted pairs that are rejected, (2,)."""
-        return self.rejections.values[:, :, 0].mean(0)
+    def _strictness(self) -> _Strictness:
+        """Computed once a comparison and not once a batch; pairs must have been compared."""
+        rejections = self.rejections.values
+        if self._known is None or self._known.of is not rejections:
+            train, trusted = rejections[:, :, 0].mean(0)
+            n, m = 1 / rejections[:, :, 1].mean(0)
+            # Training pairs are others at every meta step, trusted ones are the same again.
+            among_train = sampling_variance(train, n * len(self.rejections))
+            variance = among_train + sampling_variance(trusted, m)
+            self._known = _Strictness(
+                of=rejections,
+                offset=self.offsets.values.mean(0).clamp(min=0),
+                tolerance_factor=tolerance_factor(train, trusted),
+                exponent=rejection_precision(train, trusted, variance),
+            )
+        return self._known
 
     def acceptances(self, scores: Tensor) -> Tensor:
         """How far each score accepts, shape (N, K): 1 for that of an average good pair."""
@@ -125,13 +154,13 @@ class Calibration(LazyBuffers):
         return distance(scores, *self.trusted_moments)
 
     def _offset(self) -> Tensor | float:
-        return self.offsets.values.mean(0).clamp(min=0) if self.ready else 0.0
+        return self._strictness().offset if self.ready else 0.0
 
     def _accepted(self, distances: Tensor) -> Tensor:
         tolerances = distances.new_full(distances.shape[1:], self.tolerance)
         tolerances[1:].mul_(TOLERANCE)
         if self.ready:
-            tolerances = tolerances * tolerance_factor(*self._shares())
+            tolerances = tolerances * self._strictness().tolerance_factor
         return acceptance(distances, self.sharpness, tolerances)
 
     def _locate(self, distances: Tensor, sizes: Tensor, total: Total) -> tuple[Tensor, Tensor]:

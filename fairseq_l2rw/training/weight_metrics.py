@@ -20,12 +20,13 @@ def log_weights(update: Sequence[Summary], share: Tensor | float) -> None:
         return
     weights = torch.cat([s.applied_weights for s in update]).double()
     metrics.log_scalar("step_share", share, priority=605, round=4)
-    mean = weights.mean()
+    deviation, mean = torch.std_mean(weights, correction=0)
+    least, most = weights.aminmax()
     found = {
         "weight_mean": mean,
-        "weight_std": weights.std(correction=0),
-        "weight_min": weights.min(),
-        "weight_max": weights.max(),
+        "weight_std": deviation,
+        "weight_min": least,
+        "weight_max": most,
         # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
         "weight_ess": mean.square() / weights.square().mean(),
     }

@@ -124,6 +124,6 @@ def safe(weights: Tensor, instead: Tensor | float = 1.0) -> tuple[Tensor, Tensor
     Returns:
         Weights, shape (N,), and a count, a scalar tensor.
     """
-    bad = ~torch.isfinite(weights) | (weights < 0)
+    bad = ~((weights >= 0) & (weights < torch.inf))  # fewer operations than torch.isfinite takes
     kept = torch.where(weights < _SMALLEST, 0.0, weights)
     return torch.where(bad, instead, kept).to(weights), bad.sum()
