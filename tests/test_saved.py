@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks import TRAIN, long_pair, task, training, with_splits
 
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
-from fairseq_l2rw.initial_weights.saved import NAME
+from fairseq_l2rw.initial_weights.saved import NAME, load
 from fairseq_l2rw.training import training_data, workers
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import PRECISION, from_bytes, is_known, to_bytes
@@ -101,6 +101,12 @@ def test_a_broken_file_is_named(data):
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(InputError, match=f"{file} cannot be read .*: delete it"):
         initial_weights(data)
+
+
+def test_a_file_of_another_version_beside_the_checkpoints_is_refused_in_one_line(data, tmp_path):
+    torch.save({"version": 9}, tmp_path / NAME)
+    with pytest.raises(InputError, match="saved by another version"):
+        load(tmp_path, task(data)._dictionaries)
 
 
 def test_one_of_two_workers_finds_them_however_long_it_takes(data, tmp_path, monkeypatch):

@@ -185,7 +185,8 @@ def _rounds(
     """
     good = torch.ones(len(copies), dtype=torch.double)
     lexicon: Lexicon | None = None
-    relevant = [side.float().numpy() for side in relevance]  # of the many counts half suffices
+    # There are millions of counts, which float32 holds well enough.
+    relevant = [side.float().numpy() for side in relevance]
     for _ in range(_ROUNDS):
         known = [(good * translated).numpy()[places] for places in texts[0].places]
         if lexicon is None:

@@ -105,7 +105,7 @@ def load(folder: Path, dictionaries: Dictionaries) -> InitialWeightModel:
             f"missing file: {path}, which the run wrote when it began; keep it beside the "
             "checkpoints"
         )
-    return InitialWeightModel.from_state(_read(path)["model"], dictionaries)
+    return InitialWeightModel.from_state(_read(path).get("model", {}), dictionaries)
 
 
 def _read(path: Path) -> dict[str, Any]:
