@@ -136,7 +136,7 @@ def test_where_the_first_worker_fails_the_others_end_and_point_to_it(data, tmp_p
         "initial",
         "--max-update",
         2,
-        "--no-save",
+        *("--save-dir", tmp_path / "run"),
         workers=2,
         check=False,
     )
