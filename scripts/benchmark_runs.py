@@ -70,8 +70,8 @@ def finish(runs: Sequence[Timed], another: Callable[[], Timed] | None = None) ->
 
     Args:
         runs: that go on at the same time.
-        another: begins one more in place of the first that ends, so that the machine is as busy as
-            before until the last one ends; it is given up then.
+        another: if given, begins one more in place of the first that ends, so that the machine is
+            as busy as before until the last one ends; it is given up then.
     """
     others: list[Timed] = []
     try:

@@ -65,6 +65,7 @@ OTHER = {
     "another version": {},
     "fewer lines that are trained on": {"longest": 100},
     "a symbol that is written otherwise": {},
+    "a text that was mended in one place": {},
 }
 
 
@@ -75,6 +76,11 @@ def test_what_was_kept_is_not_taken_for(kind, data, monkeypatch):
     initial_weights(data)
     if kind == "another version":
         monkeypatch.setattr("fairseq_l2rw.initial_weights.saved.VERSION", 0)
+    elif kind == "a text that was mended in one place":  # lengths and some of the pairs stay
+        monkeypatch.setattr("fairseq_l2rw.data.fingerprint._READ", 2)
+        source, target = TRAIN[50]
+        other = "w0" if source[0] != "w0" else "w1"
+        with_splits(data, train=[*TRAIN[:50], ([other, *source[1:]], target), *TRAIN[51:]])
     elif kind == "a symbol that is written otherwise":
         for dictionary in data.glob("dict.*.txt"):
             dictionary.write_text(dictionary.read_text().replace("w7 ", "w "))

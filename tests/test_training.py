@@ -297,12 +297,14 @@ def test_initial_weights_alone_need_no_meta_gradient(data, tmp_path):
 def test_before_the_teacher_weighs_a_sentence_has_its_initial_weight(data, tmp_path):
     flags = [*OURS, "--weighting", "deep", "--weights-dir", tmp_path / "weights"]
     flags += ["--weighting-warmup", 9, "--max-update", 12, "--save-dir", tmp_path]
+    # By quality alone nearly all are 0 or 1.
+    flags += ["--weighting-options", "by=both,tolerance=1"]
     assert re.search(
         r"initial weights: mean 0\.\d\d, \d+% of pairs below 0\.3", train(data, *flags).stdout
     )
     rows = list(zip(*columns(tmp_path, "update", "id", "weight", "importance_weight"), strict=True))
     warmup_weights = [(number, weight, 1 / s) for u, number, weight, s in rows if u < 9]
-    assert len({weight for _, weight, _ in warmup_weights}) > 2
+    assert len({weight for _, weight, _ in warmup_weights}) > 20
     for _, weight, chance in warmup_weights:
         assert chance == pytest.approx(max(weight, 0.05), abs=1e-6)
     # Where the meta-gradient is taken, none is below 1e-6.

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.digests import digests
+from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.initial_weights.estimate import VERSION, InitialWeightModel, summary
 from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
@@ -30,7 +32,7 @@ NAME = "initial_weights.pt"
 
 def kept_path(
     folder: Path,
-    fingerprints: dict[str, str],
+    pairs: tuple[Pairs, Pairs],
     trained: np.ndarray,
     dictionaries: Dictionaries,
     options: InitialOptions,
@@ -39,13 +41,15 @@ def kept_path(
 
     Args:
         folder: of the data.
-        fingerprints: of training and trusted pairs.
+        pairs: N training pairs and M trusted ones, all of which are read: a text that was mended in
+            a single place is another one.
         trained: which lines of the training text are trained on, shape (N,).
         dictionaries: of the languages.
         options: what weights go by.
     """
-    known = f"{VERSION} {sorted(fingerprints.items())} {astuple(options)}"
-    digest = sha256(known.encode())
+    digest = sha256(f"{VERSION} {astuple(options)}".encode())
+    for some in pairs:
+        digest.update(digests(ParallelText.of(some)).tobytes())
     for numbers in (trained, dictionaries.boundaries, *dictionaries.digits, dictionaries.shared):
         digest.update(np.asarray(numbers).tobytes())
     return folder / f"initial_weights.{digest.hexdigest()[:16]}.pt"

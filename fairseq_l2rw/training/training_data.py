@@ -98,24 +98,27 @@ class TrainingData:
         fingerprints = {"training data": text.fingerprint()}
         if self._trusted is not None:
             fingerprints["trusted pairs"] = fingerprint(self._trusted())
-        find = partial(self._find_initial_weights, fingerprints)
         return ImportanceSampler(
             text.lines,
             self.cfg.min_sampling_probability if self.weighting.samples_by_weight else 1.0,
             self.cfg.seed,
-            find if self.weighting.reads_initial_weights else None,
+            self._find_initial_weights if self.weighting.reads_initial_weights else None,
             fingerprints,
         )
 
-    def _find_initial_weights(self, fingerprints: dict[str, str]) -> Tensor:
+    def _find_initial_weights(self) -> Tensor:
         """Initial weights by line; every worker must call it, and one of them finds them."""
         assert self._text is not None
-        text, options = self._text, self.weighting.initial_options
-        folder = Path(split_paths(self.cfg.data)[0])
-        kept = kept_path(folder, fingerprints, text.trained, self._dictionaries, options)
+        find = partial(self._find_or_load, self._text)
+        return from_bytes(by_one(find, torch.empty(self._text.lines.count, dtype=torch.uint8)))
+
+    def _find_or_load(self, text: TrainingText) -> Tensor:
+        assert self._trusted is not None
+        folder, options = Path(split_paths(self.cfg.data)[0]), self.weighting.initial_options
+        pairs = text.pairs, self._trusted()
+        kept = kept_path(folder, pairs, text.trained, self._dictionaries, options)
         beside = None if self.cfg.no_save else Path(self.cfg.save_dir)
-        find = partial(find_or_load, kept, beside, partial(self._learn, text))
-        return from_bytes(by_one(find, torch.empty(text.lines.count, dtype=torch.uint8)))
+        return find_or_load(kept, beside, partial(self._learn, text))
 
     def _learn(self, text: TrainingText) -> tuple[InitialWeightModel, Tensor]:
         assert self._trusted is not None

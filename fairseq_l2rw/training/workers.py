@@ -72,13 +72,14 @@ def by_one(find: Callable[[], Tensor], empty: Tensor) -> Tensor:
     device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
     if rank() == 0:
         with _pulse(device):
-            empty = find()
+            found = find()
     else:
         while (said := float(_from_first(torch.zeros(()), device))) == _WORKING:
             pass
         if said == _FAILED:
             raise InputError("the first worker failed: see its error")
-    return _from_first(empty, device)
+        found = empty
+    return _from_first(found, device)
 
 
 @contextmanager
