@@ -41,7 +41,8 @@ schedule schema scorer screen second select selection sentence set settings shap
 shuffled side signature skip slope solve source space spark split splitter spread square start sum
 summary table take target task teach text threshold thresholds through times to total translated
 translation truncate unit unpack update usage use user utils validation value version watch weigh
-weigher what where whole why width with without word words worse worth write writer zero
+weigher what where whole why width with without word words worse worth write writer wrong
+zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.

@@ -99,6 +99,9 @@ CONTENDERS = {
         "teacher on surface information and internal states, beside initial weights", "deep"
     ),
     "deep_tokens": Contender("deep, a weight for every token", "deep", extra=TOKENS),
+    "initial_tokens": Contender(
+        "the initial weights alone, those of tokens", "initial", extra=TOKENS
+    ),
     "rules_deep": Contender(
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),

@@ -100,7 +100,6 @@ class FeatureExtractor(nn.Module):
             importance = sample[IMPORTANCE_WEIGHT].to(sizes)[sentence]
             sizes = sizes * importance
         known = {name: ROWS[name](batch, means) for name in ROWS if name in self.reads}
-        initial = sample.get(INITIAL_WEIGHT)
         return Features(
             columns={**means, **known},
             sizes=sizes,
@@ -111,7 +110,7 @@ class FeatureExtractor(nn.Module):
             states=None if states is None else self._states(states, batch),
             tokens=self._tokens(batch) if self.token_losses else None,
             importance_weight=importance,
-            initial_weight=None if initial is None else initial.to(sizes)[sentence],
+            initial_weight=self._initial(sample, batch),
         )
 
     def update(self, update: Sequence[TrainedBatch]) -> None:
@@ -154,6 +153,15 @@ class FeatureExtractor(nn.Module):
             one = 1 / batch.scored[sentence].to(batch.loss)
             size = one if token_rows else torch.ones_like(size)
         return dict(zip(wanted, means, strict=True)), size
+
+    @staticmethod
+    def _initial(sample: dict[str, Any], batch: ScoredBatch) -> Tensor | None:
+        """Initial weights of the rows, shape (rows,), if the batch says any."""
+        found: Tensor | None = sample.get(INITIAL_WEIGHT)
+        if found is None:
+            return None
+        found = found.to(batch.loss)
+        return found[batch.real] if found.dim() == 2 else found[batch.sentence]
 
     def _states(self, states: States, batch: ScoredBatch) -> Tensor:
         gather = states.per_token if self.unit == "token" else states.pool

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.features.sample import INITIAL_WEIGHT
+from fairseq_l2rw.data.pairs import Pairs, ParallelText
+from fairseq_l2rw.features.sample import INITIAL_WEIGHT, in_places
 from fairseq_l2rw.initial_weights import saved
 from fairseq_l2rw.training.assembly import build_extractor
 from fairseq_l2rw.training.progress import Progress
@@ -130,13 +131,23 @@ class FinishedRun:
     def _dictionaries(self) -> Dictionaries:
         return Dictionaries.of(self.task.source_dictionary, self.task.target_dictionary)
 
+    def initial_weights(self, pairs: Pairs) -> list[Tensor] | None:
+        """Those of N pairs, shapes (1,), or of their target tokens, shapes (T,), if they count."""
+        if self.initial is None:
+            return None
+        factors = self.initial.factors(pairs)
+        if self.unit == "sentence":
+            return list(self.initial.weights(factors).split(1))
+        sizes = ParallelText.of(pairs).tgt.sizes.tolist()
+        return list(self.initial.token_weights(pairs, factors).split(sizes))
+
     @torch.no_grad()
     def weigh(self, sample: dict[str, Any], initial: Tensor | None) -> dict[str, Tensor]:
         """Weights of a batch, and their factors.
 
         Args:
             sample: fairseq's batch of N pairs.
-            initial: their initial weights, shape (N,), if the weighting reads them.
+            initial: what ``initial_weights`` gives of them, if the weighting reads it.
 
         Returns:
             ``weight`` and factors by name, each of shape (N,), on the CPU: of tokens the mean.
@@ -147,6 +158,8 @@ class FinishedRun:
             )
         sample = utils.move_to_cuda(sample) if self.device.type == "cuda" else sample
         if initial is not None:
+            if self.unit == "token":
+                initial = in_places(initial, sample["target"].cpu(), self.dictionaries.padding)
             sample[INITIAL_WEIGHT] = initial.to(self.device, torch.double)
         with self.student.reading() as states:
             output = self.model(**sample["net_input"])

@@ -86,14 +86,13 @@ class TextScorer:
         known = EncodedPairs(*([side[n] for n in fits] for side in sides))
         if not fits:
             return found
-        initial = None
-        if self.run.initial is not None:
-            initial = self.run.initial.weights(self.run.initial.factors(known))
+        initial = self.run.initial_weights(known)
         dataset = self._dataset(known)
         for numbers in self._batches(known):
             sample = dataset.collater([dataset[n] for n in numbers])
             order = sample["id"].tolist()  # fairseq sorts them by length
-            weights = self.run.weigh(sample, None if initial is None else initial[order])
+            of_batch = None if initial is None else torch.cat([initial[n] for n in order])
+            weights = self.run.weigh(sample, of_batch)
             columns = {name: column.tolist() for name, column in weights.items()}
             for place, number in enumerate(order):
                 found[fits[number]] = {name: columns[name][place] for name in self.columns}

@@ -130,8 +130,9 @@ class Correspondence:
         # Pairs that have no wrong word yet, rather: with two of them they would look like no other.
         better = (rows[0][:, 2] >= rows[0][:, 2].median()).nonzero().flatten().numpy()
         often = frequency(linked[0].links, 1, size)
+        exchange = exchanged(text, better, found, dictionaries, torch.from_numpy(often))
         for factor, (wrong, of) in {
-            "support": exchanged(text, better, found, dictionaries, torch.from_numpy(often)),
+            "support": exchange[:2],
             "completeness": cut(text, found),
         }.items():
             rows[1] = evidence_of(wrong, lexicon, half[of])

@@ -25,13 +25,14 @@ from fairseq_l2rw.initial_weights.domain import Domain
 from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
 from fairseq_l2rw.initial_weights.word_order import WordOrder
+from fairseq_l2rw.initial_weights.wrong_words import WrongWords
 from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 #: Of what is found, and of what ``state_dict`` gives.
-VERSION = 10
+VERSION = 11
 
 # With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
 _FEW = 60
@@ -42,6 +43,8 @@ _NEARLY_ALL = 0.9
 # it is copied, a free translation leaves something out, and a terse one has an order of its own.
 _COST = 20.0
 _COSTS = {"coverage": 1.0, "copying": 1.0, "completeness": 5.0, "word_order": 5.0}
+# The factor for which a sentence's worst word decides. Where words have weights these say it.
+_BY_WORST_WORD = "support"
 
 
 class InitialWeightModel:
@@ -56,6 +59,7 @@ class InitialWeightModel:
         domain: of the text.
         costs: of bad pairs in good ones, by factor of quality, shape (7,).
         by: see ``InitialOptions``.
+        wrong_words: of targets, where tokens have weights.
     """
 
     #: The factors, in the order of columns: all but the last one are of quality.
@@ -71,10 +75,12 @@ class InitialWeightModel:
         domain: Domain,
         costs: Tensor,
         by: str,
+        wrong_words: WrongWords | None = None,
     ) -> None:
         self.features, self.correspondence = features, correspondence
         self.numerals, self.word_order = numerals, word_order
         self.copying, self.domain, self.costs, self.by = copying, domain, costs, by
+        self.wrong_words = wrong_words
 
     @classmethod
     def learn(
@@ -128,6 +134,8 @@ class InitialWeightModel:
         highest = [_COSTS.get(name, _COST) for name in cls.FACTORS[:-1]]
         known = model._odds(theirs, found[1], texts[1], correspondence.odds(theirs, found[1]))
         model.costs = affordable_costs(known, torch.tensor(highest, dtype=torch.double))
+        if options.unit == "token":
+            model.wrong_words = model._learn_wrong_words((own, theirs), found, odds)
         factors = model._factors(own, found[0], texts[0], odds)
         _report(model, factors)
         return model, factors
@@ -147,9 +155,44 @@ class InitialWeightModel:
         return self._factors(text, found, self.features(text), odds)
 
     def weights(self, factors: Tensor) -> Tensor:
-        """Initial weights, in [0, 1], shape (N,), from what ``factors`` gives."""
-        counted = {"quality": factors[:, :-1], "domain": factors[:, -1:], "both": factors}[self.by]
-        return counted.prod(1).float()
+        """Initial weights of sentences, in [0, 1], shape (N,), from what ``factors`` gives."""
+        return self._counted(factors).prod(1).float()
+
+    def token_weights(self, pairs: Pairs, factors: Tensor) -> Tensor:
+        """Initial weights of target tokens.
+
+        Those of their sentences, but that a wrong word costs only itself its weight.
+
+        Args:
+            pairs: N pairs.
+            factors: what ``factors`` gives of them, shape (N, 8).
+
+        Returns:
+            In [0, 1], flat, shape (all target tokens,).
+        """
+        text, by_word = ParallelText.of(pairs), self.wrong_words
+        assert by_word is not None
+        of_sentences = factors.clone()
+        of_sentences[:, self.FACTORS.index(_BY_WORST_WORD)] = 1
+        sizes = torch.tensor(text.tgt.sizes)
+        found = self._counted(of_sentences).prod(1).repeat_interleave(sizes)
+        if self.by != "domain":
+            lexicon, boundaries = self.correspondence.lexicon, self.features.dictionaries.boundaries
+            found = found * by_word.weights(text, lexicon, digests(text), boundaries)
+        return found.float()
+
+    def _counted(self, factors: Tensor) -> Tensor:
+        """Of all factors (N, 8) those that the options name."""
+        return {"quality": factors[:, :-1], "domain": factors[:, -1:], "both": factors}[self.by]
+
+    def _learn_wrong_words(
+        self, texts: tuple[ParallelText, ParallelText], found: tuple[np.ndarray, ...], odds: Tensor
+    ) -> WrongWords:
+        """From N training pairs and M trusted ones, by digests and odds (N, 4) of the former."""
+        others = [n for n, name in enumerate(Correspondence.FACTORS) if name != _BY_WORST_WORD]
+        good = worth(odds[:, others], 1.0).prod(1)
+        lexicon, dictionaries = self.correspondence.lexicon, self.features.dictionaries
+        return WrongWords.learn(lexicon, texts, dictionaries, found, good)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``factors`` needs, in types that torch's safe loader takes."""
@@ -164,6 +207,7 @@ class InitialWeightModel:
             "domain": self.domain.state_dict(),
             "costs": self.costs,
             "by": self.by,
+            "wrong_words": None if self.wrong_words is None else self.wrong_words.state_dict(),
         }
 
     @classmethod
@@ -188,6 +232,7 @@ class InitialWeightModel:
             Domain.from_state(state["domain"]),
             state["costs"],
             state["by"],
+            None if state["wrong_words"] is None else WrongWords.from_state(state["wrong_words"]),
         )
 
     def _factors(

@@ -46,7 +46,7 @@ def exchanged(
     digests: np.ndarray,
     dictionaries: Dictionaries,
     frequency: Tensor,
-) -> tuple[ParallelText, np.ndarray]:
+) -> tuple[ParallelText, np.ndarray, np.ndarray]:
     """Pairs one of whose target words is another pair's, whose place its own word takes elsewhere.
 
     It is the rarer of two words that are picked by chance: rare words are what a pair is about.
@@ -59,7 +59,8 @@ def exchanged(
         frequency: how often each target type came up, shape (V,).
 
     Returns:
-        At most K pairs, and which of the N each was made from.
+        k pairs, at most K; which of the N each was made from, shape (k,); and which of its target's
+        words, counted from 0, is another pair's, shape (k,).
     """
     places = places[digests[places].argsort()[:_MADE]]
     targets = pairs.tgt.take(places)
@@ -76,9 +77,11 @@ def exchanged(
         other, own, target = found[at - 1], found[at], targets[number].numpy()
         if not np.array_equal(other, own):
             made.append(np.concatenate([target[:first], other, target[first + len(own) :]]))
-            kept.append(number)
-    numbers = places[np.array(kept, dtype=int)]
-    return ParallelText(pairs.src.take(numbers), Sentences.of(made)), numbers
+            kept.append(at)
+    numbers = np.array(kept, dtype=int)
+    which = (chosen - words.first[some])[numbers]
+    places = places[some[numbers]]
+    return ParallelText(pairs.src.take(places), Sentences.of(made)), places, which
 
 
 def cut(pairs: ParallelText, digests: np.ndarray) -> tuple[ParallelText, np.ndarray]:

@@ -22,7 +22,7 @@ from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.initial_weights.estimate import VERSION, InitialWeightModel, summary
 from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.weight_bytes import from_bytes, to_bytes
+from fairseq_l2rw.utils.weight_bytes import from_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -58,16 +58,18 @@ def kept_path(
 def find_or_load(
     kept: Path, beside: Path | None, find: Callable[[], tuple[InitialWeightModel, Tensor]]
 ) -> Tensor:
-    """Initial weights by line, found only where no earlier run kept them.
+    """Initial weights as bytes, found only where no earlier run kept them.
 
     Args:
         kept: the file beside the data.
         beside: the folder of the run's checkpoints, if there will be any. The same file is copied
             there: it gives other pairs their initial weights.
-        find: gives the model and the weights by line, shape (lines,), NaN where there is none.
+        find: gives the model and the weights, as ``fairseq_l2rw.utils.weight_bytes.to_bytes`` gives
+            them: by line, shape (lines,), or of the target tokens of all lines that are trained on,
+            flat.
 
     Returns:
-        Shape (lines,), as ``fairseq_l2rw.utils.weight_bytes.to_bytes`` gives them.
+        The weights, of that shape.
 
     Raises:
         InputError: when the file cannot be read.
@@ -78,7 +80,7 @@ def find_or_load(
         logger.info(f"initial weights: {said}, as an earlier run found with the same data ({kept})")
     else:
         model, found = find()
-        content = {"model": model.state_dict(), "weights": to_bytes(found)}
+        content = {"model": model.state_dict(), "weights": found}
         try:
             _write(kept, content)
             logger.info(f"initial weights: kept in {kept} for later runs with the same data")

@@ -8,6 +8,7 @@ import numpy as np
 from fairseq.data.iterators import CountingIterator, EpochBatchIterator
 
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
+from fairseq_l2rw.sampling.token_weights import TokenWeights
 from fairseq_l2rw.utils.errors import InputError
 
 
@@ -33,13 +34,14 @@ class EpochSize:
 class SampledBatches(EpochBatchIterator):
     """fairseq's iterator, over batches that are made anew of what each epoch holds.
 
-    They say what ``ImportanceSampler.with_weights`` adds.
+    They say what ``ImportanceSampler.with_weights`` adds, and ``TokenWeights.with_weights``.
 
     Args:
         whole: the iterator over all sentences that are trained on.
         sampler: says what an epoch holds.
         make_batches: groups indices, in the order of ``whole``, into batches; takes
             ``required_batch_size_multiple``.
+        token_weights: initial weights, where tokens have any.
         begin: is told of every epoch that begins.
     """
 
@@ -54,6 +56,7 @@ class SampledBatches(EpochBatchIterator):
         whole: EpochBatchIterator,
         sampler: ImportanceSampler,
         make_batches: Callable[..., Sequence[Any]],
+        token_weights: TokenWeights | None = None,
         begin: Callable[[EpochSize], None] = lambda epoch: None,
     ) -> None:
         places = np.concatenate([np.asarray(batch) for batch in whole.frozen_batches])
@@ -66,6 +69,7 @@ class SampledBatches(EpochBatchIterator):
         self._shuffled: bool | None = None  # of the loader that there is
         super().__init__(batch_sampler=batches, **{n: getattr(whole, n) for n in self._SAME})
         self.sampler, self._whole, self._begin = sampler, whole, begin
+        self._token_weights = token_weights
 
     @property
     def first_batch(self) -> Any:
@@ -88,6 +92,8 @@ class SampledBatches(EpochBatchIterator):
         if found is None:
             return None
         weighed = map(self.sampler.with_weights, found)
+        if self._token_weights is not None:
+            weighed = map(self._token_weights.with_weights, weighed)
         return CountingIterator(weighed, start=found.n, total=found.total)
 
     def state_dict(self) -> dict[str, Any]:

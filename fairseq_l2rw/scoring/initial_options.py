@@ -14,8 +14,10 @@ class InitialOptions:
         by: ``quality``, ``domain`` or ``both``.
         sharpness: of the domain, see ``fairseq_l2rw.scoring.acceptance.acceptance``.
         tolerance: likewise; twice as much is granted, as of every likeness.
+        unit: ``sentence`` or ``token``: what has a weight.
     """
 
     by: str = "quality"
     sharpness: float = 3.0
     tolerance: float = 1.5
+    unit: str = "sentence"

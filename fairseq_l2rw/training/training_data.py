@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.fingerprint import fingerprint
+from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.training_text import TrainingText
 from fairseq_l2rw.data.trusted_pairs import shared_with_training
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
@@ -20,12 +21,14 @@ from fairseq_l2rw.initial_weights.saved import find_or_load, kept_path
 from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
 from fairseq_l2rw.sampling.sampled_batches import SampledBatches
+from fairseq_l2rw.sampling.token_weights import TokenWeights
 from fairseq_l2rw.training.workers import by_one
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.weight_bytes import from_bytes
+from fairseq_l2rw.utils.weight_bytes import from_bytes, to_bytes
 from fairseq_l2rw.weighting import Weighting
 
 _BOUNDS = ("max_tokens", "max_sentences", "required_batch_size_multiple")
+_TOGETHER = 1 << 18  # pairs whose tokens are weighed together
 
 
 class TrainingData:
@@ -86,31 +89,52 @@ class TrainingData:
         self._text = text
         if not self.sampled:
             return whole
-        self.sampler = self._sampler(text)
         bounds = {name: options[name] for name in _BOUNDS if name in options}
         make_batches = partial(dataset.batch_by_size, **bounds)
+        tokens = self._find_token_weights(text) if self._weighs_tokens else None
+        self.sampler = self._sampler(text, tokens)
         if self.sampler.minimum == 1:
-            return SampledBatches(whole, self.sampler, make_batches)
+            return SampledBatches(whole, self.sampler, make_batches, tokens)
         log = EpochLengthLog(self.cfg)
-        return SampledBatches(whole, self.sampler, make_batches, log.begin)
+        return SampledBatches(whole, self.sampler, make_batches, tokens, log.begin)
 
-    def _sampler(self, text: TrainingText) -> ImportanceSampler:
+    @property
+    def _weighs_tokens(self) -> bool:
+        """Whether tokens have initial weights of their own."""
+        return self.weighting.reads_initial_weights and self.weighting.unit == "token"
+
+    def _sampler(self, text: TrainingText, tokens: TokenWeights | None) -> ImportanceSampler:
         fingerprints = {"training data": text.fingerprint()}
         if self._trusted is not None:
             fingerprints["trusted pairs"] = fingerprint(self._trusted())
+        find: Callable[[], Tensor] | None = None
+        if tokens is not None:
+            find = partial(_means_by_line, text, tokens)
+        elif self.weighting.reads_initial_weights:
+            find = self._find_initial_weights
         return ImportanceSampler(
             text.lines,
             self.cfg.min_sampling_probability if self.weighting.samples_by_weight else 1.0,
             self.cfg.seed,
-            self._find_initial_weights if self.weighting.reads_initial_weights else None,
+            find,
             fingerprints,
         )
 
     def _find_initial_weights(self) -> Tensor:
         """Initial weights by line; every worker must call it, and one of them finds them."""
         assert self._text is not None
-        find = partial(self._find_or_load, self._text)
-        return from_bytes(by_one(find, torch.empty(self._text.lines.count, dtype=torch.uint8)))
+        return from_bytes(self._by_one(self._text, self._text.lines.count))
+
+    def _find_token_weights(self, text: TrainingText) -> TokenWeights:
+        """Those of tokens; every worker must call it, and one of them finds them."""
+        sizes = text.pairs.sizes[:, 1]
+        found = self._by_one(text, int(sizes.sum()))
+        return TokenWeights(text.trained, sizes, found, self._dictionaries.padding)
+
+    def _by_one(self, text: TrainingText, count: int) -> Tensor:
+        """As bytes, ``count`` of them."""
+        find = partial(self._find_or_load, text)
+        return by_one(find, torch.empty(count, dtype=torch.uint8))
 
     def _find_or_load(self, text: TrainingText) -> Tensor:
         assert self._trusted is not None
@@ -129,4 +153,13 @@ class TrainingData:
             self.weighting.initial_options,
             self._matches,
         )
-        return model, text.by_line(model.weights(factors))
+        if not self._weighs_tokens:
+            return model, to_bytes(text.by_line(model.weights(factors)))
+        pairs = ParallelText.of(text.pairs)
+        parts = torch.arange(len(pairs)).split(_TOGETHER)
+        found = [model.token_weights(pairs.take(x.numpy()), factors[x]) for x in parts]
+        return model, torch.cat([to_bytes(part) for part in found])
+
+
+def _means_by_line(text: TrainingText, tokens: TokenWeights) -> Tensor:
+    return text.by_line(tokens.means)

@@ -67,6 +67,8 @@ class Weighting(nn.Module):
     def __init__(self, cfg: Any) -> None:
         super().__init__()
         self.options: Any = parsed(type(self), getattr(cfg, "weighting_options", ""))
+        #: ``sentence`` or ``token``: what has a weight.
+        self.unit: str = getattr(cfg, "weight_unit", "sentence")
 
     @property
     def needs_dev_gradient(self) -> bool:

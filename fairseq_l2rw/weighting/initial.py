@@ -43,7 +43,9 @@ class Initial(Weighting):
         for name in ("sharpness", "tolerance"):
             at_least(0, flag_of(name), getattr(options, name))
         one_of(flag_of("by"), options.by, CHOICES)
-        self.initial_options = InitialOptions(options.by, options.sharpness, options.tolerance)
+        self.initial_options = InitialOptions(
+            options.by, options.sharpness, options.tolerance, self.unit
+        )
 
     def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights, shape (N,), which are their only factor."""

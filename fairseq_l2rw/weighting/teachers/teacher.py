@@ -48,7 +48,9 @@ class Teacher(Weighting):
         by_rate = options.spacing == "rate"
         self.spaced_by_learning_rate = by_rate and head.spaced_by_learning_rate
         self.reads_initial_weights = head.reads_initial_weights and "initial" in chosen
-        self.initial_options = InitialOptions(options.by, options.sharpness, options.tolerance)
+        self.initial_options = InitialOptions(
+            options.by, options.sharpness, options.tolerance, self.unit
+        )
         known = ("initial",) if self.reads_initial_weights else ()
         self.factors = (*known, *self.head.factors)
 
