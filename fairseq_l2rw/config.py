@@ -6,7 +6,6 @@ Flags and hydra keys both come from here.
 # ruff: noqa: RUF009, UP045
 # (fairseq's parser of flags knows Optional[X], not X | None, and its II() is a string)
 
-import os
 import re
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -190,13 +189,6 @@ def _check_weighting(cfg: L2RWTranslationConfig) -> None:
         raise InputError(
             f"--weighting {cfg.weighting} does not weigh a {cfg.weight_unit}; use --weight-unit "
             f"{' or '.join(rule.units)}"
-        )
-    by_sentence = rule.samples_by_weight or rule.reads_initial_weights or cfg.weights_dir
-    if os.pathsep in (cfg.data or "") and by_sentence:
-        raise InputError(
-            f"DATA {cfg.data} has several folders, and each counts its sentences from 0: weights "
-            "kept by sentence would be mixed up; binarize all into one folder, which fairseq need "
-            "not hold in memory (--dataset-impl mmap)"
         )
     at_least(0, "--weighting-warmup", cfg.weighting_warmup)
     at_least(1, "--weights-interval", cfg.weights_interval)

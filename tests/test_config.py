@@ -1,7 +1,5 @@
 """Promise: an option that cannot work is refused in one line that names its flag."""
 
-import os
-
 import pytest
 
 from fairseq_l2rw import weighting
@@ -69,15 +67,6 @@ def test_an_option_of_a_teacher_that_cannot_work_is_refused_by_name(text, says):
     with pytest.raises(InputError, match=says) as caught:
         weighting.build(L2RWTranslationConfig(weighting_options=text))
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("options", [{}, {"weighting": "mwnet", "weights_dir": "weights"}])
-def test_folders_that_each_count_their_sentences_are_refused(options):
-    cfg = L2RWTranslationConfig(data=os.pathsep.join(["a", "b"]), **options)
-    with pytest.raises(InputError, match=r"a.b has several folders.*binarize all into one"):
-        check(cfg)
-    cfg.weighting, cfg.weights_dir = "mwnet", None
-    check(cfg)
 
 
 def test_rewinding_needs_the_students_dropout():

@@ -16,7 +16,7 @@ from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.data.overlap import shared
 from fairseq_l2rw.data.pairs import PairSubset, lengths
-from fairseq_l2rw.data.training_text import TrainingText
+from fairseq_l2rw.data.training_text import Folders, TrainingText
 
 
 class Sentences(torch.utils.data.Dataset):
@@ -45,17 +45,19 @@ def dataset(counts, upsample=1):
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 3))
-def test_a_line_counts_every_split_once_in_the_order_of_loading(counts, upsample):
+@given(
+    st.lists(st.integers(1, 6), min_size=1, max_size=4), st.integers(1, 3), st.sampled_from([0, 7])
+)
+def test_a_line_counts_every_split_once_in_the_order_of_loading(counts, upsample, begin):
     joined = dataset(counts, upsample)
-    lines = Lines.of(joined)
+    lines = Lines.of(joined, begin)
     assert len(lines) == len(joined) and lines.count == sum(counts)
     found = lines.at(np.arange(len(joined)))
     for place, line in enumerate(found.tolist()):
         number = int(joined.src[place][0]) - 9
-        assert line == sum(counts[:number]) + len(joined.src[place]) - 2
+        assert line == begin + sum(counts[:number]) + len(joined.src[place]) - 2
     once = lines.once(np.arange(len(joined)))
-    assert lines.at(once).tolist() == list(range(sum(counts)))
+    assert lines.at(once).tolist() == list(range(begin, begin + sum(counts)))
     batch = lines.numbered(joined.collater)([joined[place] for place in range(len(joined))])
     assert sorted(batch["id"].tolist()) == sorted(found.tolist())
     within = [line for count in counts for line in range(count)]  # its split
@@ -140,4 +142,8 @@ def test_what_is_trained_on_is_judged_once_and_the_rest_has_no_weight(upsample):
     assert text.pairs.sizes[:, 1].tolist() == [3, 4, 5, 3, 4]
     weights = text.by_line(torch.arange(5.0))
     assert torch.equal(weights.nan_to_num(-1), torch.tensor([-1.0, 0, 1, 2, -1, 3, 4]))
-    assert text.fingerprint() == fingerprint(dataset([4, 3]))
+    assert Folders.of([joined]) == Folders([0, 7], fingerprint(dataset([4, 3])))
+    # The same text as a later folder.
+    later = TrainingText(joined, batches, begin=100)
+    assert later.trained.tolist() == [101, 102, 103, 105, 106]
+    assert torch.equal(later.by_line(torch.arange(5.0)).nan_to_num(-1), weights.nan_to_num(-1))

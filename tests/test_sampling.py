@@ -17,12 +17,12 @@ from fairseq_l2rw.utils.errors import InputError
 
 
 def begin(lines, *args, **options):
-    return ImportanceSampler(Lines(lines), *args, **options)
+    return ImportanceSampler(lines, *args, **options)
 
 
 def drawn(sampler, epoch):
     """Which of all places an epoch holds."""
-    return sampler.sample(epoch, np.arange(len(sampler.lines)))
+    return sampler.sample(epoch, np.arange(sampler.count), Lines(sampler.count))
 
 
 def weighted(weights, least=0.2, seed=1):
@@ -115,7 +115,7 @@ def sixths(chosen, required_batch_size_multiple=8):
 def iterator(sampler, make_batches=sixths, **options):
     order = np.argsort(np.arange(60) % 7, kind="stable")
     whole = EpochBatchIterator(Numbers(), collated, [order[:30], order[30:]], seed=3)
-    return SampledBatches(whole, sampler, make_batches, **options), order
+    return SampledBatches(whole, Lines(60), sampler, make_batches, **options), order
 
 
 def epoch(batches, stop=None):
@@ -180,20 +180,47 @@ def test_a_line_without_an_initial_weight_is_never_drawn():
     sampler = begin(4, 0.1, 1, lambda: torch.tensor([1.0, torch.nan, 1.0, torch.nan]))
     assert drawn(sampler, 1).tolist() == [True, False, True, False]
     only_unknown = np.array([1, 3])
-    assert sampler.sample(1, only_unknown).sum() == 1
+    assert sampler.sample(1, only_unknown, Lines(4)).sum() == 1
 
 
 def test_every_place_is_drawn_by_the_chance_of_its_line():
     lines = Lines(3, np.array([0, 1, 0, 1, 2]))
-    sampler = ImportanceSampler(lines, 0.01, 1)
+    sampler = ImportanceSampler(3, 0.01, 1)
     drawn(sampler, 1)
     sampler.update(torch.arange(3), torch.tensor([1.0, 0.3, 0.0]))
     sampler.uses_learnt_weights = True
-    held = np.mean([drawn(sampler, epoch) for epoch in range(2, 1002)], axis=0)
+    epochs = [sampler.sample(epoch, np.arange(5), lines) for epoch in range(2, 1002)]
+    held = np.mean(epochs, axis=0)
     np.testing.assert_allclose(held, [1, 0.3, 1, 0.3, 0.01], atol=0.05)
     torch.testing.assert_close(
         sampler.importance_weights(torch.arange(3)), torch.tensor([1, 1 / 0.3, 100])
     )
+
+
+def test_a_folder_gets_initial_weights_when_it_first_comes_up_and_keeps_its_own():
+    """Five lines in two folders, which epochs take in turn."""
+    whole = torch.tensor([0.9, 0.5, 0.8, 0.4, 0.6])
+    folders, now, found = (Lines(2), Lines(3, begin=2)), [], []
+
+    def find():
+        found.append(now[-1])
+        lines = folders[now[-1]]
+        inside = torch.arange(5).ge(lines.begin) & torch.arange(5).lt(lines.begin + lines.count)
+        return torch.where(inside, whole, torch.nan)
+
+    sampler = begin(5, 0.1, 1, find)
+
+    def epoch(number):
+        now.append((number - 1) % 2)
+        sampler.sample(number, np.arange(len(folders[now[-1]])), folders[now[-1]])
+        return sampler.probabilities.tolist()
+
+    assert epoch(1) == pytest.approx([0.9, 0.5, *[np.nan] * 3], nan_ok=True)
+    assert epoch(2) == pytest.approx(whole.tolist())
+    sampler.update(torch.tensor([3]), torch.tensor([0.2]))
+    sampler.uses_learnt_weights = True
+    assert epoch(3) == epoch(4) == pytest.approx([0.9, 0.5, 0.8, 0.2, 0.6])
+    assert found == [0, 1]
 
 
 MARKS = {"training data": "a", "trusted pairs": "b"}
@@ -233,10 +260,10 @@ def test_weights_of_the_same_corpus_go_on(caplog):
 
 def test_lines_that_were_left_out_before_get_initial_weights():
     before = begin(3, 0.1, 1, lambda: torch.tensor([0.8, 0.5, torch.nan]))
-    assert before.sample(1, np.array([0, 1])).any()
+    assert before.sample(1, np.array([0, 1]), Lines(3)).any()
     after = begin(3, 0.1, 1, lambda: torch.tensor([0.6, 0.4, 0.9]))
     after.load_state_dict(before.state_dict())
-    after.sample(2, np.array([0, 1]))
+    after.sample(2, np.array([0, 1]), Lines(3))
     assert after.probabilities[:2].tolist() == pytest.approx([0.8, 0.5])
     drawn(after, 3)
     assert after.probabilities.tolist() == pytest.approx([0.6, 0.4, 0.9])

@@ -13,8 +13,8 @@ from fairseq_l2rw.commands.export import add_places
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.reporting.measures import auc
-from fairseq_l2rw.text.columns import column_of, read_pairs
-from fairseq_l2rw.text.files import count_lines, lines, replaced
+from fairseq_l2rw.text.columns import column_of
+from fairseq_l2rw.text.files import lines, replaced
 from fairseq_l2rw.utils.errors import InputError
 
 HELP = "compare the weights of two runs, or of a run and other scores"
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     """Do it."""
     folder = RunFolder.of(Path(args.first))
     text = folder.text(args.text, args.data)
-    total = count_lines(text[0])
+    total = text.count()
     first = LineWeights.of(folder, folder.record(args.weights_dir), total).weight
     second = _scores(args.second, total)
     known = ~np.isnan(first) & ~np.isnan(second)
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     for line in agreement(first[known], second[known], (args.first, args.second)):
         print(line)
     order = _disagreement(first, second, known)
-    pairs = list(read_pairs(text))
+    pairs = list(text)
     print(f"\nmost disagreement, of {known.sum():,} lines with both scores:")
     print("line\tfirst\tsecond\tsource\ttarget")
     for number in order[: args.show]:

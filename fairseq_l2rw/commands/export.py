@@ -14,8 +14,7 @@ from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.selection import add_selection, kept
 from fairseq_l2rw.inference.line_weights import REASONS, LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
-from fairseq_l2rw.text.columns import read_pairs
-from fairseq_l2rw.text.files import count_lines
+from fairseq_l2rw.text.columns import PairFiles
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
 from fairseq_l2rw.utils.errors import InputError
@@ -63,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     """Do it."""
     folder = RunFolder.of(args.run)
     text = folder.text(args.text, args.data)
-    total = count_lines(text[0])
+    total = text.count()
     weights = LineWeights.of(folder, folder.record(args.weights_dir), total)
     chosen = kept(weights.weight, args)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -88,12 +87,12 @@ def run(args: argparse.Namespace) -> None:
         print(f"\n{found.usage()}")
 
 
-def _lines(text: list[str], weights: LineWeights, chosen: npt.NDArray[np.bool_]) -> Iterator[Line]:
+def _lines(text: PairFiles, weights: LineWeights, chosen: npt.NDArray[np.bool_]) -> Iterator[Line]:
     why = weights.why()
     last = np.nan_to_num(weights.weight)
-    for number, (source, target) in enumerate(read_pairs(text)):
+    for number, (source, target) in enumerate(text):
         if number >= len(weights):
-            raise InputError(f"{text[0]} has more than the {len(weights)} lines of the run")
+            raise InputError(f"{text.name} has more than the {len(weights)} lines of the run")
         factors = {name: float(column[number]) for name, column in weights.factors.items()}
         yield Line(
             number, source, target, float(last[number]), factors, why[number], bool(chosen[number])

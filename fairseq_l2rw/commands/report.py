@@ -21,7 +21,6 @@ from fairseq_l2rw.inference.line_weights import REASONS, LineWeights, short
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.reporting import measures, pictures
 from fairseq_l2rw.reporting.page import render
-from fairseq_l2rw.text.columns import read_pairs
 from fairseq_l2rw.text.files import lines, replaced
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.version import __version__
@@ -86,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
         for n, folder in enumerate(progress(folders, "runs", unit=" runs"))
     ]
     first = found[0]
-    text = list(read_pairs(first.folder.text(args.text, args.data)))
+    text = list(first.folder.text(args.text, args.data))
     if len(text) != len(first.weights):
         raise InputError(f"the text has {len(text)} lines, the run {len(first.weights)}")
     command = "fairseq-l2rw " + shlex.join(sys.argv[1:])

@@ -1,6 +1,8 @@
-"""The training text: its lines, and which of them fairseq trains on."""
+"""The training text: its folders, its lines, and which of them fairseq trains on."""
 
 import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +23,30 @@ _BOUNDS = "--max-tokens, --max-source-positions, --max-target-positions"
 
 
 class TrainingText:
-    """What fairseq trains on, once however often it is in fairseq's dataset.
+    """What fairseq trains on of a folder, once however often it is in fairseq's dataset.
 
     Args:
         dataset: fairseq's ``LanguagePairDataset``.
         batches: the iterator over it, whose batches from now on say lines as their ``id``.
+        begin: number of the first line.
 
     Attributes:
-        lines: all of them.
+        lines: all of the folder's.
         trained: those that are trained on, N numbers in their order.
         pairs: these N pairs.
     """
 
-    def __init__(self, dataset: Any, batches: EpochBatchIterator) -> None:
-        self._dataset, self.lines = dataset, Lines.of(dataset)
+    def __init__(self, dataset: Any, batches: EpochBatchIterator, begin: int = 0) -> None:
+        self._dataset, self.lines = dataset, Lines.of(dataset, begin)
         places = self.lines.once(np.concatenate([np.asarray(b) for b in batches.frozen_batches]))
         self.trained = self.lines.at(places)
         self.pairs = PairSubset(dataset, places)
         batches.collate_fn = self.lines.numbered(batches.collate_fn)
 
-    def fingerprint(self) -> str:
-        """Of all lines, see ``fairseq_l2rw.data.fingerprint.fingerprint``."""
-        return fingerprint(PairSubset(self._dataset, self.lines.once(np.arange(len(self.lines)))))
-
     def by_line(self, values: Tensor) -> Tensor:
-        """Numbers of the pairs (N,) as numbers of all lines, NaN for those not trained on."""
+        """Numbers of the pairs (N,) as numbers of the folder's lines, NaN for those left out."""
         found = torch.full((self.lines.count,), torch.nan)
-        found[torch.from_numpy(self.trained)] = values
+        found[torch.from_numpy(self.trained - self.lines.begin)] = values
         return found
 
     def log_left_out(self, max_positions: Any) -> None:
@@ -60,6 +59,29 @@ class TrainingText:
         ):
             if left:
                 logger.info(f"{left} of {count} lines are left out of training: {why}")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of the training text, which epochs take in turn (``DATA1:DATA2``).
+
+    Attributes:
+        begins: number of the first line of each, and how many lines there are in all.
+        fingerprint: of all lines, see ``fairseq_l2rw.data.fingerprint.fingerprint``.
+    """
+
+    begins: list[int]
+    fingerprint: str
+
+    @classmethod
+    def of(cls, datasets: Iterable[Any]) -> "Folders":
+        """From fairseq's dataset of each, which is not kept."""
+        begins, found = [0], []
+        for dataset in datasets:
+            lines = Lines.of(dataset)
+            begins.append(begins[-1] + lines.count)
+            found.append(fingerprint(PairSubset(dataset, lines.once(np.arange(len(lines))))))
+        return cls(begins, " ".join(found))
 
 
 def check_splits(cfg: Any, name: str) -> None:

@@ -1,6 +1,7 @@
 """Where a run left its things: checkpoint, record of weights, data, text."""
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from fairseq.data.data_utils import infer_language_pair, load_indexed_dataset
+from fairseq.utils import split_paths
 
 from fairseq_l2rw.inference.finished_run import checkpoint_of
+from fairseq_l2rw.text.columns import PairFiles
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.utils.errors import InputError
 
@@ -79,15 +82,26 @@ class RunFolder:
         raise InputError(f"the record of weights is not there: {named}; give --weights-dir")
 
     def data(self, given: Path | None = None) -> Path:
-        """The folder of binary data.
+        """The folder of binary data; of several the first one.
 
         Raises:
             InputError: when it is not there.
         """
-        folder = Path(given or self.task["data"].split(":")[0])
-        if not folder.is_dir():
-            raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
-        return folder
+        return self.folders(given)[0]
+
+    def folders(self, given: Path | None = None) -> list[Path]:
+        """All folders of binary data, which epochs took in turn.
+
+        Raises:
+            InputError: when one is not there.
+        """
+        found = [Path(name) for name in split_paths(str(given or self.task["data"]))]
+        for folder in found:
+            if not folder.is_dir():
+                raise InputError(
+                    f"the run's folder of binary data is not there: {folder}; give --data"
+                )
+        return found
 
     def target_lengths(self, data: Path | None = None) -> npt.NDArray[np.float64]:
         """Target tokens of every line of the training text, shape (lines,).
@@ -98,32 +112,45 @@ class RunFolder:
         Raises:
             InputError: when it does not have the training text.
         """
-        source, target = self.languages(data)
-        for pair in (f"{source}-{target}", f"{target}-{source}"):
-            prefix = self.data(data) / f"train.{pair}.{target}"
-            if prefix.with_name(prefix.name + ".idx").is_file():
-                dataset = load_indexed_dataset(str(prefix))  # closes its file when it goes
-                return np.array(dataset.sizes, dtype=np.float64)
-        raise InputError(f"{self.data(data)} has no train.{source}-{target}.{target}.idx")
+        languages = self.languages(data)
+        return np.concatenate(
+            [_target_lengths(folder, *languages) for folder in self.folders(data)]
+        )
 
-    def text(self, given: list[str] | None = None, data: Path | None = None) -> list[str]:
+    def text(self, given: list[str] | None = None, data: Path | None = None) -> PairFiles:
         """The files of the training text.
 
         Args:
-            given: where they are now, if they were moved or are not known.
+            given: where they are now, if they were moved or are not known: one part, with the text
+                of all folders.
             data: likewise of the binary data.
 
         Raises:
             InputError: when they are not known or not there.
         """
-        folder = self.data(data)
-        if not given and not (folder / Manifest.NAME).is_file():
-            raise InputError(
-                f"{folder} was not made by fairseq-l2rw prepare, so its text is not known: give "
-                "--text SOURCE TARGET"
-            )
-        files = given or Manifest.read(folder).texts["train"]
-        for file in files:
+        parts = [given] if given else [_text(folder) for folder in self.folders(data)]
+        for file in chain.from_iterable(parts):
             if not Path(file).is_file():
                 raise InputError(f"the training text is not there: {file}; give --text")
-        return files
+        return PairFiles(parts)
+
+
+def _text(folder: Path) -> list[str]:
+    """The files of the text that a folder was made of."""
+    if not (folder / Manifest.NAME).is_file():
+        raise InputError(
+            f"{folder} was not made by fairseq-l2rw prepare, so its text is not known: give "
+            "--text SOURCE TARGET"
+        )
+    files: list[str] = Manifest.read(folder).texts["train"]
+    return files
+
+
+def _target_lengths(folder: Path, source: str, target: str) -> npt.NDArray[np.float64]:
+    """Target tokens of the training lines of a folder, shape (lines,)."""
+    for pair in (f"{source}-{target}", f"{target}-{source}"):
+        prefix = folder / f"train.{pair}.{target}"
+        if prefix.with_name(prefix.name + ".idx").is_file():
+            dataset = load_indexed_dataset(str(prefix))  # closes its file when it goes
+            return np.array(dataset.sizes, dtype=np.float64)
+    raise InputError(f"{folder} has no train.{source}-{target}.{target}.idx")

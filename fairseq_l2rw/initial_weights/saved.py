@@ -95,6 +95,11 @@ def find_or_load(
     return weights
 
 
+def is_saved(folder: Path) -> bool:
+    """Whether there is a file beside a run's checkpoints."""
+    return (folder / NAME).is_file()
+
+
 def load(folder: Path, dictionaries: Dictionaries) -> InitialWeightModel:
     """The model of the file beside a run's checkpoints.
 

@@ -39,12 +39,12 @@ class ImportanceSampler:
     nearest of 200 steps from 0 to 1.
 
     Args:
-        lines: of the training text.
+        count: lines of the training text.
         minimum: smallest probability, so that every sentence is weighed again some day; at least
             one step.
         seed: of the sampling.
         find_initial_weights: gives them, shape (lines,), when they are needed: NaN for a line that
-            is not trained on. Without it they are 1.
+            is not trained on, or not yet. Without it they are 1.
         fingerprints: of what the weights depend on, by its name. A checkpoint with others has the
             weights of other sentences.
 
@@ -55,20 +55,20 @@ class ImportanceSampler:
 
     def __init__(
         self,
-        lines: Lines,
+        count: int,
         minimum: float,
         seed: int,
         find_initial_weights: Callable[[], Tensor] | None = None,
         fingerprints: Mapping[str, str] | None = None,
     ) -> None:
-        self.lines, self.minimum, self.seed = lines, minimum, seed
+        self.count, self.minimum, self.seed = count, minimum, seed
         self.fingerprints = dict(fingerprints or {})
         self._find_initial_weights = find_initial_weights
         self._least = to_bytes(torch.tensor(minimum)).clamp(min=1)
         # As bytes, shape (lines,).
         self._initial_weights: Tensor | None = None
-        self._weights = to_bytes(torch.full((lines.count,), torch.nan))
-        self._probabilities = to_bytes(torch.ones(lines.count))
+        self._weights = to_bytes(torch.full((count,), torch.nan))
+        self._probabilities = to_bytes(torch.ones(count))
         self._told: list[tuple[Tensor, Tensor]] = []  # not taken in yet
         self.epoch = 0
         self.uses_learnt_weights = False
@@ -93,29 +93,30 @@ class ImportanceSampler:
         """The same as bytes: found once a run, however often resumed."""
         if self._initial_weights is None:
             find = self._find_initial_weights
-            found = torch.ones(self.lines.count) if find is None else find()
+            found = torch.ones(self.count) if find is None else find()
             self._initial_weights = to_bytes(found)
         return self._initial_weights
 
-    def sample(self, epoch: int, places: np.ndarray) -> np.ndarray:
+    def sample(self, epoch: int, places: np.ndarray, lines: Lines) -> np.ndarray:
         """Which of some pairs an epoch holds, bool, shape (N,); never none, and the same again.
 
         Args:
             epoch: its number, from 1.
             places: places of the pairs in fairseq's dataset, shape (N,).
+            lines: of that dataset, which may be a part of the training text.
         """
-        lines = torch.from_numpy(self.lines.at(places))
+        chosen = torch.from_numpy(lines.at(places))
         if epoch != self.epoch:
             self._take_in()
-            self._complete(lines)
+            self._complete(chosen)
             known = is_known(self._weights) & self.uses_learnt_weights
             found = torch.where(known, self._weights, self._found_initial_weights())
             # Of a line that is not trained on nothing is known.
             self._probabilities = torch.where(is_known(found), found.maximum(self._least), found)
             self.epoch = epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        numbers = torch.rand(len(self.lines), generator=generator)[torch.from_numpy(places)]
-        probabilities = from_bytes(self._probabilities[lines])
+        numbers = torch.rand(len(lines), generator=generator)[torch.from_numpy(places)]
+        probabilities = from_bytes(self._probabilities[chosen])
         held = numbers < probabilities
         if not held.any():  # fairseq cannot train an epoch of nothing
             held[(numbers / probabilities).nan_to_num(torch.inf).argmin()] = True
@@ -124,12 +125,16 @@ class ImportanceSampler:
     def _complete(self, lines: Tensor) -> None:
         """See to it that all of these lines have an initial weight.
 
-        A run that is resumed with other bounds on lengths may train on lines that it left out.
+        They may be of another folder of the training text. And a run that is resumed with other
+        bounds on lengths may train on lines that it left out.
         """
-        known = self._initial_weights
-        if known is not None and not is_known(known[lines]).all():
+        known, find = self._initial_weights, self._find_initial_weights
+        if known is None or find is None or is_known(known[lines]).all():
+            return
+        if is_known(known[lines]).any():
             logger.info("lines that were left out are trained on now: initial weights found anew")
-            self._initial_weights = None
+        found = to_bytes(find())
+        self._initial_weights = torch.where(is_known(found), found, known)
 
     def update(self, ids: Tensor, weights: Tensor) -> None:
         """Take in the weights of an update, of all workers.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from fairseq.data.iterators import CountingIterator, EpochBatchIterator
 
+from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
 from fairseq_l2rw.sampling.token_weights import TokenWeights
 from fairseq_l2rw.utils.errors import InputError
@@ -38,11 +39,12 @@ class SampledBatches(EpochBatchIterator):
 
     Args:
         whole: the iterator over all sentences that are trained on.
+        lines: of its dataset.
         sampler: says what an epoch holds.
         make_batches: groups indices, in the order of ``whole``, into batches; takes
             ``required_batch_size_multiple``.
         token_weights: initial weights, where tokens have any.
-        begin: is told of every epoch that begins.
+        begin: is told of every epoch that begins, if it wants to know.
     """
 
     _SAME = (
@@ -54,15 +56,16 @@ class SampledBatches(EpochBatchIterator):
     def __init__(
         self,
         whole: EpochBatchIterator,
+        lines: Lines,
         sampler: ImportanceSampler,
         make_batches: Callable[..., Sequence[Any]],
         token_weights: TokenWeights | None = None,
-        begin: Callable[[EpochSize], None] = lambda epoch: None,
+        begin: Callable[[EpochSize], None] | None = None,
     ) -> None:
         places = np.concatenate([np.asarray(batch) for batch in whole.frozen_batches])
 
         def batches(dataset: Any, epoch: int) -> Sequence[Any]:
-            held = places[sampler.sample(epoch, places)]
+            held = places[sampler.sample(epoch, places, lines)]
             # fairseq drops what fills no batch; of few sentences that may be all.
             return make_batches(held) or make_batches(held, required_batch_size_multiple=1)
 
@@ -79,8 +82,9 @@ class SampledBatches(EpochBatchIterator):
     def next_epoch_itr(self, *args: Any, **kwargs: Any) -> CountingIterator:
         """Begin the next epoch, or go on with one that was cut off."""
         found = super().next_epoch_itr(*args, **kwargs)
-        pairs, all_pairs = (sum(map(len, i.frozen_batches)) for i in (self, self._whole))
-        self._begin(EpochSize(self.epoch, pairs, all_pairs, len(self), len(self._whole)))
+        if self._begin is not None:
+            pairs, all_pairs = (sum(map(len, i.frozen_batches)) for i in (self, self._whole))
+            self._begin(EpochSize(self.epoch, pairs, all_pairs, len(self), len(self._whole)))
         return found
 
     def _get_iterator_for_epoch(

@@ -44,7 +44,11 @@ class L2RWTranslationTask(TranslationTask):
         self._wants_trusted = rule.needs_dev_gradient or rule.learns_from_trusted
         reads_trusted = self._wants_trusted or rule.reads_initial_weights
         self._data = TrainingData(
-            cfg, rule, self._dictionaries, self._trusted_pairs if reads_trusted else None
+            cfg,
+            rule,
+            self._dictionaries,
+            self._trusted_pairs if reads_trusted else None,
+            self._load_folder,
         )
         self.reweighting: Reweighting | None = None  # from the first epoch of training on
         self._criterion: L2RWLabelSmoothedCrossEntropy | None = None
@@ -137,6 +141,14 @@ class L2RWTranslationTask(TranslationTask):
             check_splits(self.cfg, split)
         super().load_dataset(split, epoch, combine, **kwargs)
 
+    def _load_folder(self, epoch: int) -> Any:
+        """The training dataset of the folder that an epoch takes, which does not stay."""
+        subset = self.cfg.train_subset
+        own = self.datasets[subset]
+        self.load_dataset(subset, epoch, combine=True)
+        found, self.datasets[subset] = self.datasets[subset], own
+        return found
+
     def get_batch_iterator(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         """Batches of a split: all of it, or for training what each epoch holds.
 
@@ -155,7 +167,8 @@ class L2RWTranslationTask(TranslationTask):
         fairseq makes the batches of a static dataset once, with the seed of the epoch in which the
         process starts, and keeps them for later epochs: a run resumed in another epoch would group
         sentences differently. Here they are always those of the first epoch, unless weights decide
-        which sentences an epoch holds.
+        which sentences an epoch holds. Where every epoch takes another folder of the training text
+        (``DATA1:DATA2``), fairseq loads it anew, and makes its batches with the seed of the epoch.
         """
         epoch, sampled = kwargs.get("epoch", 1), self._data.sampled
         if sampled:
@@ -172,7 +185,7 @@ class L2RWTranslationTask(TranslationTask):
         dataset.set_epoch(epoch)
         whole.epoch = epoch
         batches = self._data.batches(dataset, whole, kwargs)
-        if sampled:
+        if sampled and kept:
             self.dataset_to_epoch_iter[dataset] = batches
         return batches
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 
-from fairseq_l2rw.text.files import lines
+from fairseq_l2rw.text.files import count_lines, lines
 from fairseq_l2rw.utils.errors import InputError
 
 _MISSING = object()
@@ -58,6 +58,29 @@ def column_of(name: str, header: Sequence[str] | None) -> int:
     if header is None:
         raise InputError(f"column {name!r} is no number from 1 on; for a name, add --header")
     raise InputError(f"no column {name!r}; the header has {', '.join(header)}")
+
+
+@dataclass(frozen=True)
+class PairFiles:
+    """Pairs from files, part after part.
+
+    Attributes:
+        parts: what ``read_pairs`` takes of each.
+    """
+
+    parts: Sequence[Sequence[str]]
+
+    @property
+    def name(self) -> str:
+        """The file that they begin with."""
+        return self.parts[0][0]
+
+    def count(self) -> int:
+        """How many pairs there are."""
+        return sum(count_lines(part[0]) for part in self.parts)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return chain.from_iterable(map(read_pairs, self.parts))
 
 
 def read_pairs(files: Sequence[str | Path]) -> Iterator[tuple[str, str]]:

@@ -14,10 +14,10 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.training_text import TrainingText
+from fairseq_l2rw.data.training_text import Folders, TrainingText
 from fairseq_l2rw.data.trusted_pairs import shared_with_training
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
-from fairseq_l2rw.initial_weights.saved import find_or_load, kept_path
+from fairseq_l2rw.initial_weights.saved import find_or_load, is_saved, kept_path
 from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
 from fairseq_l2rw.sampling.sampled_batches import SampledBatches
@@ -39,6 +39,7 @@ class TrainingData:
         weighting: the rule.
         dictionaries: of the languages.
         trusted: gives the trusted pairs, for a weighting that reads them.
+        load: gives fairseq's dataset of an epoch's folder, by number of the epoch.
 
     Attributes:
         sampler: decides what an epoch holds, if weights do.
@@ -50,12 +51,18 @@ class TrainingData:
         weighting: Weighting,
         dictionaries: Dictionaries,
         trusted: Callable[[], Any] | None,
+        load: Callable[[int], Any],
     ) -> None:
         self.cfg, self.weighting = cfg, weighting
-        self._dictionaries, self._trusted = dictionaries, trusted
+        self._dictionaries, self._trusted, self._load = dictionaries, trusted, load
         self.sampler: ImportanceSampler | None = None
+        self._log = EpochLengthLog(cfg)
+        self._folders: Folders | None = None
+        # Of the folder of the epoch.
+        self._number = 0
         self._text: TrainingText | None = None
-        self._matches: np.ndarray | None = None  # of training with trusted pairs
+        self._tokens: TokenWeights | None = None
+        self._matches: dict[int, np.ndarray] = {}  # of each with trusted pairs, by number
 
     @property
     def sampled(self) -> bool:
@@ -68,7 +75,7 @@ class TrainingData:
         """The iterator to train with.
 
         Args:
-            dataset: fairseq's.
+            dataset: fairseq's, of the folder of the iterator's epoch.
             whole: its iterator over all of it, whose batches from now on say lines as their ``id``.
             options: that it was made with.
 
@@ -80,50 +87,77 @@ class TrainingData:
                 f"the {len(dataset)} pairs of {self.cfg.train_subset} fill no batch of "
                 f"{options['required_batch_size_multiple']}: use --required-batch-size-multiple 1"
             )
-        text = TrainingText(dataset, whole)
-        if self._text is None:
+        text = self._take(dataset, whole)
+        if self._number not in self._matches:
             text.log_left_out(options["max_positions"])
-            if self._trusted is not None:
-                pairs, subset = self._trusted(), self.cfg.meta_subset
-                self._matches = shared_with_training(pairs, subset, text.pairs)
-        self._text = text
+            self._matches[self._number] = self._shared(text)
         if not self.sampled:
             return whole
         bounds = {name: options[name] for name in _BOUNDS if name in options}
         make_batches = partial(dataset.batch_by_size, **bounds)
-        tokens = self._find_token_weights(text) if self._weighs_tokens else None
-        self.sampler = self._sampler(text, tokens)
-        if self.sampler.minimum == 1:
-            return SampledBatches(whole, self.sampler, make_batches, tokens)
-        log = EpochLengthLog(self.cfg)
-        return SampledBatches(whole, self.sampler, make_batches, tokens, log.begin)
+        self._tokens = self._find_token_weights(text) if self._weighs_tokens else None
+        if self.sampler is None or len(self._paths) == 1:
+            self.sampler = self._sampler()
+        begin = self._log.begin if self.sampler.minimum < 1 else None
+        return SampledBatches(whole, text.lines, self.sampler, make_batches, self._tokens, begin)
+
+    @property
+    def _paths(self) -> list[str]:
+        """The folders of the training text."""
+        paths: list[str] = split_paths(self.cfg.data)
+        return paths
+
+    def _take(self, dataset: Any, whole: EpochBatchIterator) -> TrainingText:
+        """The text of the folder of the iterator's epoch, from now on."""
+        count = len(self._paths)
+        self._number = (whole.epoch - 1) % count
+        by_line = self.sampled or self.cfg.weights_dir
+        if self._folders is None and by_line:
+            others = (dataset if n == self._number else self._load(n + 1) for n in range(count))
+            self._folders = Folders.of(others)
+        begin = 0 if self._folders is None else self._folders.begins[self._number]
+        self._text = TrainingText(dataset, whole, begin)
+        return self._text
+
+    def _shared(self, text: TrainingText) -> np.ndarray:
+        """What the text has in common with the trusted pairs, if these are read."""
+        if self._trusted is None:
+            return np.empty((0, 2), dtype=np.int64)
+        return shared_with_training(self._trusted(), self.cfg.meta_subset, text.pairs)
 
     @property
     def _weighs_tokens(self) -> bool:
         """Whether tokens have initial weights of their own."""
         return self.weighting.reads_initial_weights and self.weighting.unit == "token"
 
-    def _sampler(self, text: TrainingText, tokens: TokenWeights | None) -> ImportanceSampler:
-        fingerprints = {"training data": text.fingerprint()}
+    def _sampler(self) -> ImportanceSampler:
+        """Of the lines of all folders."""
+        assert self._folders is not None
+        fingerprints = {"training data": self._folders.fingerprint}
         if self._trusted is not None:
             fingerprints["trusted pairs"] = fingerprint(self._trusted())
-        find: Callable[[], Tensor] | None = None
-        if tokens is not None:
-            find = partial(_means_by_line, text, tokens)
-        elif self.weighting.reads_initial_weights:
-            find = self._find_initial_weights
         return ImportanceSampler(
-            text.lines,
+            self._folders.begins[-1],
             self.cfg.min_sampling_probability if self.weighting.samples_by_weight else 1.0,
             self.cfg.seed,
-            find,
+            self._find_initial_weights if self.weighting.reads_initial_weights else None,
             fingerprints,
         )
 
     def _find_initial_weights(self) -> Tensor:
-        """Initial weights by line; every worker must call it, and one of them finds them."""
-        assert self._text is not None
-        return from_bytes(self._by_one(self._text, self._text.lines.count))
+        """Initial weights by line, NaN for those of other folders than the epoch's.
+
+        Every worker must call it, and one of them finds them.
+        """
+        assert self._text is not None and self._folders is not None
+        text, lines = self._text, self._text.lines
+        found = torch.full((self._folders.begins[-1],), torch.nan)
+        found[lines.begin : lines.begin + lines.count] = (
+            from_bytes(self._by_one(text, lines.count))
+            if self._tokens is None
+            else text.by_line(self._tokens.means)
+        )
+        return found
 
     def _find_token_weights(self, text: TrainingText) -> TokenWeights:
         """Those of tokens; every worker must call it, and one of them finds them."""
@@ -138,10 +172,12 @@ class TrainingData:
 
     def _find_or_load(self, text: TrainingText) -> Tensor:
         assert self._trusted is not None
-        folder, options = Path(split_paths(self.cfg.data)[0]), self.weighting.initial_options
-        pairs = text.pairs, self._trusted()
-        kept = kept_path(folder, pairs, text.trained, self._dictionaries, options)
-        beside = None if self.cfg.no_save else Path(self.cfg.save_dir)
+        folder, options = Path(self._paths[self._number]), self.weighting.initial_options
+        pairs, trained = (text.pairs, self._trusted()), text.trained - text.lines.begin
+        kept = kept_path(folder, pairs, trained, self._dictionaries, options)
+        save = Path(self.cfg.save_dir)
+        # What the first folder says weighs other text: one file has to do.
+        beside = None if self.cfg.no_save or (self._number and is_saved(save)) else save
         return find_or_load(kept, beside, partial(self._learn, text))
 
     def _learn(self, text: TrainingText) -> tuple[InitialWeightModel, Tensor]:
@@ -151,7 +187,7 @@ class TrainingData:
             self._trusted(),
             self._dictionaries,
             self.weighting.initial_options,
-            self._matches,
+            self._matches[self._number],
         )
         if not self._weighs_tokens:
             return model, to_bytes(text.by_line(model.weights(factors)))
@@ -159,7 +195,3 @@ class TrainingData:
         parts = torch.arange(len(pairs)).split(_TOGETHER)
         found = [model.token_weights(pairs.take(x.numpy()), factors[x]) for x in parts]
         return model, torch.cat([to_bytes(part) for part in found])
-
-
-def _means_by_line(text: TrainingText, tokens: TokenWeights) -> Tensor:
-    return text.by_line(tokens.means)
