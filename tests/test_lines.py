@@ -62,7 +62,7 @@ def test_a_line_counts_every_split_once_in_the_order_of_loading(counts, upsample
     assert sorted(batch["id"].tolist()) == sorted(found.tolist())
     within = [line for count in counts for line in range(count)]  # its split
     for line, target in zip(batch["id"].tolist(), batch["target"].tolist(), strict=True):
-        assert target.count(5) == within[line]
+        assert target.count(5) == within[line - begin]
 
 
 def test_a_batch_that_fills_up_an_uneven_shard_stays_empty():
