@@ -275,9 +275,13 @@ def test_pieces_are_those_of_words_and_a_wrong_word_that_weighs_less_is_told(
     )
     (tmp_path / "weights").mkdir()
     pq.write_table(record, tmp_path / "weights" / "1.parquet")
-    assert token_scores.token_auc(tmp_path / "weights", texts, ["1", ""], model) == 1.0
-    assert token_scores.token_auc(tmp_path / "weights", texts, ["0", ""], model) < 0.5
-    assert token_scores.token_auc(tmp_path / "weights", texts, ["", ""], model) is None
+    found = [
+        token_scores.wrong_words(tmp_path / "weights", texts, flaws, model)
+        for flaws in (["1", ""], ["0", ""], ["", ""])
+    ]
+    assert found[0]["token_auc"] == 1.0 and found[1]["token_auc"] < 0.5
+    assert found[0]["token_mean_weight"] == pytest.approx({"wrong": 0.2, "other": 1.0})
+    assert found[2] == {}
 
 
 def test_captions_look_like_talks_when_domains_are_mixed(tmp_path: Path) -> None:

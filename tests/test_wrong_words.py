@@ -191,3 +191,13 @@ def test_training_applies_them_and_a_finished_run_weighs_text_alike(data, tmp_pa
     scores = [float(x) for x in (tmp_path / "scored.tsv").read_text().split()]
     means = [float(x.mean()) for x in by_line]
     np.testing.assert_allclose(scores, means, atol=0.01)
+    # Marian takes weights of words.
+    exporting = "export", save, "marian-words", "--text", text, "--out", tmp_path / "out"
+    run("fairseq-l2rw", *exporting, "--weights-dir", tmp_path / "weights")
+    written = (tmp_path / "out" / "marian.word-weights").read_text().splitlines()
+    for row in table:
+        found = [float(x) for x in written[row["id"]].split()]
+        np.testing.assert_allclose(found, by_line[row["id"]], atol=1e-5)
+    text.write_text(text.read_text().replace("\tW", "\tW1 W", 1))
+    done = run("fairseq-l2rw", *exporting, "--weights-dir", tmp_path / "weights", check=False)
+    assert "in the run: give the text that it was trained on" in done.stderr

@@ -98,6 +98,11 @@ CONTENDERS = {
     "deep": Contender(
         "teacher on surface information and internal states, beside initial weights", "deep"
     ),
+    "deep_domain": Contender(
+        "deep; weights also go by how much a pair is of the trusted pairs' domain",
+        "deep",
+        extra=("--weighting-options", "by=both"),
+    ),
     "deep_tokens": Contender("deep, a weight for every token", "deep", extra=TOKENS),
     "initial_tokens": Contender(
         "the initial weights alone, those of tokens", "initial", extra=TOKENS

@@ -21,7 +21,7 @@ from lines import read_lines, read_numbers, write_lines
 from progress import parse_record
 from recipes import Question
 from steps import Stamp, digest, read_json, run, say, short, write_json
-from token_scores import FLAWS, token_auc
+from token_scores import FLAWS, wrong_words
 from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, device, plugin, train_command, use_cpu
 from weights import Array, Weights, read_weights
 
@@ -269,16 +269,15 @@ def weight_scores(job: Run) -> dict[str, Any]:
     }
 
 
-def token_scores(job: Run, data: Path) -> dict[str, float]:
-    """Return the AUC of the tokens of wrong words, where tokens have weights and words are wrong.
+def token_scores(job: Run, data: Path) -> dict[str, Any]:
+    """Return AUC and weights of the tokens of wrong words, where tokens have weights.
 
     Not where lines were left out, as the numbers of lines are others then.
     """
     if not (data / FLAWS).exists() or not job.weights.exists() or (job.bin / "kept").exists():
         return {}
     texts, flaws = (read_lines(data / name) for name in (f"train.{job.target}", FLAWS))
-    found = token_auc(job.weights, texts, flaws, job.bin / Manifest.PIECES)
-    return {} if found is None else {"token_auc": found}
+    return wrong_words(job.weights, texts, flaws, job.bin / Manifest.PIECES)
 
 
 def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -24,12 +25,13 @@ def words_of(pieces: Sequence[str]) -> list[int]:
     return words
 
 
-def token_auc(
+def wrong_words(
     folder: Path, texts: Sequence[str], flaws: Sequence[str], model: Path
-) -> float | None:
-    """Return how often another word outweighs a wrong one, by the last weights of their sentences.
+) -> dict[str, Any]:
+    """Return what the last weights of sentences with a wrong word say of this and of their others.
 
-    None where tokens have no weights, or no word is wrong.
+    That is, how often another one outweighs a wrong one (``token_auc``), and the mean weights of
+    both (``token_mean_weight``); nothing where tokens have no weights, or no word is wrong.
 
     Args:
         folder: of the weights.
@@ -50,8 +52,13 @@ def token_auc(
             wrong.append(np.isin(words, sorted(bad)))
             weights.append(np.asarray(found[: len(words)]))
     if not wrong:
-        return None
-    return float(roc_auc_score(~np.concatenate(wrong), np.concatenate(weights)))
+        return {}
+    is_wrong, every = np.concatenate(wrong), np.concatenate(weights)
+    means = {"wrong": every[is_wrong].mean(), "other": every[~is_wrong].mean()}
+    return {
+        "token_auc": float(roc_auc_score(~is_wrong, every)),
+        "token_mean_weight": {name: float(mean) for name, mean in means.items()},
+    }
 
 
 def last_token_weights(folder: Path) -> dict[int, list[float]]:

@@ -95,7 +95,14 @@ def _lines(text: PairFiles, weights: LineWeights, chosen: npt.NDArray[np.bool_])
             raise InputError(f"{text.name} has more than the {len(weights)} lines of the run")
         factors = {name: float(column[number]) for name, column in weights.factors.items()}
         yield Line(
-            number, source, target, float(last[number]), factors, why[number], bool(chosen[number])
+            number,
+            source,
+            target,
+            float(last[number]),
+            factors,
+            why[number],
+            bool(chosen[number]),
+            weights.tokens.get(number),
         )
 
 

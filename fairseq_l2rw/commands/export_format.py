@@ -21,6 +21,7 @@ class Line:
         factors: of the weight, by name.
         why: the name of the factor that says most against it.
         kept: whether it is selected.
+        tokens: weights of the target's pieces and of its end, where the run has any.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Line:
     factors: dict[str, float]
     why: str
     kept: bool
+    tokens: Sequence[float] | None = None
 
     @property
     def texts(self) -> list[str]:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairseq_l2rw.commands.export_format import Format, Line
+from fairseq_l2rw.utils.errors import InputError
 
 
 class Filtered(Format):
@@ -66,7 +67,10 @@ class Marian(_WeightALine):
 class MarianWords(Format):
     """A weight a piece of the target, and one for the end of the sentence."""
 
-    help = "the same by word: a weight for every piece of a target, and its end of sentence"
+    help = (
+        "the same by word: a weight for every piece of a target, and its end of sentence: those of "
+        "the sentence, or with --weight-unit token their own"
+    )
 
     def open(self) -> None:
         """Open the file."""
@@ -76,7 +80,13 @@ class MarianWords(Format):
     def add(self, line: Line) -> None:
         """Write the weights of a line."""
         pieces = len(self._splitter.split([line.target])[0])
-        self._weights.write(" ".join([f"{line.weight:.6g}"] * (pieces + 1)) + "\n")
+        weights = [line.weight] * (pieces + 1) if line.tokens is None else line.tokens
+        if len(weights) != pieces + 1:
+            raise InputError(
+                f"line {line.number + 1} has {pieces} pieces, and {len(weights) - 1} in the run: "
+                "give the text that it was trained on"
+            )
+        self._weights.write(" ".join(f"{weight:.6g}" for weight in weights) + "\n")
 
     def usage(self) -> str:
         """How to use it."""

@@ -1,7 +1,9 @@
 """What a run came to think of every line of its training text."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +43,31 @@ def short(reason: str) -> str:
     return _SHORT.get(reason, reason)
 
 
+class _TokensByLine(Mapping[int, list[float]]):
+    """The last lists of a record by line; a list is made when it is asked for."""
+
+    def __init__(self, lists: Any, places: dict[int, int]) -> None:
+        self._lists, self._places = lists, places
+
+    @classmethod
+    def of(cls, rows: pa.Table) -> "_TokensByLine":
+        """From rows in the order of updates."""
+        lists = rows["token_weights"].combine_chunks()
+        known = np.flatnonzero(lists.is_valid().to_numpy(zero_copy_only=False))
+        ids = rows["id"].to_numpy()[known]
+        return cls(lists, dict(zip(ids.tolist(), known.tolist(), strict=True)))
+
+    def __getitem__(self, line: int) -> list[float]:
+        found: list[float] = self._lists[self._places[line]].as_py()
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
 @dataclass(frozen=True)
 class LineWeights:
     """Numbers by line of the training text, each of shape (lines,); NaN where there is none.
@@ -53,6 +80,8 @@ class LineWeights:
         loss: the last one, per target token, nats.
         usefulness: mean over meta steps.
         times: how often the line was trained on.
+        tokens: by line, the weights that the tokens of its target and the end of it had last; none
+            where only sentences have weights.
     """
 
     weight: Numbers
@@ -62,6 +91,7 @@ class LineWeights:
     loss: Numbers
     usefulness: Numbers
     times: Numbers
+    tokens: Mapping[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Number of lines."""
@@ -80,7 +110,9 @@ class LineWeights:
         """
         rows = pq.read_table(record)
         factors = [name for name in rows.column_names if name.startswith(FACTOR)]
-        rows = rows.drop(["token_weights"]).sort_by("update")
+        rows = rows.sort_by("update")
+        tokens = _TokensByLine.of(rows)
+        rows = rows.drop(["token_weights"])
         wanted = [(name, "last") for name in ("weight", "loss", *factors)]
         wanted += [("weight", "mean"), ("weight", "stddev"), ("usefulness", "mean")]
         found = rows.group_by("id", use_threads=False).aggregate([*wanted, ("weight", "count")])
@@ -113,6 +145,7 @@ class LineWeights:
             loss=by_line("loss_last"),
             usefulness=by_line("usefulness_mean"),
             times=np.nan_to_num(by_line("weight_count")),
+            tokens=tokens,
         )
 
     def why(self) -> list[str]:

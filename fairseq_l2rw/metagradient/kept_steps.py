@@ -91,11 +91,10 @@ class KeptSteps:
             passes: whether passes will be made over the update's sub-batches: where none is, no
                 more parameters need be kept than the optimizer's adjoint reads.
         """
-        options = {
-            id(p): {k: v for k, v in group.items() if k != "params"}
-            for group in optimizer.param_groups
-            for p in group["params"]
-        }
+        options: dict[int, dict[str, Any]] = {}
+        for group in optimizer.param_groups:
+            of_group = {k: v for k, v in group.items() if k != "params"}
+            options.update({id(p): of_group for p in group["params"]})
         used = {n: self.masters[n].tensor for n, p in self._trained() if p.grad is not None}
         unread = not passes and self.adjoints.get(type(optimizer)) in WITHOUT_PARAMETER
         parameters = {} if self.rewind or unread else self._snapshot(passes)
@@ -134,7 +133,7 @@ class KeptSteps:
                 group=before.groups[n],
                 state={k: keep(m.part(v)) for k, v in optimizer.state[m.tensor].items()},
                 gradient=keep(m.part(m.tensor.grad)),
-                before=before.masters.get(n, torch.empty(0)),
+                before=before.masters.get(n, _NOTHING),
             )
             for n, m in held.items()
             if m.tensor.grad is not None
@@ -182,6 +181,9 @@ class KeptSteps:
         """A copy of all parameters, or of those that one looks back through."""
         wanted = self.model.named_parameters() if whole else self.parameters.items()
         return {n: p.detach().clone() for n, p in wanted}
+
+
+_NOTHING = torch.empty(0)  # of a parameter that was not kept
 
 
 def _copied(value: Any) -> Any:

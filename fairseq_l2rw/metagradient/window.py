@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.metagradient.method_choice import MethodChoice
+from fairseq_l2rw.metagradient.packing import pulled_back
 from fairseq_l2rw.metagradient.signature import Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Step, update_sums
 from fairseq_l2rw.metagradient.updates import Adjoint
@@ -94,10 +95,11 @@ def _through_optimizer(
     Of the oldest update g_bar is all that is wanted: the rest, copies of the parameters, goes.
     """
     g_bar = {}
-    for name in [n for n in step.updates if n in bars]:
-        pulled = adjoint(step.updates[name], bars.pop(name), states.pop(name, {}))
+    updates = {n: update for n, update in step.updates.items() if n in bars}
+    for name, pulled in pulled_back(updates, bars, states, adjoint):
         g_bar[name] = pulled.gradient
         if not oldest:
             bars[name], states[name] = pulled.parameter, pulled.state
+    g_bar = {n: g_bar[n] for n in updates}  # in their order, in which clipping sums them up
     step.clipping.pull_back(g_bar, {n: step.updates[n].gradient for n in g_bar})
     return g_bar

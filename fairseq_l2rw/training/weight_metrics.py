@@ -1,6 +1,8 @@
 """What the weights of an update were like, for fairseq's log (and so TensorBoard and wandb)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from fairseq.logging import metrics
@@ -8,31 +10,48 @@ from torch import Tensor
 
 from fairseq_l2rw.training.update_summary import Summary
 
+# Numbers that are averaged side by side, as every one of them takes operations at every update: by
+# sentence and by update. What begins like this is not in the log.
+_OF_WEIGHTS, _OF_UPDATES = "_weights", "_updates"
+_NAMES = ("weight_mean", "weight_std", "weight_min", "weight_max", "weight_ess")
 
-def log_weights(update: Sequence[Summary], share: Tensor | float) -> None:
+
+def log_weights(update: Sequence[Summary], share: Tensor) -> None:
     """Log mean, spread, extremes and effective sample size of an update's weights.
 
     Args:
         update: the summaries of all workers.
-        share: how much of a full step the update was, see ``.usual_weight``.
+        share: how much of a full step the update was, see ``.usual_weight``, a scalar.
     """
     if not update:  # out of memory everywhere
         return
     weights = torch.cat([s.applied_weights for s in update]).double()
-    metrics.log_scalar("step_share", share, priority=605, round=4)
     deviation, mean = torch.std_mean(weights, correction=0)
     least, most = weights.aminmax()
-    found = {
-        "weight_mean": mean,
-        "weight_std": deviation,
-        "weight_min": least,
-        "weight_max": most,
-        # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
-        "weight_ess": mean.square() / weights.square().mean(),
-    }
+    # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
+    size = mean.square() / weights.square().mean()
     # Tensors: a GPU is asked for them when the log is written.
-    for name, value in found.items():
+    found = torch.stack([mean, deviation, least, most, size])
+    metrics.log_scalar(_OF_WEIGHTS, found, weight=len(weights))
+    for place, name in enumerate(_NAMES):
         # l2rw's are small
-        metrics.log_scalar(name, value, weight=len(weights), priority=600, round=6)
+        _log(name, 600, partial(_average, _OF_WEIGHTS, place, 6))
+    _log("step_share", 605, partial(_average, _OF_UPDATES, 0, 4))
+    _log("weight_fallbacks", 610, _fallbacks)
     fallen = torch.stack([s.fallback for s in update]).sum()
-    metrics.log_scalar_sum("weight_fallbacks", fallen, priority=610, round=0)
+    metrics.log_scalar(_OF_UPDATES, torch.stack([share.double(), fallen.double()]))
+
+
+def _log(name: str, priority: int, value: Callable[[Any], float | None]) -> None:
+    metrics.log_derived(name, value, priority=priority)
+
+
+def _average(key: str, place: int, digits: int, meters: Any) -> float | None:
+    """One of the numbers that are averaged side by side; None before the first update."""
+    found = meters[key].avg
+    return None if found is None else round(float(found[place]), digits)
+
+
+def _fallbacks(meters: Any) -> float | None:
+    found = meters[_OF_UPDATES]
+    return float(found.sum[1]) if found.count else None
