@@ -50,10 +50,8 @@ TOKENS = ("--weight-unit", "token")
 # What a teacher reads once the student trains.
 _ALL_BUT_INITIAL = ("surface", "encoder", "decoder", "likeness")
 # The published teacher reads no initial weights, and every epoch holds every sentence.
-_PUBLISHED = (
-    *("--weighting-options", "head=mlp,reads=surface+encoder+decoder"),
-    *("--min-sampling-probability", "1"),
-)
+_PUBLISHED = "head=mlp,reads=surface+encoder+decoder"
+_EVERY_PAIR = ("--min-sampling-probability", "1")
 
 
 def _reading(what: str, *parts: str, also: str = "") -> Contender:
@@ -122,9 +120,7 @@ CONTENDERS = {
         also=",depth=2",
     ),
     "deep_linear": _reading("without likeness", "surface", "encoder", "decoder", "initial"),
-    "deep_all": Contender(
-        "deep; every epoch holds every sentence", "deep", extra=("--min-sampling-probability", "1")
-    ),
+    "deep_all": Contender("deep; every epoch holds every sentence", "deep", extra=_EVERY_PAIR),
     "deep_off": Contender(
         "deep; the derivative without the student's dropout",
         "deep",
@@ -135,6 +131,16 @@ CONTENDERS = {
         "the published form: a network on surface information and internal states, trained by "
         "Adam along the meta-gradient; one update is looked back through",
         "deep",
-        extra=(*_PUBLISHED, *_OFTEN),
+        extra=("--weighting-options", _PUBLISHED, *_EVERY_PAIR, *_OFTEN),
+    ),
+    "published_slow": Contender(
+        "published; Adam's learning rate is 0.0003, not 0.001",
+        "deep",
+        extra=("--weighting-options", f"{_PUBLISHED},rate=0.0003", *_EVERY_PAIR, *_OFTEN),
+    ),
+    "published_fast": Contender(
+        "published; Adam's learning rate is 0.003, not 0.001",
+        "deep",
+        extra=("--weighting-options", f"{_PUBLISHED},rate=0.003", *_EVERY_PAIR, *_OFTEN),
     ),
 }
