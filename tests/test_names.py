@@ -49,17 +49,17 @@ zero
 BORROWED = re.findall(
     r"\w+",
     """
-adam adamw alpha amp architecture attention avg axes backend bar beta bf16 bias bigram bmuf buffer
-cfg checkpoint clip collate correction cotangent covariance cpu criterion cross dataloader dataset
-ddp decay decoder delta density derivative descent device dict dictionary differentiable
-differentiate dim direction distance dropout dst dtype dummy encoder entropy eole epoch epsilon
-fairseq forward fp16 freq functional gather gaussian grad graph half hessian hidden histogram hook
-idx inference interval iterator itr l2rw label lazy lexicon lilaw logdir lprobs lr manifest marian
-matrix metric mixed mlp model module moment mwnet nag net nll norm optimizer opus padding parameter
-params parquet patience penalty persistent pieces pipeline pool prefix probability project
-quantization random rank regression ridge rng roc scheduler seed sgd shard smooth src subset suffix
-tensor tensorboard tgt token tpu trainer trim uniform upcast valid validate variance velocity
-vocabulary wandb
+adam adamw alpha amp architecture attention avg axes backend bar beta bf16 bias bigram bmuf
+buffer cfg checkpoint clip collate correction cotangent covariance cpu criterion cross
+dataloader dataset ddp decay decoder delta density derivative descent device dict dictionary
+differentiable differentiate dim direction distance dropout dst dtype dummy elementwise encoder
+entropy eole epoch epsilon fairseq forward fp16 freq functional gather gaussian grad graph half
+hessian hidden histogram hook idx inference interval iterator itr l2rw label lazy lexicon lilaw
+logdir lprobs lr manifest marian matrix metric mixed mlp model module moment mwnet nag net nll
+norm optimizer opus padding parameter params parquet patience penalty persistent pieces pipeline
+pool prefix probability project quantization random rank regression ridge rng roc scheduler seed
+sgd shard smooth src subset suffix tensor tensorboard tgt token tpu trainer trim uniform upcast
+valid validate variance velocity vocabulary wandb
 """,
 )
 

@@ -133,11 +133,6 @@ CONTENDERS = {
         "deep",
         extra=("--weighting-options", _PUBLISHED, *_EVERY_PAIR, *_OFTEN),
     ),
-    "published_slow": Contender(
-        "published; Adam's learning rate is 0.0003, not 0.001",
-        "deep",
-        extra=("--weighting-options", f"{_PUBLISHED},rate=0.0003", *_EVERY_PAIR, *_OFTEN),
-    ),
     "published_fast": Contender(
         "published; Adam's learning rate is 0.003, not 0.001",
         "deep",

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.metagradient.updates import Adjoint, Cotangents, Update
+from fairseq_l2rw.metagradient.updates import ELEMENTWISE, Adjoint, Cotangents, Update
 
 # Numbers of a parameter from where on it is left alone, and of all that are taken together: what is
 # large takes no longer for being alone, and copies of it would take memory.
@@ -24,19 +24,20 @@ def pulled_back(
     states: dict[str, Mapping[str, Tensor]],
     adjoint: Adjoint,
 ) -> Iterator[tuple[str, Cotangents]]:
-    """Apply an adjoint to some parameters, several of them at a time where they are small.
+    """Apply an adjoint to some parameters, several at a time where they are small.
 
     Args:
         updates: by name of the parameter.
         bars: derivatives by the parameters after the update, by name, for the same names at least;
             what is used goes.
         states: those by the optimizer's state after it, likewise, if there are any.
-        adjoint: of the update; it must be elementwise.
+        adjoint: of the update; one that is not known to be elementwise takes them one by one.
 
     Yields:
         Every name, and its cotangents.
     """
-    for names in _packs(updates, states):
+    alone = ([name] for name in updates)
+    for names in _packs(updates, states) if adjoint in ELEMENTWISE else alone:
         if len(names) == 1:
             (name,) = names
             yield name, adjoint(updates[name], bars.pop(name), states.pop(name, {}))

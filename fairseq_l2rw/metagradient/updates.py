@@ -168,6 +168,8 @@ ADJOINTS: dict[type[torch.optim.Optimizer], Adjoint] = {
 
 #: Adjoints that do not read what a parameter was before the update.
 WITHOUT_PARAMETER: frozenset[Adjoint] = frozenset({sgd, nag, adamw, fairseq_adam})
+#: Adjoints that take every number by itself, so that it does not matter which parameter it is of.
+ELEMENTWISE: frozenset[Adjoint] = WITHOUT_PARAMETER | {adam}
 
 
 def adjoint_of(
