@@ -80,8 +80,7 @@ class Sentences:
 
     def joined(self) -> np.ndarray:
         """The types of all, one sentence after another, flat, int64."""
-        behind = np.repeat(self.starts - starts_of(self.sizes), self.sizes)
-        return self.types[behind + np.arange(len(behind))].astype(np.int64)
+        return self.types[places_of(self.starts, self.sizes)].astype(np.int64)
 
     def blocks(self) -> Iterator["Sentences"]:
         """All of them, some at a time."""
@@ -95,3 +94,9 @@ _NOTHING = np.empty(0, dtype=np.int64)
 def starts_of(sizes: np.ndarray) -> np.ndarray:
     """Where sentences, or other parts, of these sizes (N,) begin, side by side, shape (N,)."""
     return np.cumsum(sizes, dtype=np.int64) - sizes
+
+
+def places_of(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The places of all tokens of sentences that begin at ``starts`` with ``sizes``, both (N,)."""
+    behind = np.repeat(starts - starts_of(sizes), sizes)
+    return behind + np.arange(len(behind))

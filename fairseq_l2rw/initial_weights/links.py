@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import starts_of
+from fairseq_l2rw.data.sentences import places_of, starts_of
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 from fairseq_l2rw.utils.pass_progress import PassProgress
 
@@ -205,8 +205,8 @@ def _keys(text: ParallelText, types: int) -> Integers:
     """One number for the two types of each link, by the source's words, shape (L,)."""
     source, target = text.src.joined(), text.tgt.joined()
     size = np.repeat(text.sizes[:, 1], text.sizes[:, 0])  # links of a source word
-    begin = np.repeat(starts_of(text.sizes[:, 1]), text.sizes[:, 0]) - starts_of(size)
-    at = np.arange(int(size.sum())) + np.repeat(begin, size)
+    begin = np.repeat(starts_of(text.sizes[:, 1]), text.sizes[:, 0])
+    at = places_of(begin, size)
     return np.repeat(source * types, size) + target[at]
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import starts_of
+from fairseq_l2rw.data.sentences import places_of, starts_of
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
@@ -113,7 +113,7 @@ class WrongWords:
         worths = worth(self.contrast.odds(torch.from_numpy(evidence.columns)), self.cost).numpy()
         worths[words.is_end] = 1
         read = pairs.cut(WORDS).tgt.sizes
-        at = _places(starts_of(pairs.tgt.sizes), read)
+        at = places_of(starts_of(pairs.tgt.sizes), read)
         found[at] = torch.from_numpy(np.repeat(worths, words.ends - words.starts))
         return found
 
@@ -142,14 +142,9 @@ def _evidence(
             numbered(pairs.take(some), lexicon.table, lexicon.types[1]), number
         )
         of_half = np.concatenate([np.empty(0), *(part.support[1] for part in parts)])
-        support[_places(starts_of(sizes)[some], sizes[some])] = of_half
+        support[places_of(starts_of(sizes)[some], sizes[some])] = of_half
     least = np.minimum.reduceat(support, words.starts)
     pieces = np.log(words.ends - words.starts)
     length = np.log(pairs.sizes.prod(1))[words.sentence]
     worst = np.minimum.reduceat(least, words.first)
     return _Evidence(words, np.stack([least, pieces, length], 1), worst)
-
-
-def _places(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The places of all tokens of sentences that begin at ``starts`` (N,), with ``sizes`` (N,)."""
-    return np.repeat(starts - starts_of(sizes), sizes) + np.arange(int(sizes.sum()))

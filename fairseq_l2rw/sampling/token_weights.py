@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.sentences import starts_of
+from fairseq_l2rw.data.sentences import places_of, starts_of
 from fairseq_l2rw.features.sample import INITIAL_WEIGHT, in_places
 from fairseq_l2rw.utils.weight_bytes import from_bytes
 
@@ -28,22 +28,22 @@ class TokenWeights:
         self, trained: np.ndarray, sizes: np.ndarray, weights: Tensor, padding: int
     ) -> None:
         self._trained, self._weights, self._padding = trained, weights, padding
-        self._sizes, self._starts = (torch.tensor(x) for x in (sizes, starts_of(sizes)))
+        self._sizes, self._starts = sizes, starts_of(sizes)
 
     @property
     def means(self) -> Tensor:
         """Of each trained line the mean of its tokens' weights, shape (N,)."""
         sums = torch.zeros(len(self._sizes), dtype=torch.double)
-        lines = torch.arange(len(self._sizes)).repeat_interleave(self._sizes)
+        sizes = torch.tensor(self._sizes)
+        lines = torch.arange(len(sizes)).repeat_interleave(sizes)
         sums.index_add_(0, lines, from_bytes(self._weights).double())
-        return (sums / self._sizes.clamp(min=1)).float()
+        return (sums / sizes.clamp(min=1)).float()
 
     def with_weights(self, sample: dict[str, Any]) -> dict[str, Any]:
         """A batch with the initial weights of its tokens in place of those of its sentences."""
         if not sample:  # fills up an uneven shard
             return sample
-        rows = torch.from_numpy(np.searchsorted(self._trained, sample["id"].numpy()))
-        sizes = self._sizes[rows]
-        at = (self._starts[rows] - (sizes.cumsum(0) - sizes)).repeat_interleave(sizes)
-        found = from_bytes(self._weights[at + torch.arange(len(at))]).double()
+        rows = np.searchsorted(self._trained, sample["id"].numpy())
+        at = torch.from_numpy(places_of(self._starts[rows], self._sizes[rows]))
+        found = from_bytes(self._weights[at]).double()
         return {**sample, INITIAL_WEIGHT: in_places(found, sample["target"], self._padding)}
