@@ -117,9 +117,10 @@ class MetaConfig(FairseqDataclass):
     )
     meta_max_tokens: Optional[int] = option(
         None,
-        "tokens of a side in a batch of trusted pairs at most (default: half of --max-tokens, or "
-        "as many as the longest trusted pair has, up to --max-tokens); longer pairs are left out, "
-        "with a warning; lower it if memory runs out",
+        "tokens of a side in a batch of trusted pairs at most, which workers share (default: half "
+        "of --max-tokens, or as many as the longest trusted pair has, up to --max-tokens); longer "
+        "pairs are left out, with a warning; lower it if memory runs out; with many workers and "
+        "trusted pairs raise it, for less noise",
     )
     meta_batches: Optional[int] = option(
         None,

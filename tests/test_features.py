@@ -82,7 +82,7 @@ def test_the_surprisal_residual_is_what_a_pair_costs_beyond_what_its_tokens_usua
     model, sample, extractor = student(), batch(pairs(5)), made()
     plain, tokens = extract(model, sample, extractor=extractor)
     torch.testing.assert_close(plain["surprisal_residual"], -plain["log_probability"])
-    extractor.update([plain])
+    extractor.update(plain)
     seen, _ = extract(model, sample, extractor=extractor)
     for i, n in enumerate(tokens.real.sum(1)):
         before = sample["net_input"]["prev_output_tokens"][i, :n]
@@ -90,7 +90,19 @@ def test_the_surprisal_residual_is_what_a_pair_costs_beyond_what_its_tokens_usua
         expected = float((tokens.nll[i, :n] - usual).mean())
         assert float(seen["surprisal_residual"][i]) == pytest.approx(expected)
         largest = float((tokens.nll[i, :n] - usual).max())
-        assert float(seen["largest_residual"][i]) == pytest.approx(max(largest, 0))
+        assert float(seen["largest_residual"][i]) == pytest.approx(largest)
+
+
+def test_padding_is_not_the_token_that_costs_most_beyond_what_is_usual():
+    """Where all others cost less than usual."""
+    model, sample, extractor = student(), batch(pairs(5)), made()
+    plain, tokens = extract(model, sample, extractor=extractor)
+    assert not tokens.real.all()
+    dear = plain.tokens._replace(nll=plain.tokens.nll + 9)
+    extractor.update(type(plain)(**vars(plain) | {"tokens": dear}))
+    seen, _ = extract(model, sample, extractor=extractor)
+    assert (seen["largest_residual"] < 0).all()
+    assert (seen["largest_residual"] >= seen["surprisal_residual"]).all()
 
 
 def test_copied_is_the_fraction_of_tokens_that_the_source_has_too():
@@ -164,7 +176,7 @@ def test_sizes_add_up_to_what_fairseq_divides_by(unit):
 def test_order_padding_and_bucketing_change_nothing_that_is_seen(order, cut, multiple, unit):
     model, samples, extractor = student(), pairs(6), made(unit=unit)
     plain, _ = extract(model, batch(samples), unit, extractor=extractor)
-    extractor.update([plain])
+    extractor.update(plain)
 
     def rows(chosen, **options):
         seen, _ = extract(model, batch(chosen, **options), unit, extractor=extractor)
@@ -220,7 +232,7 @@ def trained(loss, correct=None, sizes=None):
 def test_ranks_are_the_fraction_of_recent_losses_that_are_smaller():
     history = LossHistory()
     assert history.rank(torch.tensor([3.0])).tolist() == [0.5]
-    history.add([trained([1.0, 2.0]), trained([3.0, 4.0])])
+    history.add(*trained([1.0, 2.0, 3.0, 4.0]))
     found = history.rank(torch.tensor([0.5, 1.5, 3.5, 9.0, math.nan, 1e9]))
     assert found.tolist() == pytest.approx([0.0, 0.25, 0.75, 1.0, 1.0, 1.0])
 
@@ -228,7 +240,7 @@ def test_ranks_are_the_fraction_of_recent_losses_that_are_smaller():
 @given(st.lists(st.floats(0, 19), min_size=1, max_size=20), st.floats(0, 19), st.floats(0, 19))
 def test_ranks_are_between_0_and_1_and_grow_with_the_loss(losses, a, b):
     history = LossHistory()
-    history.add([trained(losses)])
+    history.add(*trained(losses))
     low, high = history.rank(torch.tensor([min(a, b), max(a, b)], dtype=torch.float64)).tolist()
     assert 0 <= low <= high + 1e-12 <= 1 + 2e-12
 
@@ -236,14 +248,14 @@ def test_ranks_are_between_0_and_1_and_grow_with_the_loss(losses, a, b):
 def test_history_counts_right_tokens_and_forgets():
     history = LossHistory(memory=2)
     assert float(history.accuracy()) == 0
-    history.add([trained([1.0, 1.0], correct=[1.0, 0.5], sizes=[4.0, 2.0])])
+    history.add(*trained([1.0, 1.0], correct=[1.0, 0.5], sizes=[4.0, 2.0]))
     assert float(history.accuracy()) == pytest.approx(5 / 6)
-    history.add([trained([9.0], sizes=[3.0])])
+    history.add(*trained([9.0], sizes=[3.0]))
     assert float(history.accuracy()) == pytest.approx(2.5 / 6)
     assert history.rank(torch.tensor([5.0])).tolist() == pytest.approx([0.5])
 
 
-def test_a_dummy_batch_leaves_no_trace():
+def test_a_row_of_no_size_leaves_no_trace():
     history = LossHistory()
-    history.add([trained([1.0]), trained([7.0], correct=[1.0], sizes=[0.0])])
+    history.add(*trained([1.0, 7.0], correct=[0.0, 1.0], sizes=[1.0, 0.0]))
     assert float(history.rank(torch.tensor([5.0]))) == 1.0 and float(history.accuracy()) == 0

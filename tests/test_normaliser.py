@@ -66,7 +66,7 @@ def applied_weights(weights, tokens=4):
         "applied_weights": torch.tensor(weights),
         "sizes": torch.full((len(weights),), float(tokens)),
     }
-    return [type(found)(**vars(found) | values)]
+    return type(found)(**vars(found) | values)
 
 
 def test_weights_of_which_only_ratios_count_are_large_or_small_beside_recent_ones():

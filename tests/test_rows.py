@@ -201,6 +201,6 @@ def test_a_loss_that_is_not_finite_does_not_become_usual():
     table = TokenLossTable()
     tokens = torch.tensor([[2, 5], [5, 6], [6, 7]])
     for nll in ([1.0, 2.0, 3.0], [1.0, NAN, INF]):
-        table.add([ScoredTokens(tokens, torch.tensor(nll), torch.ones(3).bool())])
+        table.add(ScoredTokens(tokens, torch.tensor(nll), torch.ones(3).bool()))
     assert table.sums.isfinite().all()
     assert table.usual(tokens[:, 0], tokens[:, 1]).isfinite().all()

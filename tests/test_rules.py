@@ -173,7 +173,7 @@ def test_trim_drops_the_fraction_it_is_told(seed, drop):
     generator = torch.Generator().manual_seed(seed)
     loss = torch.rand(4000, generator=generator) * 6
     history = LossHistory()
-    history.add([(loss, torch.zeros(4000), torch.ones(4000))])
+    history.add(loss, torch.zeros(4000), torch.ones(4000))
     weights = rule("trim", f"drop={drop}")(rows(4000, loss_rank=history.rank(loss)))
     assert float(1 - weights.mean()) == pytest.approx(drop, abs=0.01)
 

@@ -1,14 +1,21 @@
-"""Promise: what an update came to is told by sentence, whether sentences or tokens have weights."""
+"""Promise: what an update came to is one table of sentences, however it was split to train on."""
 
-import pickle
 from dataclasses import fields
+from unittest.mock import patch
 
+import pytest
 import torch
-from commands import same
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rows import rows
 
-from fairseq_l2rw.training.update_summary import Summary, gathered
+from fairseq_l2rw.features.features import ScoredTokens
+from fairseq_l2rw.training import update_summary
+from fairseq_l2rw.training.update_buffer import SubBatch, UpdateBuffer
+from fairseq_l2rw.training.update_summary import Summary, SummaryNames, gathered
+
+NAMES = SummaryNames(["loss", "accuracy"], ["initial"])
+CPU = torch.device("cpu")
 
 
 def summary(lengths, rows):
@@ -17,6 +24,70 @@ def summary(lengths, rows):
     values |= {"lengths": torch.tensor(lengths), "sentences": torch.arange(len(lengths))}
     values |= {"columns": {"loss": torch.rand(rows)}, "tokens": None, "usefulness": None}
     return Summary(**values)
+
+
+def sub_batch(lengths, by_token, useful):
+    """Of sentences with so many tokens, whose tokens have weights or they themselves."""
+    n = sum(lengths) if by_token else len(lengths)
+    ids = torch.randint(1 << 40, (len(lengths),))  # far beyond what float32 holds
+    padded = len(lengths) * max(lengths)
+    features = rows(
+        n,
+        ids=ids.repeat_interleave(torch.tensor(lengths)) if by_token else ids,
+        loss=torch.rand(n),
+        accuracy=torch.rand(n),
+        importance_weight=None if useful else torch.rand(n),
+        tokens=ScoredTokens(
+            torch.randint(300_000, (padded, 2)), torch.rand(padded), torch.rand(padded) < 0.5
+        ),
+    )
+    return SubBatch(
+        losses=None,
+        weights=torch.rand(n),
+        sizes=features.sizes,
+        sample={"id": ids},
+        features=type(features)(**vars(features) | {"lengths": torch.tensor(lengths)}),
+        rule_weights=torch.rand(n),
+        applied_weights=torch.rand(n),
+        fallback=torch.tensor(len(lengths)),
+        random=None,
+        dummy=False,
+        usefulness=torch.rand(n) if useful else None,
+        factors={"initial": torch.rand(n)},
+    )
+
+
+def from_all(workers, whose):
+    """What one of the workers, with these sub-batches, knows of all of them."""
+    told = []
+
+    def kept(tables, _):
+        told.append(tables)
+        return tables
+
+    update = UpdateBuffer(0, None, workers[whose])
+    update.told = [UpdateBuffer(0, None, local).own_numbers() for local in workers]
+
+    def exchanged(tables, lengths):
+        assert [list(map(len, of_worker)) for of_worker in told] == lengths
+        assert torch.equal(tables[0], told[whose][0])
+        return [torch.cat(parts) for parts in zip(*told, strict=True)]
+
+    with patch.object(update_summary, "alone", lambda: False):
+        with patch.object(update_summary, "all_rows", kept):
+            for local in workers:
+                gathered(UpdateBuffer(0, None, local), NAMES, CPU)
+        with patch.object(update_summary, "all_rows", exchanged):
+            return gathered(update, NAMES, CPU)
+
+
+def alike(a, b):
+    """Whether two summaries say the same, whatever the types of their numbers."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a.double().nan_to_num(-1.0), b.double().nan_to_num(-1.0))
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(alike(a[name], b[name]) for name in a)
+    return all(alike(x, y) for x, y in zip(a, b, strict=True))
 
 
 @settings(deadline=None)
@@ -33,10 +104,36 @@ def test_the_row_of_a_sentence_counts_as_it_is():
     assert torch.equal(sentences.by_sentence(sentences.applied_weights), sentences.applied_weights)
 
 
-def test_workers_can_tell_each_other_and_one_alone_has_nobody_to_tell():
-    one, two = summary([3, 1], 2), summary([2], 2)
-    told = pickle.loads(pickle.dumps(one.to("cpu")))
+LENGTHS = st.lists(st.integers(1, 5), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.lists(st.tuples(LENGTHS, st.booleans()), max_size=2), min_size=2, max_size=3),
+    st.booleans(),
+    st.data(),
+)
+def test_every_worker_knows_of_all_sub_batches_what_one_would_know(shares, by_token, data):
+    """Also one that has none itself: sub-batches of some workers ran out or out of memory."""
+    workers = [[sub_batch(n, by_token, useful) for n, useful in share] for share in shares]
+    every = [batch for share in workers for batch in share]
+    found = from_all(workers, data.draw(st.sampled_from(range(len(workers)))))
+    if not every:
+        assert found is None
+        return
+    expected = Summary.of(every)
     for field in fields(Summary):
-        here, there = getattr(one, field.name), getattr(told, field.name)
-        assert same(here, there)
-    assert gathered([one, two], torch.device("cpu")) == [one, two]
+        here, there = getattr(found, field.name), getattr(expected, field.name)
+        if there is None:  # no meta step
+            assert bool(here.isnan().all())
+        else:
+            assert alike(here, there), field.name
+
+
+def test_one_worker_alone_joins_its_sub_batches_and_has_nobody_to_tell():
+    one, two = sub_batch([3, 1], False, True), sub_batch([2], False, False)
+    found = gathered(UpdateBuffer(0, None, [one, two]), NAMES, CPU)
+    assert torch.equal(found.rule_weights, torch.cat([one.rule_weights, two.rule_weights]))
+    assert found.usefulness.isnan().tolist() == [False, False, True]
+    assert float(found.fallback) == pytest.approx(3)
+    assert gathered(UpdateBuffer(0, None), NAMES, CPU) is None

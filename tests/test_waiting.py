@@ -75,9 +75,12 @@ def without_waiting(method):
     return watched
 
 
-@pytest.mark.parametrize("kind", ["deep", "mwnet", "lilaw", "trim"])
-def test_weighing_sentences_and_bookkeeping_never_wait(tmp_path, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("kind", "workers"), [("deep", 1), ("mwnet", 1), ("lilaw", 1), ("trim", 1), ("deep", 2)]
+)
+def test_weighing_sentences_and_bookkeeping_never_wait(tmp_path, monkeypatch, kind, workers):
     for part, name in ((Weigher, "weigh"), (Bookkeeping, "add")):
         monkeypatch.setattr(part, name, without_waiting(getattr(part, name)))
     flags = [*OURS, "--weighting", kind, "--max-update", 14, "--save-dir", tmp_path]
-    train(make_corpus(tmp_path), *flags, "--weights-dir", tmp_path / "weights")
+    flags += ["--weights-dir", tmp_path / "weights"]
+    train(make_corpus(tmp_path), *flags, workers=workers)

@@ -104,7 +104,7 @@ class Training:
         self._step(Batch(losses_of(self.student, data.images, data.labels), weights, seen.sizes))
         self._meta_step(seen, rule_weights)
         correct = (seen["margin"] >= 0).to(seen.sizes)
-        self.history.add([(seen["loss"], correct, seen.sizes)])
+        self.history.add(seen["loss"], correct, seen.sizes)
         self.updates += 1
         return weights
 

@@ -15,6 +15,9 @@ from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.student_states import pooled
 from fairseq_l2rw.features.token_losses import TokenLossTable
 
+# Nats: below any residual, as usual costs are hardly above those of a uniform guess.
+_NO_RESIDUAL = -20.0
+
 #: What a regression reads of a pair.
 SENTENCE = (
     "surprisal_residual",  # -log p beyond what such tokens usually have (token_losses.py); mean
@@ -159,6 +162,12 @@ class ScoredBatch:
         return self.nll - usual * self.mask
 
     @cached_property
+    def largest_residual(self) -> Tensor:
+        """The largest residual of each sentence's tokens, (N,); -20 if none has a loss."""
+        # Padding must not count: whether there is any depends on the rest of the batch.
+        return torch.where(self.real, self.residual, _NO_RESIDUAL).amax(1)
+
+    @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
         """-log p of the first and last real token, (rows,) each.
 
@@ -206,7 +215,7 @@ def _train_accuracy(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
 
 #: Features of a row, from the batch and the means above.
 ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
-    "largest_residual": lambda batch, _: batch.residual.amax(1)[batch.sentence],
+    "largest_residual": lambda batch, _: batch.largest_residual[batch.sentence],
     "first_log_probability": lambda batch, _: -batch.ends[0],
     "last_log_probability": lambda batch, _: -batch.ends[1],
     "log_source_length": lambda batch, _: batch.log_source_length,

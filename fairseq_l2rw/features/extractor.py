@@ -1,6 +1,6 @@
 """From a batch and the losses of the student's pass to the features that a weighting reads."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Protocol
 
 import torch
@@ -23,8 +23,8 @@ from fairseq_l2rw.features.student_states import States
 from fairseq_l2rw.features.token_losses import TokenLossTable
 
 
-class TrainedBatch(Protocol):
-    """What the features of later updates need to know of a batch that was trained on."""
+class TrainedUpdate(Protocol):
+    """What the features of later updates need to know of one, of all workers."""
 
     @property
     def columns(self) -> Any:
@@ -36,7 +36,7 @@ class TrainedBatch(Protocol):
 
     @property
     def tokens(self) -> ScoredTokens | None:
-        """The batch's tokens."""
+        """Its tokens."""
 
 
 class FeatureExtractor(nn.Module):
@@ -113,12 +113,12 @@ class FeatureExtractor(nn.Module):
             initial_weight=self._initial(sample, batch),
         )
 
-    def update(self, update: Sequence[TrainedBatch]) -> None:
-        """Take in the batches of an update, of all workers."""
+    def update(self, update: TrainedUpdate) -> None:
+        """Take in an update."""
         if self.history is not None:
-            self.history.add((b.columns["loss"], b.columns["accuracy"], b.sizes) for b in update)
-        if self.token_losses is not None:
-            self.token_losses.add(b.tokens for b in update if b.tokens is not None)
+            self.history.add(update.columns["loss"], update.columns["accuracy"], update.sizes)
+        if self.token_losses is not None and update.tokens is not None:
+            self.token_losses.add(update.tokens)
 
     def _scored(self, sample: dict[str, Any], losses: Any, state: TrainingState) -> ScoredBatch:
         source = sample["net_input"]["src_tokens"]

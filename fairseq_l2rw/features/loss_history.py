@@ -1,7 +1,5 @@
 """What recent training updates were like: how large losses were, how many tokens were right."""
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
@@ -32,19 +30,19 @@ class LossHistory(nn.Module):
         self.register_buffer("counts", torch.zeros(_BINS, dtype=torch.float64))
         self.register_buffer("right", torch.zeros(2, dtype=torch.float64))
 
-    def add(self, update: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
-        """Add the batches of one update, of all workers.
+    def add(self, loss: Tensor, accuracy: Tensor, size: Tensor) -> None:
+        """Add the rows of one update, of all workers.
 
         Args:
-            update: of each the losses per token, the fractions of tokens predicted right, and the
-                sizes of its rows, shapes (N,); rows of size 0 do not count.
+            loss: nats per token, shape (N,).
+            accuracy: fraction of tokens predicted right, shape (N,).
+            size: of the row, shape (N,); a row of size 0 does not count.
         """
         self.counts.mul_(self.decay)
         self.right.mul_(self.decay)
-        for loss, accuracy, size in update:
-            sizes = size.double()
-            self.counts.index_add_(0, self._place(loss).long(), (sizes > 0).double())
-            self.right += torch.stack([accuracy.double() @ sizes, sizes.sum()])
+        sizes = size.double()
+        self.counts.index_add_(0, self._place(loss).long(), (sizes > 0).double())
+        self.right += torch.stack([accuracy.double() @ sizes, sizes.sum()])
 
     def rank(self, loss: Tensor) -> Tensor:
         """The fraction of recent losses that are smaller, shape (N,); 0.5 before there are any.

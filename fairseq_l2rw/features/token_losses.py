@@ -6,8 +6,6 @@ What is left tells how much the source sentence helped: a language model's score
 the price of a table.
 """
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 
@@ -41,15 +39,14 @@ class TokenLossTable(nn.Module):
         super().__init__()
         self.register_buffer("sums", torch.zeros(2, 2, _BUCKETS, dtype=torch.float64))
 
-    def add(self, update: Iterable[ScoredTokens]) -> None:
+    def add(self, tokens: ScoredTokens) -> None:
         """Add the tokens of one update, of all workers; losses that are not finite do not count."""
         self.sums.mul_(1 - 1 / _MEMORY)
-        for tokens in update:
-            nll = tokens.nll.to(self.sums)
-            counts = tokens.real & nll.isfinite()
-            cost = torch.stack([torch.where(counts, nll, 0.0), counts.to(nll)])
-            for sums, bucket in zip(self.sums, _buckets(*tokens.bigrams.unbind(1)), strict=True):
-                sums.index_add_(1, bucket, cost)
+        nll = tokens.nll.to(self.sums)
+        counts = tokens.real & nll.isfinite()
+        cost = torch.stack([torch.where(counts, nll, 0.0), counts.to(nll)])
+        for sums, bucket in zip(self.sums, _buckets(*tokens.bigrams.unbind(1)), strict=True):
+            sums.index_add_(1, bucket, cost)
 
     def usual(self, before: Tensor, tokens: Tensor) -> Tensor:
         """What ``tokens`` cost of late after ``before``, in nats, in their shape; 0 at first.

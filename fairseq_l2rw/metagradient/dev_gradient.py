@@ -13,6 +13,7 @@ from fairseq_l2rw.metagradient.attention import differentiable_once
 from fairseq_l2rw.metagradient.gradients import gradients, sizes
 from fairseq_l2rw.metagradient.masters import upcast
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.reduction import Total, local_only
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,12 @@ class DevGradient:
             for m in model.modules()
         )
 
-    def take(self, loss: Callable[[dict[str, Tensor]], Tensor], scale: float = 1.0) -> Tensor:
+    def take(
+        self,
+        loss: Callable[[dict[str, Tensor]], Tensor],
+        scale: float = 1.0,
+        total: Total = local_only,
+    ) -> Tensor:
         """Put the gradient at the current parameters into the mean, if it is finite.
 
         Args:
@@ -60,6 +66,8 @@ class DevGradient:
                 none, and takes the model's own.
             scale: what it is multiplied with before its backward pass, and the gradient divided by
                 afterwards, so that half precision holds it.
+            total: sums a tensor over the workers among which the dev loss is split; the gradient
+                is that of the sum.
 
         Returns:
             The dev loss, a scalar, detached.
@@ -73,8 +81,11 @@ class DevGradient:
             value = loss({})
             found = gradients([value * scale], list(leaves.values()))
         new = {n: upcast(g) for n, g in zip(leaves, found, strict=True) if g is not None}
+        value = value.detach()
+        if total is not local_only:
+            new, value = self._summed(new, value, total)
         if not self._tells(new, value):
-            return value.detach()
+            return value
         self.count += 1
         # Not where the pass put it: what stays of a pass breaks up the heap.
         self.mean = self.mean or {
@@ -84,7 +95,20 @@ class DevGradient:
         if new:
             means = [self.mean[name] for name in new]
             torch._foreach_add_(means, list(new.values()), alpha=(1 - self.average) / scale)
-        return value.detach()
+        return value
+
+    def _summed(
+        self, gradient: dict[str, Tensor], loss: Tensor, total: Total
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """A gradient by name and its loss, a scalar, of all workers: one exchange for both."""
+        every = {
+            n: gradient[n] if n in gradient else torch.zeros_like(upcast(p.detach()))
+            for n, p in self.parameters.items()
+        }
+        flat = total(torch.cat([upcast(loss).view(1), *(g.flatten() for g in every.values())]))
+        parts = flat[1:].split([g.numel() for g in every.values()])
+        found = zip(every.items(), parts, strict=True)
+        return {n: part.view_as(g) for (n, g), part in found}, flat[0]
 
     @contextmanager
     def _no_others(self) -> Iterator[None]:

@@ -152,14 +152,17 @@ class MetaGradient:
         return self._dev.count
 
     def dev_gradient(
-        self, loss: Callable[[dict[str, Tensor]], Tensor], scale: float = 1.0
+        self,
+        loss: Callable[[dict[str, Tensor]], Tensor],
+        scale: float = 1.0,
+        total: Total = local_only,
     ) -> Tensor:
         """Gradient of the dev loss at the current parameters, put into the running mean if finite.
 
         Returns the dev loss, a scalar. See
         ``fairseq_l2rw.metagradient.dev_gradient.DevGradient.take``.
         """
-        return self._dev.take(loss, scale)
+        return self._dev.take(loss, scale, total)
 
     # -- what they say about sentences -----------------------------------------------------------
 

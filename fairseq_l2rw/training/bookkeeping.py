@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.features.columns import HISTORY
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
 from fairseq_l2rw.training.progress import Progress
 from fairseq_l2rw.training.record_writer import RecordWriter
 from fairseq_l2rw.training.update_buffer import UpdateBuffer
-from fairseq_l2rw.training.update_summary import Summary, gathered
+from fairseq_l2rw.training.update_summary import SummaryNames, gathered
 from fairseq_l2rw.training.usual_weight import UsualWeight
 from fairseq_l2rw.training.weight_histograms import WeightHistograms
 from fairseq_l2rw.training.weight_metrics import log_weights
@@ -46,7 +47,11 @@ class Bookkeeping:
         self.cfg, self.extractor, self.usual = cfg, extractor, usual
         self._interval = cfg.weights_interval
         self.sampler, self.progress, self.device = sampler, progress, device
-        self._factors, self._histograms = factors, WeightHistograms(cfg)
+        # Factors are known where they are recorded.
+        self._factors = factors if cfg.weights_dir is not None else ()
+        remembered = [name for name in HISTORY if name in extractor.reads]
+        self._names = SummaryNames(remembered, self._factors)
+        self._histograms = WeightHistograms(cfg)
         self._writer: RecordWriter | None = None
         # Of the epoch: shares of a full step, summed, and updates.
         self._shares = torch.zeros(2, dtype=torch.double, device=device)
@@ -75,9 +80,10 @@ class Bookkeeping:
             update: of this worker.
             step_share: the share of a full step that it took, a scalar.
         """
-        local = [Summary.of(batch) for batch in update.batches if not batch.dummy]
-        summaries = gathered(local, self.device)
-        self.extractor.update(summaries)
+        summary = gathered(update, self._names, self.device)
+        if summary is None:  # out of memory everywhere
+            return
+        self.extractor.update(summary)
         in_warmup = self.progress.in_warmup(update.number)
         # Soon in warm-up the weighting's own weights tell something, though they are not applied
         # yet, and the first epoch that samples by them should know as many sentences as possible.
@@ -85,17 +91,16 @@ class Bookkeeping:
             self.sampler is not None
             and 4 * self.progress.age(update.number) >= self.progress.warmup
         ):
-            for summary in summaries:
-                weights = summary.by_sentence(summary.rule_weights)
-                self.sampler.update(summary.sentences, weights)
+            weights = summary.by_sentence(summary.rule_weights)
+            self.sampler.update(summary.sentences, weights)
             self.sampler.uses_learnt_weights = not in_warmup
         if not in_warmup:
-            self.usual.add(summaries)
-        log_weights(summaries, step_share)
-        self._histograms.add(update.number, summaries)
+            self.usual.add(summary)
+        log_weights(summary, step_share)
+        self._histograms.add(update.number, summary)
         self._shares += torch.stack([step_share, torch.ones_like(step_share)])
         if self._writer is not None and update.number % self._interval == 0:
-            self._writer.write(update.number, self.progress.epoch, summaries)
+            self._writer.write(update.number, self.progress.epoch, summary)
 
     def flush(self) -> None:
         """End a part of the record."""

@@ -18,9 +18,11 @@ from fairseq_l2rw.metagradient import Batch, Losses, weight_gradient
 from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.optimizers import loss_scale
 from fairseq_l2rw.training.progress import Progress
+from fairseq_l2rw.training.shared_batches import gathered_features, share
 from fairseq_l2rw.training.student import Student
 from fairseq_l2rw.training.update_buffer import UpdateBuffer, sub_batches
-from fairseq_l2rw.training.workers import total
+from fairseq_l2rw.training.workers import alone, count, rank, total
+from fairseq_l2rw.utils.reduction import Total, local_only
 from fairseq_l2rw.utils.rng import seeded
 from fairseq_l2rw.weighting import Signal, Weighting
 
@@ -62,14 +64,23 @@ class MetaStep:
             optimizer: fairseq's.
             mass: learning-rate mass that the meta step speaks for.
         """
-        batch = self.trusted.next()
+        whole = self.trusted.next()
+        # Where there are fewer pairs than workers, each of them passes all.
+        shared = not alone() and len(whole["id"]) >= count()
+        padding = self.student.criterion.padding_idx
+        batch = share(whole, padding, rank(), count()) if shared else whole
         if self.student.device.type == "cuda":
             batch = utils.move_to_cuda(batch)
         read: list[Features] = []
-        losses = self._losses(batch, update.number, read.append)
-        loss, log = self._dev_loss(losses, batch["ntokens"], optimizer)
+        # The same dropout wherever the same pairs are passed, and another one for each share.
+        number = update.number * count() + rank() if shared else update.number
+        losses = self._losses(batch, update.number, self.seed + number, read.append)
+        among = total if shared else local_only
+        loss, log = self._dev_loss(losses, whole["ntokens"], optimizer, among)
         for features in read:
-            log |= self.weighting.learn_from_trusted(features)
+            log |= self.weighting.learn_from_trusted(
+                gathered_features(features) if shared else features
+            )
         usable = not log.get("meta_skipped")
         if usable:
             self.progress.dev_loss = float(loss)
@@ -83,21 +94,28 @@ class MetaStep:
             metrics.log_scalar(name, value, priority=620, round=6)
 
     def _dev_loss(
-        self, losses: Losses, tokens: int, optimizer: Any
+        self, losses: Losses, tokens: int, optimizer: Any, among: Total
     ) -> tuple[Tensor, dict[str, float]]:
-        """The loss of a trusted batch per token; its gradient goes into the running mean."""
+        """The loss of a trusted batch per token; its gradient goes into the running mean.
+
+        Args:
+            losses: of the pairs that this worker passes.
+            tokens: of the whole batch.
+            optimizer: fairseq's.
+            among: sums over the workers that pass a share of it.
+        """
         if self.window is None:
             with torch.no_grad():
-                return losses({}).sum() / tokens, {}
+                return among(losses({}).sum()) / tokens, {}
         # fairseq's scale is for a sum over tokens.
         scale = loss_scale(optimizer) * tokens if self.student.half else 1.0
         meta = self.window.meta
-        loss = meta.dev_gradient(lambda values: losses(values).sum() / tokens, scale)
+        loss = meta.dev_gradient(lambda values: losses(values).sum() / tokens, scale, among)
         usable = bool(torch.isfinite(loss)) and meta.count > 0
         return loss, {"meta_skipped": float(not usable)}
 
     def _losses(
-        self, batch: dict[str, Any], number: int, show: Callable[[Features], None]
+        self, batch: dict[str, Any], number: int, seed: int, show: Callable[[Features], None]
     ) -> Losses:
         """Losses of trusted pairs, by which weights are judged.
 
@@ -110,8 +128,7 @@ class MetaStep:
 
         def losses(parameters: Any) -> Tensor:
             with replay.precision():
-                # The same on every worker.
-                with seeded(self.seed + number), self.student.reading() as states:
+                with seeded(seed), self.student.reading() as states:
                     output = replay.output(parameters, batch)
                 tokens = criterion.token_losses(self.student.model, output, batch)
                 state = self.progress.state(number)

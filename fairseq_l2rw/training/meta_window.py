@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from fairseq import utils
 from torch import Tensor
 
@@ -74,19 +73,14 @@ class MetaWindow:
             through this update.
         """
         self.meta.after_step(optimizer.optimizer, update.teaching, clipping)
-        if alone():
-            complete = bool(update.teaching)
-        else:
-            missing = torch.tensor(float(not update.teaching), device=self.student.device)
-            complete = float(total(missing)) == 0
-        if not complete:
+        if not update.complete:
             logger.warning(
                 f"update {update.number}: a worker ran out of memory, nothing learnt from it"
             )
             self.clear()
         elif self.length > 1 and not alone():
             self._held.append(all_gather([utils.move_to_cpu(packed_batches(update.teaching))]))
-        return complete
+        return update.complete
 
     def look_back(self, optimizer: Any) -> list[tuple[Sequence[Batch], list[Tensor]]]:
         """See ``fairseq_l2rw.metagradient.MetaGradient.look_back``."""

@@ -20,12 +20,12 @@ from fairseq_l2rw.training.workers import rank
 
 logger = logging.getLogger(__name__)
 
-_TOGETHER = 64  # sub-batches whose rows are fetched at once
+_TOGETHER = 64  # updates whose rows are fetched at once
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a sub-batch of S sentences.
+    """The rows of an update of S sentences.
 
     Attributes:
         update, epoch: their numbers.
@@ -66,13 +66,12 @@ class RecordWriter:
                 f"{start} on, which this run does again"
             )
 
-    def write(self, number: int, epoch: int, update: Sequence[Summary]) -> None:
+    def write(self, number: int, epoch: int, update: Summary) -> None:
         """Add the sentences of an update, of all workers."""
         if self.record is None:
             return
-        for summary in update:
-            tokens = summary.applied_weights if self.unit == "token" else None
-            self._waiting.append(_Rows(number, epoch, self._columns(summary), tokens))
+        tokens = update.applied_weights if self.unit == "token" else None
+        self._waiting.append(_Rows(number, epoch, self._columns(update), tokens))
         if len(self._waiting) >= _TOGETHER:
             self._fetch()
 

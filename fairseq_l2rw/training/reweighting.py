@@ -28,7 +28,7 @@ from fairseq_l2rw.training.optimizers import GradientWatch, check_adjoint, loss_
 from fairseq_l2rw.training.update_buffer import UpdateBuffer
 from fairseq_l2rw.training.usual_weight import step_size
 from fairseq_l2rw.training.weigher import SubBatchContext, Weights
-from fairseq_l2rw.training.workers import alone
+from fairseq_l2rw.training.workers import alone, total, total_with_numbers
 from fairseq_l2rw.utils.rng import RandomState
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ class Reweighting:
         self._update = UpdateBuffer(0, self._most)
         self._context: SubBatchContext | None = None  # of the sub-batch that fairseq is at
         self._lost = False  # whether the update goes on after it ran out of memory
+        self._told: Tensor | None = None  # by the workers of the update, (workers, K)
         self._step_share = torch.ones((), dtype=torch.double, device=self.parts.student.device)
 
     @property
@@ -135,8 +136,15 @@ class Reweighting:
 
     def _step_size(self) -> Tensor:
         """S of the update; every worker must call it."""
-        size, self._step_share = step_size(self._update.batches, self.parts.student.device)
+        exchange = total if alone() else self._total
+        device = self.parts.student.device
+        size, self._step_share = step_size(self._update.batches, exchange, device)
         return size
+
+    def _total(self, local: Tensor) -> Tensor:
+        """Sum over workers, which at the same time tell each other of the update."""
+        found, self._told = total_with_numbers(local, self._update.own_numbers())
+        return found
 
     def around_step(self, optimizer: Any, step: Callable[[], None]) -> None:
         """Take the student's step; take a meta step if it is time; tell what the update came to."""
@@ -144,6 +152,9 @@ class Reweighting:
         assert self._watch is not None
         # Under AMP fairseq calls this for updates that overflowed and will be tried again.
         happens = bool(torch.isfinite(torch.as_tensor(self._watch.norm)).all())
+        if self._told is not None:  # costs no wait here, where the norm was waited for
+            update.told = [[int(n) for n in numbers] for numbers in self._told.tolist()]
+            self._told = None
         window = self.parts.window if happens and self.parts.weighting.learns else None
         if window is not None and not window.keeps(self.parts.schedule.ahead(rate)):
             window = None

@@ -56,16 +56,36 @@ class UpdateBuffer:
         number: of the update, from 0.
         most: how many of its sub-batches the teacher learns from, None for all.
         batches: all of them.
+        told: of several workers, what each told the others of the update once its gradient was
+            there (``own_numbers``); None where nothing was told.
     """
 
     number: int
     most: int | None
     batches: list[SubBatch] = field(default_factory=list)
+    told: list[list[int]] | None = None
+
+    @property
+    def real(self) -> list[SubBatch]:
+        """Those that do not only fill up an uneven shard."""
+        return [batch for batch in self.batches if not batch.dummy]
 
     @property
     def teaching(self) -> list[SubBatch]:
         """Those that the teacher learns from."""
         return self.batches[: self.most]
+
+    def own_numbers(self) -> list[int]:
+        """Of the real sub-batches sentences, rows and tokens; and how many the teacher gets."""
+        features = [batch.features for batch in self.real]
+        tokens = [len(f.tokens.nll) for f in features if f.tokens is not None]
+        sentences = sum(len(f.lengths) for f in features)
+        return [sentences, sum(map(len, features)), sum(tokens), len(self.teaching)]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the teacher gets sub-batches of every worker: none ran out of memory."""
+        return all(of_worker[-1] for of_worker in self.told or [self.own_numbers()])
 
     @property
     def teaches(self) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient import Batch, normaliser, update_sums
 from fairseq_l2rw.training.update_summary import Summary
-from fairseq_l2rw.training.workers import total
+from fairseq_l2rw.utils.reduction import Total
 
 #: Below this share of usual weight an update is smaller than a full step. It is far enough below 1
 #: that updates which hold good and bad pairs stay as they are.
@@ -51,25 +51,28 @@ class UsualWeight(nn.Module):
         """
         return torch.ones_like(self.mean) if self.absolute or in_warmup else self.mean
 
-    def add(self, update: Sequence[Summary]) -> None:
+    def add(self, update: Summary) -> None:
         """Take in an update after warm-up, of all workers; one without any weight says nothing."""
         if self.absolute:
             return
-        weighted = torch.stack([s.applied_weights.double() @ s.sizes.double() for s in update])
-        found = weighted.sum() / torch.stack([s.sizes.double().sum() for s in update]).sum()
+        sizes = update.sizes.double()
+        found = update.applied_weights.double() @ sizes / sizes.sum()
         counts = (found > 0).to(self.count)
         self.count += counts
         pace = counts / self.count.clamp(min=1, max=_MEMORY)
         self.mean += pace * (found - self.mean)
 
 
-def step_size(batches: Sequence[Batch], device: torch.device) -> tuple[Tensor, Tensor]:
+def step_size(
+    batches: Sequence[Batch], total: Total, device: torch.device
+) -> tuple[Tensor, Tensor]:
     """S of an update over all workers, and the share of a full step that it then is; scalars.
 
     Every worker must call it.
 
     Args:
         batches: its sub-batches, of this worker.
+        total: sums a tensor over workers.
         device: where they are.
     """
     weighted, least = update_sums(batches, total, device)

@@ -1,6 +1,5 @@
 """Histograms of weights where fairseq writes its numbers: TensorBoard and Weights & Biases."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -29,16 +28,16 @@ class WeightHistograms:
         self._interval = max(1, cfg.log_interval or 1)
         self._weights: list[Tensor] = []
 
-    def add(self, number: int, update: Sequence[Summary]) -> None:
+    def add(self, number: int, update: Summary) -> None:
         """Take in an update, of all workers; write if it is time.
 
         Args:
             number: of the update, from 0.
-            update: its summaries.
+            update: its summary.
         """
         if not (self._tensorboard or self._wandb) or rank() != 0:
             return
-        self._weights += [summary.applied_weights.detach() for summary in update]
+        self._weights.append(update.applied_weights.detach())
         done = number + 1
         if done % self._interval or not self._weights:
             return

@@ -1,6 +1,6 @@
 """What the weights of an update were like, for fairseq's log (and so TensorBoard and wandb)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,16 +16,14 @@ _OF_WEIGHTS, _OF_UPDATES = "_weights", "_updates"
 _NAMES = ("weight_mean", "weight_std", "weight_min", "weight_max", "weight_ess")
 
 
-def log_weights(update: Sequence[Summary], share: Tensor) -> None:
+def log_weights(update: Summary, share: Tensor) -> None:
     """Log mean, spread, extremes and effective sample size of an update's weights.
 
     Args:
-        update: the summaries of all workers.
+        update: the summary of all workers.
         share: how much of a full step the update was, see ``.usual_weight``, a scalar.
     """
-    if not update:  # out of memory everywhere
-        return
-    weights = torch.cat([s.applied_weights for s in update]).double()
+    weights = update.applied_weights.double()
     deviation, mean = torch.std_mean(weights, correction=0)
     least, most = weights.aminmax()
     # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
@@ -38,8 +36,7 @@ def log_weights(update: Sequence[Summary], share: Tensor) -> None:
         _log(name, 600, partial(_average, _OF_WEIGHTS, place, 6))
     _log("step_share", 605, partial(_average, _OF_UPDATES, 0, 4))
     _log("weight_fallbacks", 610, _fallbacks)
-    fallen = torch.stack([s.fallback for s in update]).sum()
-    metrics.log_scalar(_OF_UPDATES, torch.stack([share.double(), fallen.double()]))
+    metrics.log_scalar(_OF_UPDATES, torch.stack([share.double(), update.fallback.double()]))
 
 
 def _log(name: str, priority: int, value: Callable[[Any], float | None]) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 from fairseq.distributed import utils as distributed_utils
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 from fairseq_l2rw.utils.errors import InputError
 
@@ -42,8 +42,26 @@ def total(local: Tensor) -> Tensor:
     return result
 
 
+def total_with_numbers(local: Tensor, own: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Sum over workers, and in the same exchange some numbers of each; every worker must call it.
+
+    Args:
+        local: to be summed, shape (N,).
+        own: K numbers of this worker, exact in the type of ``local``.
+
+    Returns:
+        The sum, shape (N,), and the numbers, shape (workers, K).
+    """
+    numbers = local.new_zeros(count(), len(own))
+    numbers[rank()].copy_(torch.tensor(own, dtype=local.dtype), non_blocking=True)
+    found = total(torch.cat([local, numbers.flatten()]))
+    return found[: len(local)], found[len(local) :].view_as(numbers)
+
+
 def all_gather(local: Sequence[T]) -> list[T]:
     """The lists of all workers in one, in their order; every worker must call it.
+
+    Numbers go faster by ``all_rows``.
 
     Args:
         local: what can be pickled, tensors on the CPU.
@@ -54,6 +72,43 @@ def all_gather(local: Sequence[T]) -> list[T]:
     group = distributed_utils.get_data_parallel_group()
     distributed.all_gather_object(found, local, group=group)
     return [item for of_worker in found for item in of_worker]
+
+
+def all_rows(
+    tables: Sequence[Tensor], lengths: Sequence[Sequence[int]] | None = None
+) -> list[Tensor]:
+    """The rows of every table from all workers, in their order; every worker must call it.
+
+    All rows go at once, and stay where they are. What is pickled goes tensor by tensor through the
+    memory of the host.
+
+    Args:
+        tables: float64, shapes (N, K): K is the same on every worker, N is each one's own.
+        lengths: N of the tables, by worker; None if they have to be told first, for which a GPU is
+            waited for.
+    """
+    if alone():
+        return list(tables)
+    group = distributed_utils.get_data_parallel_group()
+    told = _lengths(tables) if lengths is None else lengths
+    widths = [table.shape[1] for table in tables]
+    flat = torch.cat([table.flatten() for table in tables])
+    longest = max(sum(n * k for n, k in zip(of_worker, widths, strict=True)) for of_worker in told)
+    padded = nn.functional.pad(flat, (0, longest - len(flat)))
+    found: list[list[Tensor]] = []
+    for numbers, of_worker in zip(distributed_utils.all_gather(padded, group), told, strict=True):
+        sizes = [n * k for n, k in zip(of_worker, widths, strict=True)]
+        parts = numbers[: sum(sizes)].split(sizes)
+        found.append([p.view(-1, k) for p, k in zip(parts, widths, strict=True)])
+    return [torch.cat(parts) for parts in zip(*found, strict=True)]
+
+
+def _lengths(tables: Sequence[Tensor]) -> list[list[int]]:
+    """How many rows the tables have, by worker."""
+    own = torch.tensor([len(table) for table in tables], device=tables[0].device)
+    group = distributed_utils.get_data_parallel_group()
+    found: list[list[int]] = distributed_utils.all_gather(own, group, return_tensor=True).tolist()
+    return found
 
 
 def by_one(find: Callable[[], Tensor], empty: Tensor) -> Tensor:
