@@ -172,11 +172,14 @@ def test_sizes_add_up_to_what_fairseq_divides_by(unit):
     st.integers(1, 5),
     st.sampled_from([1, 4, 8]),
     st.sampled_from(["sentence", "token"]),
+    st.sampled_from([0.5, 1, 4]),
 )
-def test_order_padding_and_bucketing_change_nothing_that_is_seen(order, cut, multiple, unit):
+def test_order_padding_and_bucketing_change_nothing_that_is_seen(order, cut, multiple, unit, usual):
+    """However much tokens usually cost beside today's."""
     model, samples, extractor = student(), pairs(6), made(unit=unit)
     plain, _ = extract(model, batch(samples), unit, extractor=extractor)
-    extractor.update(plain)
+    seen_before = plain.tokens._replace(nll=plain.tokens.nll * usual)
+    extractor.update(type(plain)(**vars(plain) | {"tokens": seen_before}))
 
     def rows(chosen, **options):
         seen, _ = extract(model, batch(chosen, **options), unit, extractor=extractor)

@@ -18,6 +18,8 @@ from fairseq_l2rw.metagradient.dev_gradient import DevGradient
 from fairseq_l2rw.training import meta_step, shared_batches
 from fairseq_l2rw.training.shared_batches import bounds, gathered_features, share
 from fairseq_l2rw.training.workers import all_rows, total_with_numbers
+from fairseq_l2rw.utils import reduction
+from fairseq_l2rw.utils.reduction import summed
 
 
 def shares(sample, count):
@@ -140,6 +142,26 @@ def _cut(features, part):
     values = {n: x[part] for n, x in vars(features).items() if isinstance(x, torch.Tensor)}
     columns = {name: column[part] for name, column in features.columns.items()}
     return type(features)(**vars(features) | values | {"columns": columns})
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 4), max_size=3), min_size=1, max_size=8), st.integers(1, 30)
+)
+def test_sums_of_many_tensors_take_few_exchanges_of_bounded_size(shapes, most):
+    values = [torch.rand(shape) for shape in shapes]
+    exchanged = []
+
+    def total(flat):
+        exchanged.append(flat.numel())
+        return 3 * flat
+
+    with patch.object(reduction, "_TOGETHER", most):
+        found = summed(list(values), total)
+    assert all(torch.equal(x, 3 * value) for x, value in zip(found, values, strict=True))
+    largest = max(value.numel() for value in values)
+    assert max(exchanged) <= max(most, largest)
+    assert all(a + b > most for a, b in pairwise(exchanged))
 
 
 def test_the_dev_gradient_is_that_of_the_sum_of_shares():

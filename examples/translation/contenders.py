@@ -52,6 +52,8 @@ _ALL_BUT_INITIAL = ("surface", "encoder", "decoder", "likeness")
 # The published teacher reads no initial weights, and every epoch holds every sentence.
 _PUBLISHED = "head=mlp,reads=surface+encoder+decoder"
 _EVERY_PAIR = ("--min-sampling-probability", "1")
+# The student's optimizer in the paper's Algorithm 1. A rate of 3 diverges.
+_MOMENTUM = ("--optimizer", "sgd", "--momentum", "0.9", "--lr", "1.0")
 
 
 def _reading(what: str, *parts: str, also: str = "") -> Contender:
@@ -132,6 +134,15 @@ CONTENDERS = {
         "Adam along the meta-gradient; one update is looked back through",
         "deep",
         extra=("--weighting-options", _PUBLISHED, *_EVERY_PAIR, *_OFTEN),
+    ),
+    "momentum": Contender("plain training by momentum SGD", extra=_MOMENTUM),
+    "published_window": Contender(
+        "published; momentum SGD trains the student, and four updates are looked back through",
+        "deep",
+        extra=(
+            *("--weighting-options", _PUBLISHED, *_EVERY_PAIR, *_OFTEN, *_MOMENTUM),
+            *("--meta-window", "4"),
+        ),
     ),
     "published_fast": Contender(
         "published; Adam's learning rate is 0.003, not 0.001",

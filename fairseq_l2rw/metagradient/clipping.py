@@ -38,12 +38,11 @@ class Clipping(NamedTuple):
             direction: q, tensors by parameter name.
             clipped: c g, tensors by parameter name, at least for the names in ``direction``.
         """
-        if self.factor == 1.0:
+        if self.factor == 1.0 or not direction:
             return
         # g = clipped / c, so that <g, q> g = <clipped, q> clipped / c^2.
-        inner = sum(
-            torch.dot(q.flatten(), clipped[name].flatten()) for name, q in direction.items()
-        )
+        parts = [torch.dot(q.flatten(), clipped[name].flatten()) for name, q in direction.items()]
         slope = self.max_norm / (self.norm + self.epsilon) ** 2 / self.norm / self.factor**2
+        along = -slope * torch.stack(parts).sum()
         for name, q in direction.items():
-            direction[name] = (clipped[name] * (-slope * inner)).add_(q, alpha=self.factor)
+            direction[name] = (clipped[name] * along).add_(q, alpha=self.factor)

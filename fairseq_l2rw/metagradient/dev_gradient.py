@@ -13,7 +13,7 @@ from fairseq_l2rw.metagradient.attention import differentiable_once
 from fairseq_l2rw.metagradient.gradients import gradients, sizes
 from fairseq_l2rw.metagradient.masters import upcast
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.reduction import Total, local_only
+from fairseq_l2rw.utils.reduction import Total, local_only, summed
 
 logger = logging.getLogger(__name__)
 
@@ -100,15 +100,13 @@ class DevGradient:
     def _summed(
         self, gradient: dict[str, Tensor], loss: Tensor, total: Total
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """A gradient by name and its loss, a scalar, of all workers: one exchange for both."""
-        every = {
-            n: gradient[n] if n in gradient else torch.zeros_like(upcast(p.detach()))
-            for n, p in self.parameters.items()
-        }
-        flat = total(torch.cat([upcast(loss).view(1), *(g.flatten() for g in every.values())]))
-        parts = flat[1:].split([g.numel() for g in every.values()])
-        found = zip(every.items(), parts, strict=True)
-        return {n: part.view_as(g) for (n, g), part in found}, flat[0]
+        """A gradient by name and its loss, a scalar, of all workers; what is given goes."""
+        numbers = [upcast(loss)]
+        for name, parameter in self.parameters.items():
+            known = gradient.pop(name, None)
+            numbers.append(torch.zeros_like(upcast(parameter.detach())) if known is None else known)
+        whole, *found = summed(numbers, total)
+        return dict(zip(self.parameters, found, strict=True)), whole
 
     @contextmanager
     def _no_others(self) -> Iterator[None]:
