@@ -54,8 +54,8 @@ def bounds(tokens: Tensor, count: int) -> list[int]:
 def gathered_features(features: Features) -> Features:
     """What all workers read of their shares, in the order of the batch; every worker must call it.
 
-    Numbers of columns, states, ids and so on are as they were, and of the batch's tokens there are
-    none.
+    Types stay as they were. The batch's tokens are left out: they are for the features of later
+    updates, and trusted pairs are not trained on.
     """
     columns = list(features.columns.values())
     rows = [*columns, features.sizes, features.ids, features.positions]
