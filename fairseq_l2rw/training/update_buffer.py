@@ -85,7 +85,7 @@ class UpdateBuffer:
     @property
     def complete(self) -> bool:
         """Whether the teacher gets sub-batches of every worker: none ran out of memory."""
-        return all(of_worker[-1] for of_worker in self.told or [self.own_numbers()])
+        return all(numbers[-1] for numbers in self.told) if self.told else bool(self.teaching)
 
     @property
     def teaches(self) -> bool:

@@ -131,7 +131,8 @@ def _tables(own: Summary | None, names: SummaryNames, device: torch.device) -> l
     rows += [own.factors[name] for name in names.factors]
     tokens = empty[2]
     if own.tokens is not None:
-        bigrams, nll, real = own.tokens
+        # Before they stand side by side: half precision does not hold the numbers of types.
+        bigrams, nll, real = (part.double() for part in own.tokens)
         tokens = torch.cat([bigrams, nll.unsqueeze(1), real.unsqueeze(1)], 1)
     sentences = torch.stack([own.sentences, own.lengths], 1)
     tables = [sentences, torch.stack([r.double() for r in rows], 1), tokens]
