@@ -1,10 +1,11 @@
-"""What reweighting costs beside plain training: time per update and peak memory.
+"""What reweighting costs beside plain training: time and operations per update, peak memory.
 
     python scripts/benchmark.py --out runs/benchmark
 
 All sides train the same student on the same batches, in one process, one update each in turn, so
 that whatever else the machine does hurts all alike. A turn is ten updates; ratios are to plain
-`fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows.
+`fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows. Operations
+are torch's, of any size: what counts where a GPU waits for Python.
 
 Sides that are named by a `--meta-method` take the exact meta-gradient, through all parameters, but
 those with `attention`: through the attention to the source, the default. `deep` has all defaults, a
@@ -32,6 +33,7 @@ from typing import Any
 
 import torch
 from benchmarking.comparison import compare, figure_apart, peak_megabytes, table
+from benchmarking.operations import operations
 from benchmarking.peers import APPROXIMATE, PEERS, Peer, disagreement
 from benchmarking.students import Setting, Student, quiet, train_command
 from tqdm import tqdm
@@ -41,6 +43,8 @@ from score import versions
 
 # Intervals divide it, so that every turn holds as many looks at the dev set.
 TURN = 10
+# Turns after those that are timed, in which operations are counted: it takes time itself.
+_COUNTED = 4
 # What a look takes beside the dev batch, in forward passes of a training batch.
 _PASS = {"forward": 2.0, "ghost": 1.0}
 _THROUGH_ALL = ("--meta-params", ".")
@@ -99,8 +103,8 @@ def floor(method: str, interval: int, dev_share: float) -> float:
 
 def times(
     setting: Setting, names: Sequence[str], turns: int
-) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds of an update, of every turn of every side; and how far off each peer is."""
+) -> tuple[dict[str, list[float]], dict[str, float], dict[str, float]]:
+    """Seconds of an update, of every turn of every side; its operations; how far off peers are."""
     built = {name: sides()[name](setting) for name in tqdm(names, desc="building", disable=None)}
     samples = [built["plain"].moved(sample) for sample in built["plain"].samples(TURN)]
     peers = [side for side in built.values() if isinstance(side, Peer)]
@@ -120,7 +124,9 @@ def times(
         for name in names if turn > 0 else ():  # the first one warms caches up and fills windows
             found[name].append(spent[name] / TURN)
     bar.close()
-    return found, off
+    counting = tqdm(names, desc="operations", disable=None)
+    counts = {name: operations(built[name].update, samples * _COUNTED) for name in counting}
+    return found, counts, off
 
 
 def _off(peer: Peer, sample: dict[str, Any]) -> float:
@@ -166,13 +172,13 @@ def _unpacked(text: str) -> Setting:
 
 
 def measure(setting: Setting, names: Sequence[str], turns: int) -> dict[str, Any]:
-    """Time of an update and memory of all sides, as ratios to plain training; peers' errors."""
-    seconds, off = times(setting, names, turns)
+    """Time and operations of an update and memory of all sides, beside plain; peers' errors."""
+    seconds, counts, off = times(setting, names, turns)
     with ThreadPoolExecutor(os.cpu_count()) as side_by_side:  # which changes no one's memory
         found = side_by_side.map(partial(memory_apart, setting), names)
         bar = tqdm(found, desc="memory", total=len(names), disable=None)
         megabytes = dict(zip(names, bar, strict=True))
-    return {"sides": compare(seconds, megabytes), "disagreement": off}
+    return {"sides": compare(seconds, megabytes, counts), "disagreement": off}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -42,17 +42,19 @@ def results_of(script, data, folder, *flags, name="benchmark.json"):
 
 
 @pytest.mark.slow
-def test_one_command_writes_ratios_of_time_and_memory(data, tmp_path):
+def test_one_command_writes_ratios_of_time_memory_and_operations(data, tmp_path):
     size = ("--width", "12", "--layers", "1", "--max-tokens", "200", "--turns", "2")
     sides = ("--sides", "forward, every 5", "ren")
     found, printed = results_of("benchmark.py", data, tmp_path, *size, *sides)
     assert list(found["sides"]) == ["plain", "forward, every 5", "ren"]
     plain = found["sides"]["plain"]
-    assert plain["time"] == {"median": 1, "low": 1, "high": 1} and plain["memory"] == 1
+    assert plain["time"] == {"median": 1, "low": 1, "high": 1}
+    assert plain["memory"] == plain["operations"] == 1
     for side in found["sides"].values():
         assert 0 < side["time"]["low"] <= side["time"]["median"] <= side["time"]["high"]
         assert side["megabytes"] > 0 and side["seconds"] > 0
-        assert f"{side['memory']:.2f} |" in printed
+        assert side["operations"] >= 1
+        assert f"{side['memory']:.2f} | {side['operations']:.2f} |" in printed
     assert found["setting"]["width"] == 12 and "torch" in found["versions"]
     assert found["disagreement"].keys() == {"ren"} and found["disagreement"]["ren"] < 1e-3
     assert "ren differs from the exact derivative by" in printed

@@ -61,6 +61,34 @@ def test_rules_keep_good_pairs_and_drop_other_languages(tmp_path: Path) -> None:
     assert lines.read_lines(out) == ["0"]
 
 
+def test_pairs_of_one_text_are_copies(tmp_path: Path) -> None:
+    lines.write_lines(tmp_path / "train.de", ["Open File ", "Datei öffnen", "", "OK?"])
+    lines.write_lines(tmp_path / "train.en", ["open file", "Open file", "", "OK"])
+    out = tmp_path / "kept.txt"
+    filtering.main(["copies", "--data", str(tmp_path), "--out", str(out)])
+    assert lines.read_lines(out) == ["1", "3"]
+
+
+def test_a_filter_knows_how_many_are_good_of_those_that_a_rule_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = matrix.Matrix(tmp_path, tmp_path / "matrix", 1)
+    experiment = matrix.Experiment(told)
+    cell = matrix.Cell("mixed50", "filter", 1)
+    uniform = experiment.folder(matrix.Cell("mixed50", "uniform", 1))
+    lines.write_lines(uniform / "checkpoint_last.pt", [])
+    labels = ["clean", "short", "clean", "short", "clean", "short", "short", "short"]
+    lines.write_lines(tmp_path / matrix.LABELS, labels)
+    lines.write_lines(tmp_path / "left", ["0", "1", "2", "3", "5"])
+    monkeypatch.setattr(matrix, "score_references", lambda _: Path("scores"))
+    monkeypatch.setattr(matrix.Experiment, "_binary", lambda *_: tmp_path)
+    found = experiment._judged_by(cell, tmp_path, tmp_path / "left")
+    share = float(found[found.index("--share") + 1])
+    assert round(share * len(labels)) == 2 and found[-2:] == ["--among", str(tmp_path / "left")]
+    found = experiment._judged_by(cell, tmp_path, None)
+    assert float(found[found.index("--share") + 1]) == 3 / 8 and "--among" not in found
+
+
 def test_the_best_scored_lines_stay_in_their_order(tmp_path: Path) -> None:
     output = ["S-2\tx", "H-2\t-0.5\tc", "P-2\t-0.5", "H-0\t-3.5e+00\ta", "H-1\t-1.25\tb"]
     scores = filtering.scores_of(output)

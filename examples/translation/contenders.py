@@ -13,7 +13,7 @@ class Contender:
         what: one line for the docs.
         weighting: the rule that weighs sentences.
         selection: the training pairs: `all`, `clean` (by label) or what an offline filter keeps:
-            `rules`, `loss`, `rules-loss`, one after the other, or `rules-dual`.
+            `rules`, `copies`, `loss`, `dual`, or two of them, one after the other: `rules-loss`.
         extra: further flags of fairseq-train.
     """
 
@@ -23,9 +23,10 @@ class Contender:
     extra: tuple[str, ...] = ()
 
     @property
-    def by_rules(self) -> bool:
-        """Whether length and language filter the pairs."""
-        return "rules" in self.selection
+    def rule(self) -> str:
+        """What filters the pairs before any model does: `rules`, `copies` or nothing."""
+        first = self.selection.split("-")[0]
+        return first if first in ("rules", "copies") else ""
 
     @property
     def by_dual(self) -> bool:
@@ -40,11 +41,13 @@ class Contender:
     @property
     def filters(self) -> bool:
         """Whether pairs are left out without looking at their labels."""
-        return self.by_rules or self.by_loss
+        return bool(self.rule) or self.by_loss
 
 
 # Algorithms from papers, which learn at every update: as often as one can wait for.
 _OFTEN = ("--meta-interval", "4")
+# Half as often as by default.
+_RARELY = ("--meta-interval", "16")
 # Single words are weighed.
 TOKENS = ("--weight-unit", "token")
 # What a teacher reads once the student trains.
@@ -54,11 +57,12 @@ _PUBLISHED = "head=mlp,reads=surface+encoder+decoder"
 _EVERY_PAIR = ("--min-sampling-probability", "1")
 # The student's optimizer in the paper's Algorithm 1. A rate of 3 diverges.
 _MOMENTUM = ("--optimizer", "sgd", "--momentum", "0.9", "--lr", "1.0")
+_BOTH = ",by=both"
 
 
-def _reading(what: str, *parts: str, also: str = "") -> Contender:
+def _reading(what: str, *parts: str, also: str = "", flags: tuple[str, ...] = ()) -> Contender:
     options = f"reads={'+'.join(parts)}{also}"
-    return Contender(f"deep; {what}", "deep", extra=("--weighting-options", options))
+    return Contender(f"deep; {what}", "deep", extra=("--weighting-options", options, *flags))
 
 
 # What every run is compared with, and what none can be expected to beat.
@@ -74,13 +78,18 @@ CONTENDERS = {
     "filter_loss": Contender("the pairs with the largest loss left out", selection="loss"),
     "filter": Contender(
         "both filters, the rules first; the losses are those of `uniform`, and it knows how many "
-        "pairs are good",
+        "pairs are good of those that the rules leave",
         selection="rules-loss",
     ),
     "filter_dual": Contender(
         "the rules, then dual conditional cross-entropy, by `uniform` and the same model of the "
-        "other direction; it knows how many pairs are good",
+        "other direction; it knows how many pairs are good, likewise",
         selection="rules-dual",
+    ),
+    "filter_copies_dual": Contender(
+        "pairs of one text on both sides left out, then dual conditional cross-entropy; it knows "
+        "how many pairs are good, likewise",
+        selection="copies-dual",
     ),
     "random": Contender("random weights", "random"),
     "initial": Contender(
@@ -110,16 +119,25 @@ CONTENDERS = {
     "rules_deep": Contender(
         "deep on what the rules leave: what a cautious practitioner would do", "deep", "rules"
     ),
-    # What of it matters; what it reads without initial weights, which tell most by themselves.
-    "deep_no_initial": _reading("without initial weights", *_ALL_BUT_INITIAL),
-    "deep_surface": _reading("surface information only", "surface", "likeness"),
-    "deep_states": _reading("internal states only", "encoder", "decoder", "likeness"),
-    "deep_encoder": _reading("encoder only", "encoder", "likeness"),
-    "deep_decoder": _reading("decoder only", "decoder", "likeness"),
+    # What of it matters; what it reads without initial weights, which tell most by themselves. The
+    # likeness of states is a score of its own where weights go by the domain, too.
+    "deep_no_initial": _reading("without initial weights", *_ALL_BUT_INITIAL, also=_BOTH),
+    "deep_no_initial_quality": _reading(
+        "without initial weights; the likeness of hidden states is no score", *_ALL_BUT_INITIAL
+    ),
+    "deep_no_initial_rare": _reading(
+        "without initial weights; likewise; a meta step at every 16th update",
+        *_ALL_BUT_INITIAL,
+        flags=_RARELY,
+    ),
+    "deep_surface": _reading("surface information only", "surface", "likeness", also=_BOTH),
+    "deep_states": _reading("internal states only", "encoder", "decoder", "likeness", also=_BOTH),
+    "deep_encoder": _reading("encoder only", "encoder", "likeness", also=_BOTH),
+    "deep_decoder": _reading("decoder only", "decoder", "likeness", also=_BOTH),
     "deep_below": _reading(
         "without initial weights; also the layers below the last",
         *_ALL_BUT_INITIAL,
-        also=",depth=2",
+        also=f"{_BOTH},depth=2",
     ),
     "deep_linear": _reading("without likeness", "surface", "encoder", "decoder", "initial"),
     "deep_all": Contender("deep; every epoch holds every sentence", "deep", extra=_EVERY_PAIR),

@@ -1,10 +1,11 @@
 """Offline filters: what one does about noisy pairs without reweighting, before training.
 
-`rules` keeps a pair whose sides have about the same length and the right languages; `loss` keeps
-the pairs that a trained model finds likeliest; `dual` those on which two trained models, one of
-each direction, agree that they are likely:
+`rules` keeps a pair whose sides have about the same length and the right languages; `copies` one
+whose sides are not the same text; `loss` keeps the pairs that a trained model finds likeliest;
+`dual` those on which two trained models, one of each direction, agree that they are likely:
 
     python filtering.py rules --data RAW --out KEPT.txt
+    python filtering.py copies --data RAW --out KEPT.txt
     python filtering.py loss --data RAW --scores generate-train.txt --share 0.5 --out KEPT.txt
     python filtering.py dual --data RAW --scores generate-train.txt
         --reverse-scores reverse/generate-train.txt --share 0.5 --out KEPT.txt
@@ -50,6 +51,12 @@ def by_rules(
     ]
 
 
+def no_copies(sources: Sequence[str], targets: Sequence[str]) -> list[int]:
+    """Return the numbers of the pairs whose sides differ, upper and lower case aside."""
+    pairs = enumerate(zip(sources, targets, strict=True))
+    return [number for number, (a, b) in pairs if a.strip().lower() != b.strip().lower()]
+
+
 def scores_of(output: Sequence[str]) -> dict[int, float]:
     """Return log2-probability per token by line, from `fairseq-generate --score-reference`."""
     found = filter(None, map(SCORE.match, output))
@@ -88,6 +95,7 @@ def parser() -> argparse.ArgumentParser:
     rules.add_argument(
         "--ratio", type=float, default=2.0, help="longest side over shortest, in words, at most"
     )
+    copies = commands.add_parser("copies", help="not the same text on both sides")
     loss = commands.add_parser("loss", help="log-probability per token under a trained model")
     dual = commands.add_parser("dual", help="agreement of two trained models, one each direction")
     output = "output of fairseq-generate --score-reference --gen-subset train"
@@ -100,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
             "--share", type=float, required=True, help="share of all lines to keep, 0 to 1"
         )
         sub.add_argument("--among", type=Path, help="keep only lines named in this file of numbers")
-    for sub in (rules, loss, dual):
+    for sub in (rules, copies, loss, dual):
         sub.add_argument("--data", type=Path, required=True, help="folder with train.LANGUAGE")
         sub.add_argument("--out", type=Path, required=True, help="file to write line numbers to")
         sub.add_argument("--source", default="de", help="source language")
@@ -114,8 +122,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     languages = (args.source, args.target)
     texts = read_parallel(args.data / "train", languages)
     total = len(texts[args.source])
-    if args.command == "rules":
-        kept = by_rules(texts[args.source], texts[args.target], languages, args.ratio)
+    sides = texts[args.source], texts[args.target]
+    if args.command in ("rules", "copies"):
+        by_rule = args.command == "rules"
+        kept = by_rules(*sides, languages, args.ratio) if by_rule else no_copies(*sides)
         scores = dict.fromkeys(range(total), 0.0) | dict.fromkeys(kept, 1.0)
     else:
         scores = scores_of(read_lines(args.scores))

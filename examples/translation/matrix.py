@@ -23,7 +23,7 @@ from typing import Any
 from binarize import Settings, binarize
 from contenders import BASELINE, CONTENDERS, Contender
 from filtering import main as filtering
-from lines import read_lines
+from lines import read_lines, read_numbers
 from progress import Job, follow
 from recipes import RECIPES, prepare, share_of_good
 from score import (
@@ -201,19 +201,25 @@ class Experiment:
     def _kept(self, cell: Cell, raw: Path) -> Path:
         """Filter offline, and return the file with the numbers of the lines to keep."""
         contender, folder = cell.contender, self._recipe(cell)
-        rules = folder / "bin-rules.kept"
-        if contender.by_rules and not rules.exists():
-            filtering(["rules", "--data", str(raw), "--out", str(rules)])
-        if not contender.by_loss:
-            return rules
+        left = folder / f"bin-{contender.rule}.kept" if contender.rule else None
+        if left and not left.exists():
+            filtering([contender.rule, "--data", str(raw), "--out", str(left)])
+        if left and not contender.by_loss:
+            return left
         kept = folder / f"bin-{contender.selection}-{cell.seed}.kept"
         if not kept.exists():
-            among = ["--among", str(rules)] if contender.by_rules else []
-            filtering([*self._judged_by(cell, raw), *among, "--data", str(raw), "--out", str(kept)])
+            judged = self._judged_by(cell, raw, left)
+            filtering([*judged, "--data", str(raw), "--out", str(kept)])
         return kept
 
-    def _judged_by(self, cell: Cell, raw: Path) -> list[str]:
-        """The arguments of a filter by what trained models make of the pairs."""
+    def _judged_by(self, cell: Cell, raw: Path, left: Path | None) -> list[str]:
+        """The arguments of a filter by what trained models make of the pairs.
+
+        Args:
+            cell: the run.
+            raw: its text.
+            left: numbers of the pairs that a rule left, None for all.
+        """
         whole = Cell(cell.recipe, BASELINE, cell.seed)
         if not (self.folder(whole) / "checkpoint_last.pt").exists():
             sys.exit(
@@ -222,9 +228,12 @@ class Experiment:
                 f"{self.matrix.results}"
             )
         scores = score_references(self._job(whole, self._binary(whole, raw)))
+        labels = read_lines(raw / LABELS)
+        among = sorted(read_numbers(left, len(labels))) if left else range(len(labels))
         # Told the true share of good pairs, which a practitioner would have to guess.
-        share = share_of_good(read_lines(raw / LABELS))
+        share = share_of_good([labels[n] for n in among]) * len(among) / len(labels)
         arguments = ["--scores", str(scores), "--share", str(share)]
+        arguments += ["--among", str(left)] if left else []
         if not cell.contender.by_dual:
             return ["loss", *arguments]
         reverse = score_references(self._reverse(cell, raw))

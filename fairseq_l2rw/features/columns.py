@@ -169,14 +169,14 @@ class ScoredBatch:
 
     @cached_property
     def ends(self) -> tuple[Tensor, Tensor]:
-        """-log p of the first and last real token, (rows,) each.
+        """Log p of the first and last real token, (rows,) each.
 
         Padding is before or after them all.
         """
         first = self.real.byte().argmax(1)
         last = (first + self.lengths - 1).clamp(min=0)  # a dummy sentence may have none
-        found = self.nll.gather(1, torch.stack([first, last], 1))
-        return found[self.sentence, 0], found[self.sentence, 1]
+        found = -self.nll.gather(1, torch.stack([first, last], 1))[self.sentence]
+        return found[:, 0], found[:, 1]
 
     def constant(self, value: float | Tensor) -> Tensor:
         """A number, a scalar, as a column that is the same for every row, (rows,)."""
@@ -216,8 +216,8 @@ def _train_accuracy(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
 #: Features of a row, from the batch and the means above.
 ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
     "largest_residual": lambda batch, _: batch.largest_residual[batch.sentence],
-    "first_log_probability": lambda batch, _: -batch.ends[0],
-    "last_log_probability": lambda batch, _: -batch.ends[1],
+    "first_log_probability": lambda batch, _: batch.ends[0],
+    "last_log_probability": lambda batch, _: batch.ends[1],
     "log_source_length": lambda batch, _: batch.log_source_length,
     "log_target_length": lambda batch, _: batch.log_target_length,
     "log_length_ratio": lambda batch, _: batch.log_target_length - batch.log_source_length,

@@ -55,10 +55,11 @@ class TokenLossTable(nn.Module):
             before: the token before each, of the same shape.
             tokens: reference tokens, any shape.
         """
-        nats, times = self.sums[0]
-        mean = nats.sum() / times.sum().clamp(min=1e-300)
-        for (nats, times), bucket in zip(self.sums, _buckets(before, tokens), strict=True):
-            mean = (nats[bucket] + _PRIOR * mean) / (times[bucket] + _PRIOR)
+        nats, times = self.sums[0].sum(1)
+        mean = nats / times.clamp(min=1e-300)
+        for sums, bucket in zip(self.sums, _buckets(before, tokens), strict=True):
+            nats, times = sums[:, bucket]
+            mean = torch.add(nats, mean, alpha=_PRIOR) / (times + _PRIOR)
         return mean
 
 

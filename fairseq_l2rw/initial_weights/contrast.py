@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from fairseq_l2rw.initial_weights.cost import worth
-from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
+from fairseq_l2rw.scoring.acceptance import precision_of_samples
 
 _STEPS = 200  # of the maximisation, at most
 _FIRST = 0.1  # share of bad pairs that it begins with
@@ -95,8 +95,7 @@ class Contrast:
         slope, share = self.numbers["slope"], self.numbers["share"]
         real = (_bad(train @ slope, share) * good).sum() / good.sum()
         false = _bad(trusted @ slope, share).mean()
-        chance = sampling_variance(real, good.sum()) + sampling_variance(false, len(trusted))
-        return bool(rejection_precision(real, false, chance) > 0)
+        return bool(precision_of_samples(real, false, good.sum(), len(trusted)) > 0)
 
     def probability(self, evidence: Tensor) -> Tensor:
         """The probability that pairs are good, shape (N,), by evidence of shape (N, D + 1)."""

@@ -14,7 +14,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
+from fairseq_l2rw.scoring.acceptance import precision_of_samples
 
 # Standard deviations from where on a pair is odd, and bounds of how odd it is.
 _BOUNDS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 10.0)
@@ -92,7 +92,6 @@ def _bad(train: Tensor, trusted: Tensor) -> Tensor:
     bad = [tails.new_zeros(())]
     for share, falsely in zip(known[0][1:], torch.maximum(tails, known[1][1:]), strict=True):
         # By chance alone, if all of them were good; a handful of odd ones is to be expected.
-        chance = sampling_variance(falsely.clamp(min=_HANDFUL / len(train)), len(train))
-        chance = chance + sampling_variance(falsely, len(trusted))
-        bad.append(rejection_precision(share, falsely, chance))
+        few = falsely.clamp(min=_HANDFUL / len(train))
+        bad.append(precision_of_samples(share, falsely, len(train), len(trusted), few))
     return torch.stack(bad).cummax(0).values

@@ -9,8 +9,7 @@ from torch import Tensor
 from fairseq_l2rw.scoring.acceptance import (
     acceptance,
     distance,
-    rejection_precision,
-    sampling_variance,
+    precision_of_samples,
 )
 from fairseq_l2rw.scoring.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.utils.reduction import local_only
@@ -60,8 +59,9 @@ class Domain:
         }
         model = cls(likeness, numbers)
         rejected, falsely = (1 - model.weights(texts).mean() for texts in (train, trusted))
-        chance = sampling_variance(rejected, len(train)) + sampling_variance(falsely, len(trusted))
-        model.numbers["exponent"] = rejection_precision(rejected, falsely, chance)
+        model.numbers["exponent"] = precision_of_samples(
+            rejected, falsely, len(train), len(trusted)
+        )
         return model
 
     def weights(self, texts: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.scoring.acceptance import rejection_precision, sampling_variance
+from fairseq_l2rw.scoring.acceptance import precision_of_samples
 
 # Of the text features: digits of both sides, and those of either that the other one lacks.
 _DIGITS, _LACKING = 5, [6, 7]
@@ -50,9 +50,8 @@ class Numerals:
         for place in (1, 2) if pairs else ():
             falsely = expected[place] / others
             # By chance alone, if all of them were good; a handful is to be expected.
-            chance = sampling_variance(falsely.clamp(min=_HANDFUL / pairs, max=1), pairs)
-            chance = chance + sampling_variance(falsely, int(others))
-            bad = rejection_precision(shares[place].double(), falsely, chance).clamp(max=1 - 1e-6)
+            few, share = falsely.clamp(min=_HANDFUL / pairs, max=1), shares[place].double()
+            bad = precision_of_samples(share, falsely, pairs, int(others), few).clamp(max=1 - 1e-6)
             odds[place] = bad / (1 - bad)
         return cls({"odds": odds})
 

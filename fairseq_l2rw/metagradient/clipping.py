@@ -1,11 +1,10 @@
 """The adjoint of gradient clipping by global norm."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-
-from fairseq_l2rw.metagradient.signature import Parameters
 
 
 class Clipping(NamedTuple):
@@ -28,21 +27,22 @@ class Clipping(NamedTuple):
             return 1.0
         return min(1.0, self.max_norm / (self.norm + self.epsilon))
 
-    def pull_back(self, direction: dict[str, Tensor], clipped: Parameters) -> None:
+    def pull_back(self, direction: list[Tensor], clipped: Sequence[Tensor]) -> None:
         """Apply the adjoint of clipping to ``direction``, in place, one tensor after the other.
 
         Where clipping was active, dc/dg adds the rank-one term c' <g, q> g / |g| with
         c' = -max_norm / (|g| + epsilon)^2 (docs/mathematics.md, "Adjoints of the optimizers").
 
         Args:
-            direction: q, tensors by parameter name.
-            clipped: c g, tensors by parameter name, at least for the names in ``direction``.
+            direction: q, in tensors of any shapes.
+            clipped: c g, in tensors of the same shapes.
         """
         if self.factor == 1.0 or not direction:
             return
         # g = clipped / c, so that <g, q> g = <clipped, q> clipped / c^2.
-        parts = [torch.dot(q.flatten(), clipped[name].flatten()) for name, q in direction.items()]
+        pairs = zip(direction, clipped, strict=True)
+        parts = [torch.dot(q.flatten(), given.flatten()) for q, given in pairs]
         slope = self.max_norm / (self.norm + self.epsilon) ** 2 / self.norm / self.factor**2
         along = -slope * torch.stack(parts).sum()
-        for name, q in direction.items():
-            direction[name] = (clipped[name] * along).add_(q, alpha=self.factor)
+        for n, given in enumerate(clipped):
+            direction[n] = (given * along).add_(direction[n], alpha=self.factor)

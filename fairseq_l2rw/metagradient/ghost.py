@@ -15,7 +15,7 @@ that fairseq's transformers have. ``.method_choice.MethodChoice`` compares the f
 those of another method, so that a model with anything else is found out.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fairseq_l2rw.metagradient.masters import upcast
+from fairseq_l2rw.metagradient.layer_uses import LayerUse, inner_products
 from fairseq_l2rw.metagradient.signature import Parameters
 from fairseq_l2rw.utils.function_hooks import listening
 
@@ -36,77 +36,6 @@ _LINEAR = {
     "embedding": ("input", "weight", "padding_idx"),
     "layer_norm": ("input", "normalized_shape", "weight", "bias", "eps"),
 }
-
-
-@dataclass
-class _Use:
-    """One use of a layer's parameters in a pass.
-
-    Attributes:
-        key: which use of which weight, the same in every pass.
-        bias: its name, empty without.
-        layer: name of the function.
-        function: y of x, weight, bias and what else there is.
-        given: all but the bias.
-        shape: of the output, with features last.
-        derivative: of the weighted loss by the output, None where it does not depend on it.
-        pooled: of the weighted loss by weight and by bias, each (N, features), where these are
-            smaller than what they are from, which is let go of then.
-    """
-
-    key: tuple[str, int]
-    bias: str
-    layer: str
-    function: Callable[..., Tensor]
-    given: dict[str, Any]
-    shape: torch.Size
-    derivative: Tensor | None = None
-    pooled: tuple[Tensor, Tensor] | None = None
-
-    def pool(self, derivative: Tensor, leading: Sequence[int], axis: int) -> None:
-        """Sum up a layer normalisation's derivatives over the positions of every sentence.
-
-        Args:
-            derivative: of the weighted loss by the output.
-            leading: sizes of the axes before the features'.
-            axis: that of them which counts positions.
-        """
-        derivative = upcast(derivative)
-        scaled = {**self.given, "input": upcast(self.given["input"]), "weight": None}
-        by_weight, by_bias = (
-            values.view(*leading, -1).sum(axis)
-            for values in (derivative * self.function(**scaled), derivative)
-        )
-        self.pooled, self.derivative, self.given = (by_weight, by_bias), None, {}
-
-    def inner(self, direction: Parameters, leading: Sequence[int], axis: int) -> Tensor | None:
-        """Products, shape (N,); None where they are 0. Arguments as in ``pool``."""
-        weight, bias = direction.get(self.key[0]), direction.get(self.bias)
-        if weight is None and bias is None:
-            return None
-        if self.pooled is not None:
-            pairs = zip(self.pooled, (weight, bias), strict=True)
-            return torch.stack([p @ q for p, q in pairs if q is not None]).sum(0)
-        if self.derivative is None:
-            return None
-        derivative = upcast(self.derivative)
-        if self.layer == "linear" and weight is not None and len(weight) > weight[0].numel():
-            # An output of many features, such as a vocabulary, is not made a second time.
-            found = ((derivative @ weight) * upcast(self.given["input"])).sum(-1)
-            found = found if bias is None else found + derivative @ bias
-        else:
-            found = (derivative * self._along(weight, bias)).sum(-1)
-        return found.view(*leading).sum(axis)
-
-    def _along(self, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-        """f(x, q) for the direction's part q, of which one may be missing."""
-        given = {**self.given} if bias is None else {**self.given, "bias": bias}
-        given["weight"] = torch.zeros_like(upcast(given["weight"])) if weight is None else weight
-        if given["input"].is_floating_point():
-            given["input"] = upcast(given["input"])
-        output = self.function(**given)
-        padding = given.get("padding_idx")  # its row never moves
-        return output if padding is None else output * given["input"].ne(padding).unsqueeze(-1)
 
 
 @dataclass
@@ -124,7 +53,7 @@ class PassRecord:
     sentences: int
     axes: dict[tuple[str, int], int]
     scale: float = 1.0
-    uses: list[_Use] = field(default_factory=list)
+    uses: list[LayerUse] = field(default_factory=list)
     last: bool = True
 
     @property
@@ -158,33 +87,23 @@ class PassRecord:
         Returns:
             The products, shape (N,).
         """
-        result = torch.zeros_like(weights)
-        for use in self.uses:
-            inner = use.inner(direction, self._leading(use), 1 - self.axes[use.key])
-            if inner is not None:
-                result += inner.to(result)
+        placed = ((use, 1 - self.axes[use.key]) for use in self.uses)
+        parts = [part.to(weights) for part in inner_products(placed, direction)]
+        result = torch.stack(parts).sum(0) if parts else torch.zeros_like(weights)
         return torch.where(weights > 0, result / (weights * self.scale), 0.0)
 
-    def keep(self, use: _Use, derivative: Tensor) -> None:
+    def keep(self, use: LayerUse, derivative: Tensor) -> None:
         """Take in the derivative of the weighted loss by the output of ``use``, of its shape."""
         if self.last and use.layer == "layer_norm" and use.key in self.axes:
-            use.pool(derivative, self._leading(use), 1 - self.axes[use.key])
+            use.pool(derivative, 1 - self.axes[use.key])
         else:
             use.derivative = derivative.view(use.shape)
 
-    def place(self, use: _Use) -> None:
+    def place(self, use: LayerUse) -> None:
         """Note which axis counts sentences, where only one can."""
-        fits = [size == self.sentences for size in self._leading(use)]
+        fits = [size == self.sentences for size in use.leading]
         if len(fits) == 2 and sum(fits) == 1:
             self.axes.setdefault(use.key, fits.index(True))
-
-    def _leading(self, use: _Use) -> Sequence[int]:
-        """Sizes of the axes before the features': two, or the record is not clear.
-
-        Where there is but one, all sentences come at one time step, then all at the next.
-        """
-        leading = use.shape[:-1]
-        return (-1, self.sentences) if len(leading) == 1 else leading
 
 
 class PassRecorder:
@@ -238,7 +157,11 @@ class PassRecorder:
             return
         times = sum(use.key[0] == weight for use in record.uses)
         given["input"] = given["input"].detach()
-        use = _Use((weight, times), offset, layer, function, given, output.shape)
+        # Where there is but one axis, all sentences come at one time step, then all at the next.
+        axes = output.shape[:-1]
+        count = record.sentences
+        leading = (axes[0] // count, count) if len(axes) == 1 else axes
+        use = LayerUse((weight, times), offset, layer, function, given, output.shape, leading)
 
         def keep(gradients: tuple[Tensor | None, ...]) -> None:
             if gradients[0] is not None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.metagradient.method_choice import MethodChoice
-from fairseq_l2rw.metagradient.packing import pulled_back
+from fairseq_l2rw.metagradient.packing import Pack, pulled_back
 from fairseq_l2rw.metagradient.signature import Parameters
 from fairseq_l2rw.metagradient.trajectory import Batch, Step, update_sums
 from fairseq_l2rw.metagradient.updates import Adjoint
@@ -94,12 +94,20 @@ def _through_optimizer(
 
     Of the oldest update g_bar is all that is wanted: the rest, copies of the parameters, goes.
     """
-    g_bar = {}
+    packs: list[Pack] = []
+    directions: list[Tensor] = []
     updates = {n: update for n, update in step.updates.items() if n in bars}
-    for name, pulled in pulled_back(updates, bars, states, adjoint):
-        g_bar[name] = pulled.gradient
+    for pack, pulled in pulled_back(updates, bars, states, adjoint):
+        packs.append(pack)
+        directions.append(pulled.gradient)
         if not oldest:
-            bars[name], states[name] = pulled.parameter, pulled.state
-    g_bar = {n: g_bar[n] for n in updates}  # in their order, in which clipping sums them up
-    step.clipping.pull_back(g_bar, {n: step.updates[n].gradient for n in g_bar})
-    return g_bar
+            bars |= pack.apart(pulled.parameter)
+            of_state = {key: pack.apart(value) for key, value in pulled.state.items()}
+            for name in pack.shapes:
+                states[name] = {key: values[name] for key, values in of_state.items()}
+        del pulled
+    step.clipping.pull_back(directions, [pack.gradient for pack in packs])
+    g_bar: dict[str, Tensor] = {}
+    for pack, direction in zip(packs, directions, strict=True):
+        g_bar |= pack.apart(direction)
+    return {name: g_bar[name] for name in updates}

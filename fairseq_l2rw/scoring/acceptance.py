@@ -87,6 +87,31 @@ def sampling_variance(share: Tensor, pairs: Tensor | int) -> Tensor:
     return share * (1 - share) / pairs
 
 
+def precision_of_samples(
+    train: Tensor,
+    trusted: Tensor,
+    pairs: Tensor | int,
+    trusted_pairs: int,
+    usual: Tensor | None = None,
+) -> Tensor:
+    """The precision of rejection where both shares are of pairs drawn one by one.
+
+    Args:
+        train: t, see ``rejection_precision``, a scalar.
+        trusted: f, likewise.
+        pairs: how many training pairs there are, a scalar.
+        trusted_pairs: how many trusted ones.
+        usual: the share of training pairs that chance is reckoned with, a scalar; ``train`` if it
+            is not given.
+
+    Returns:
+        The precision, a scalar.
+    """
+    among_train = sampling_variance(train if usual is None else usual, pairs)
+    chance = among_train + sampling_variance(trusted, trusted_pairs)
+    return rejection_precision(train, trusted, chance)
+
+
 def tolerance_factor(train: Tensor, trusted: Tensor) -> Tensor:
     """How much more tolerant to be the fewer pairs are bad, from 1 (half are) to 2 (hardly any is).
 

@@ -13,7 +13,7 @@ from fairseq_l2rw.scoring.acceptance import (
     tolerance_factor,
 )
 from fairseq_l2rw.scoring.likeness import TOLERANCE
-from fairseq_l2rw.scoring.moments import LazyBuffers, SuffixAverage, weighted_mean
+from fairseq_l2rw.scoring.moments import LazyBuffers, SuffixAverage
 from fairseq_l2rw.utils.reduction import Total, local_only
 
 # Meta steps over which training pairs are compared with trusted ones: a batch has dozens of pairs.
@@ -169,8 +169,10 @@ class Calibration(LazyBuffers):
         Of that the share, and 1 / the effective number of pairs: sum s^2 / (sum s)^2 of sizes s.
         """
         below, above = (self._accepted(side * distances).prod(1) for side in (1, -1))
-        share = weighted_mean(1 - below.clamp(max=1).unsqueeze(1), sizes, total)
-        fewness = weighted_mean(sizes.unsqueeze(1), sizes, total) / total(sizes.sum())
         # From both sides, so that the middle stays where most are, however many are far out.
-        middle = weighted_mean(distances, sizes * (below * above).clamp(min=1e-30), total)
-        return middle, torch.cat([share, fewness])
+        central = sizes * (below * above).clamp(min=1e-30)
+        ones, rejected = torch.ones_like(sizes), 1 - below.clamp(max=1)
+        of_all = torch.stack([ones, sizes, rejected]) @ sizes
+        sums = total(torch.cat([of_all, central.sum().view(1), central @ distances]))
+        size, squares, rejected_size, central_size = sums[:4]
+        return sums[4:] / central_size, torch.stack([rejected_size / size, squares / size.square()])

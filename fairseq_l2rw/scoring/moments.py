@@ -124,8 +124,13 @@ class Moments(RunningMean):
 
     def add(self, x: Tensor, y: Tensor, sizes: Tensor, total: Total) -> None:
         """Add rows x (N, F) with targets y (N,), each counted ``sizes`` (N,) times."""
+        self.update(total(self.sums(x, y, sizes)))
+
+    @staticmethod
+    def sums(x: Tensor, y: Tensor, sizes: Tensor) -> Tensor:
+        """What ``add`` sums up over workers, for ``update``; shape (F + 2, F + 2)."""
         rows = torch.cat([torch.ones_like(y).unsqueeze(1), x, y.unsqueeze(1)], dim=1)
-        self.update(total(rows.T @ (rows * sizes.unsqueeze(1))))
+        return rows.T @ (rows * sizes.unsqueeze(1))
 
     def centre(self) -> tuple[Tensor, Tensor]:
         """Means of the features, shape (F,), and their covariances, shape (F, F)."""

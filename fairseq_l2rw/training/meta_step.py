@@ -141,11 +141,11 @@ class MetaStep:
         """Look back through the window, and the weighting's step along what was found."""
         assert self.window is not None
         signals = _signals(self.window.look_back(optimizer), mass)
-        if signals is None:
+        squares = [signal.usefulness.double().square().sum() for signal in signals]
+        norm = float(total(torch.stack(squares).sum()).sqrt())
+        if not math.isfinite(norm):
             logger.warning(f"update {update.number}: meta-gradient not finite, nothing learnt")
             return {"meta_skipped": 1.0}
-        squares = torch.stack([s.usefulness @ s.usefulness for s in signals]).sum()
-        norm = float(total(squares).sqrt())
         if norm == 0 and optimizer.get_lr() > 0 and not self._warned_of_zero:
             self._warned_of_zero = True
             logger.warning(
@@ -157,10 +157,8 @@ class MetaStep:
         return log | self.weighting.learn(signals, total)
 
 
-def _signals(
-    looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float
-) -> list[Signal] | None:
-    """The usefulness of every weight of the updates looked back through, if finite.
+def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float) -> list[Signal]:
+    """The usefulness of every weight of the updates looked back through.
 
     Where the teacher learns from a part of an update's batches, they alone say what is usual.
 
@@ -169,7 +167,7 @@ def _signals(
             ``fairseq_l2rw.metagradient.MetaGradient.look_back``.
         mass: see ``Signal``.
     """
-    signals, sums = [], []
+    signals = []
     for step, products in looked:
         batches = sub_batches(step)
         found = [p * (not b.dummy) for b, p in zip(batches, products, strict=True)]
@@ -178,9 +176,8 @@ def _signals(
         weights = torch.cat([b.rule_weights for b in batches])
         least = torch.stack([torch.as_tensor(b.least) for b in batches]).sum()
         gradient = weight_gradient(torch.cat(found), torch.cat(sizes), weights, total, least)
-        sums.append(gradient.abs().sum())
         parts = (-gradient).split([len(n) for n in sizes])
         for batch, part in zip(batches, parts, strict=True):
             batch.usefulness = part
             signals.append(Signal(replace(batch.features, sizes=batch.sizes), part, mass))
-    return signals if bool(torch.isfinite(total(torch.stack(sums).sum()))) else None
+    return signals

@@ -177,4 +177,6 @@ class Reweighting:
     def state_dict(self) -> dict[str, Any]:
         """All that lasts, in types that torch's safe loader takes; closes a part of the record."""
         self.parts.bookkeeping.flush()
-        return utils.move_to_cpu(self.parts.persistent.state_dict())
+        state = utils.move_to_cpu(self.parts.persistent.state_dict())
+        # On a resume fairseq tells other workers what is in a tensor's memory, not what it holds.
+        return utils.apply_to_sample(torch.Tensor.contiguous, state)

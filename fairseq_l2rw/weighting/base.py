@@ -110,7 +110,7 @@ class Weighting(nn.Module):
         raise NotImplementedError
 
 
-# Smaller weights are 0: what they are multiplied with could not be represented any more.
+# Weights up to this are 0: what they are multiplied with could not be represented any more.
 _SMALLEST = 1e-30
 
 
@@ -126,6 +126,6 @@ def safe(weights: Tensor, instead: Tensor | float = 1.0) -> tuple[Tensor, Tensor
     Returns:
         Weights, shape (N,), and a count, a scalar tensor.
     """
-    bad = ~((weights >= 0) & (weights < torch.inf))  # fewer operations than torch.isfinite takes
-    kept = torch.where(weights < _SMALLEST, 0.0, weights)
-    return torch.where(bad, instead, kept).to(weights), bad.sum()
+    good = (weights >= 0) & (weights < torch.inf)  # fewer operations than torch.isfinite takes
+    kept = nn.functional.threshold(weights, _SMALLEST, 0.0)
+    return torch.where(good, kept, instead).to(weights), (~good).sum()

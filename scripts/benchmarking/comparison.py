@@ -32,7 +32,9 @@ def figure_apart(command: Sequence[str], what: str) -> float:
 
 
 def compare(
-    seconds: Mapping[str, Sequence[float]], megabytes: Mapping[str, float]
+    seconds: Mapping[str, Sequence[float]],
+    megabytes: Mapping[str, float],
+    operations: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """What every side takes, and its ratios to the side `plain`, of time turn by turn."""
     result: dict[str, Any] = {}
@@ -45,15 +47,17 @@ def compare(
             "megabytes": megabytes[name],
             "memory": megabytes[name] / megabytes["plain"],
         }
+        if operations is not None:
+            result[name]["operations"] = operations[name] / operations["plain"]
     return result
 
 
 def table(sides: Mapping[str, Any]) -> str:
     """The sides as Markdown."""
-    lines = ["| side | time | memory |", "| --- | --- | --- |"]
+    more = [key for key in ("memory", "operations") if key in sides["plain"]]
+    lines = [f"| side | time | {' | '.join(more)} |", "| --- " * (2 + len(more)) + "|"]
     for name, side in sides.items():
         middle, low, high = (side["time"][part] for part in ("median", "low", "high"))
-        lines.append(
-            f"| `{name}` | {middle:.2f} ({low:.2f} to {high:.2f}) | {side['memory']:.2f} |"
-        )
+        rest = " | ".join(f"{side[key]:.2f}" for key in more)
+        lines.append(f"| `{name}` | {middle:.2f} ({low:.2f} to {high:.2f}) | {rest} |")
     return "\n".join(lines)

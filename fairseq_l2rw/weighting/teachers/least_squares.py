@@ -11,7 +11,7 @@ from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.scoring.calibration import Calibration
 from fairseq_l2rw.scoring.likeness import Likeness
 from fairseq_l2rw.scoring.moments import LazyBuffers, Moments, RunningMean, weighted_mean
-from fairseq_l2rw.utils.reduction import Total
+from fairseq_l2rw.utils.reduction import Total, summed
 from fairseq_l2rw.weighting.base import Signal
 from fairseq_l2rw.weighting.rows import Rows
 from fairseq_l2rw.weighting.teachers.head import Head, Read
@@ -163,11 +163,15 @@ class LeastSquaresHead(LazyBuffers, Head):
             self.calibration.compare(scores, rows.sizes * _least(rows.initial), total)
             counts = counts * _least(self.calibration.acceptances(scores)[:, 1:].prod(1))
         y = _scaled(rows.target, counts, total)
+        sums = [self.moments.sums(x, y, counts)]
         if scores is not None:
+            sums.append(_sums_of_two(scores[:, 0], y, counts))
+        moments, *of_two = summed(sums, total)
+        self.moments.update(moments)
+        if of_two:
             log["teacher_exponent"] = float(self.calibration.exponent())
-            correlation = _correlation(scores[:, 0], y, counts, total)
+            correlation = _correlation(of_two[0])
             log |= {} if correlation is None else {"teacher_correlation": correlation}
-        self.moments.add(x, y, counts, total)
 
     def _with_likeness(self, x: Tensor) -> Tensor:
         """Inputs (N, F), and the likeness of each part as one more if it is read."""
@@ -246,9 +250,17 @@ def _least(counts: Tensor) -> Tensor:
     return counts.clamp(min=1e-24)
 
 
-def _correlation(a: Tensor, b: Tensor, sizes: Tensor, total: Total) -> float | None:
-    """Token-weighted correlation over all workers, None where one side is constant."""
-    rows = torch.stack([torch.ones_like(a), a, b, a * a, b * b, a * b])
-    one, sa, sb, saa, sbb, sab = total(rows @ sizes).tolist()
+def _sums_of_two(a: Tensor, b: Tensor, sizes: Tensor) -> Tensor:
+    """What the correlation of a and b, shape (N,) each, takes of these rows; shape (6,)."""
+    return torch.stack([torch.ones_like(a), a, b, a * a, b * b, a * b]) @ sizes
+
+
+def _correlation(sums: Tensor) -> float | None:
+    """Token-weighted correlation, None where one side is constant.
+
+    Args:
+        sums: of ``_sums_of_two`` over all workers, shape (6,).
+    """
+    one, sa, sb, saa, sbb, sab = sums.tolist()
     va, vb = saa - sa * sa / one, sbb - sb * sb / one
     return None if va <= 0 or vb <= 0 else (sab - sa * sb / one) / (va * vb) ** 0.5
