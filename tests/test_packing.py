@@ -1,5 +1,7 @@
 """Promise: small parameters are pulled back together, and get what each would get alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -94,6 +96,15 @@ def test_what_has_nothing_in_common_is_not_taken_together():
     packs = list(packing._packs(known, {}))
     assert sorted(map(sorted, packs)) == [["half"], ["p0", "p2"], ["p1", "p3"], ["p4", "p6"],
                                           ["p5", "p7"]]  # fmt: skip
+
+
+def test_after_a_resume_the_same_parameters_are_taken_together():
+    """Where every one has options of its own, which are the same: sums over packs round alike."""
+    rng = torch.Generator().manual_seed(1)
+    known = taken([(3,)] * 8, ["exp_avg", "exp_avg_sq"], rng, lambda n: 1)
+    again = {name: replace(update, group=dict(update.group)) for name, update in known.items()}
+    assert list(packing._packs(again, {})) == list(packing._packs(known, {}))
+    assert len(list(packing._packs(again, {}))) == 2
 
 
 @pytest.mark.parametrize("elementwise", [True, False])
