@@ -100,9 +100,8 @@ def _packs(
     for name, update in updates.items():
         size = update.gradient.numel()
         bounds = _ON_CPU if update.gradient.device.type == "cpu" else _ON_GPU
-        if (
-            size >= bounds.large or not update.gradient.dim()
-        ):  # a number of steps has no shape, either
+        # A number of steps has no shape, either.
+        if size >= bounds.large or not update.gradient.dim():
             yield [name]
             continue
         # A parameter without a gradient took no part in a later update.
