@@ -162,8 +162,10 @@ def _linear(group: Sequence[_Met]) -> Tensor:
 def _along(met: _Met) -> Tensor:
     """Products of any other layer by position: <dl/dy, f(x, q)> for the direction's part q."""
     given = {**met.use.given} if met.bias is None else {**met.use.given, "bias": met.bias}
-    zero = torch.zeros_like(upcast(given["weight"])) if met.weight is None else met.weight
-    given["weight"] = zero
+    if met.weight is None:
+        given["weight"] = torch.zeros_like(upcast(given["weight"]))
+    else:
+        given["weight"] = met.weight
     if given["input"].is_floating_point():
         given["input"] = upcast(given["input"])
     output = met.use.function(**given)

@@ -91,7 +91,7 @@ def precision_of_samples(
     train: Tensor,
     trusted: Tensor,
     pairs: Tensor | int,
-    trusted_pairs: int,
+    trusted_pairs: Tensor | int,
     usual: Tensor | None = None,
 ) -> Tensor:
     """The precision of rejection where both shares are of pairs drawn one by one.
@@ -100,7 +100,7 @@ def precision_of_samples(
         train: t, see ``rejection_precision``, a scalar.
         trusted: f, likewise.
         pairs: how many training pairs there are, a scalar.
-        trusted_pairs: how many trusted ones.
+        trusted_pairs: how many trusted ones, a scalar.
         usual: the share of training pairs that chance is reckoned with, a scalar; ``train`` if it
             is not given.
 

@@ -8,8 +8,7 @@ from torch import Tensor
 from fairseq_l2rw.scoring.acceptance import (
     acceptance,
     distance,
-    rejection_precision,
-    sampling_variance,
+    precision_of_samples,
     tolerance_factor,
 )
 from fairseq_l2rw.scoring.likeness import TOLERANCE
@@ -111,13 +110,11 @@ class Calibration(LazyBuffers):
             train, trusted = rejections[:, :, 0].mean(0)
             n, m = 1 / rejections[:, :, 1].mean(0)
             # Training pairs are others at every meta step, trusted ones are the same again.
-            among_train = sampling_variance(train, n * len(self.rejections))
-            variance = among_train + sampling_variance(trusted, m)
             self._known = _Strictness(
                 of=rejections,
                 offset=self.offsets.values.mean(0).clamp(min=0),
                 tolerance_factor=tolerance_factor(train, trusted),
-                exponent=rejection_precision(train, trusted, variance),
+                exponent=precision_of_samples(train, trusted, n * len(self.rejections), m),
             )
         return self._known
 
