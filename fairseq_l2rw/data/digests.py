@@ -37,6 +37,23 @@ def _of_side(sentences: Sentences) -> np.ndarray:
     return np.concatenate(blocks)
 
 
+def sampled(sizes: np.ndarray, digests: np.ndarray, most: int) -> np.ndarray:
+    """Places of all sentences, or of those of a large text whose digests are the smallest.
+
+    Args:
+        sizes: tokens of N sentences, shape (N,).
+        digests: of the sentences or of their pairs, shape (N,).
+        most: tokens that all of them may have.
+
+    Returns:
+        In their order, shape (n,).
+    """
+    if sizes.sum() <= most:
+        return np.arange(len(sizes))
+    order = digests.argsort()
+    return np.sort(order[: int(np.searchsorted(sizes[order].cumsum(), most))])
+
+
 def mixed(values: np.ndarray) -> np.ndarray:
     """Numbers that look random, and are different for different ones, uint64 as these."""
     for shift, factor in _MIXERS:

@@ -23,6 +23,7 @@ from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
 from fairseq_l2rw.initial_weights.domain import Domain
 from fairseq_l2rw.initial_weights.numerals import Numerals
+from fairseq_l2rw.initial_weights.richness import Richness
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
 from fairseq_l2rw.initial_weights.word_order import WordOrder
 from fairseq_l2rw.initial_weights.wrong_words import WrongWords
@@ -32,7 +33,7 @@ from fairseq_l2rw.utils.errors import InputError
 logger = logging.getLogger(__name__)
 
 #: Of what is found, and of what ``state_dict`` gives.
-VERSION = 11
+VERSION = 12
 
 # With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
 _FEW = 60
@@ -40,9 +41,16 @@ _FEW = 60
 _NEARLY_ALL = 0.9
 # Costs of bad pairs in good ones, by factor: a bad pair harms as much as so many good ones help.
 # By some factors good pairs are odd, too: words of a rarer kind of text are covered less, some of
-# it is copied, a free translation leaves something out, and a terse one has an order of its own.
+# it is copied, a free translation leaves something out, a terse one has an order of its own, and a
+# plain one is short of richness.
 _COST = 20.0
-_COSTS = {"coverage": 1.0, "copying": 1.0, "completeness": 5.0, "word_order": 5.0}
+_COSTS = {
+    "coverage": 1.0,
+    "copying": 1.0,
+    "richness": 1.0,
+    "completeness": 5.0,
+    "word_order": 5.0,
+}
 # The factor for which a sentence's worst word decides. Where words have weights these say it.
 _BY_WORST_WORD = "support"
 
@@ -56,14 +64,15 @@ class InitialWeightModel:
         numerals: of both sides.
         word_order: of targets.
         copying: of the source.
+        richness: of targets beside their sources.
         domain: of the text.
-        costs: of bad pairs in good ones, by factor of quality, shape (7,).
+        costs: of bad pairs in good ones, by factor of quality, shape (8,).
         by: see ``InitialOptions``.
         wrong_words: of targets, where tokens have weights.
     """
 
     #: The factors, in the order of columns: all but the last one are of quality.
-    FACTORS = (*Correspondence.FACTORS, "numerals", "word_order", "copying", "domain")
+    FACTORS = (*Correspondence.FACTORS, "numerals", "word_order", "copying", "richness", "domain")
 
     def __init__(
         self,
@@ -72,6 +81,7 @@ class InitialWeightModel:
         numerals: Numerals,
         word_order: WordOrder,
         copying: Copying,
+        richness: Richness,
         domain: Domain,
         costs: Tensor,
         by: str,
@@ -79,7 +89,8 @@ class InitialWeightModel:
     ) -> None:
         self.features, self.correspondence = features, correspondence
         self.numerals, self.word_order = numerals, word_order
-        self.copying, self.domain, self.costs, self.by = copying, domain, costs, by
+        self.copying, self.richness, self.domain = copying, richness, domain
+        self.costs, self.by = costs, by
         self.wrong_words = wrong_words
 
     @classmethod
@@ -101,7 +112,7 @@ class InitialWeightModel:
             matches: what ``fairseq_l2rw.data.overlap.shared`` says of the pairs, if it is known.
 
         Returns:
-            The model, and the factors of the training pairs, shape (N, 8).
+            The model, and the factors of the training pairs, shape (N, 9).
         """
         if len(trusted) < _FEW:
             logger.warning(
@@ -117,26 +128,30 @@ class InitialWeightModel:
         found = digests(own), digests(theirs)
         relevance = [log_odds[0].exp() for log_odds in features.log_odds]
         translated = ~nearly_copied(texts[0])
-        correspondence, odds = Correspondence.learn(
+        correspondence, by_words = Correspondence.learn(
             own, theirs, dictionaries, found, relevance, translated
         )
-        good = worth(odds, 1.0).prod(1)
+        good = worth(by_words, 1.0).prod(1)
         model = cls(
             features,
             correspondence,
             Numerals.learn(*texts, good),
             WordOrder.learn(own.tgt, theirs.tgt, dictionaries, found, good),
             Copying.learn(*texts),
+            Richness.neutral(),
             Domain.learn(*texts, options.sharpness, options.tolerance),
             torch.zeros(len(cls.FACTORS) - 1),
             options.by,
         )
-        highest = [_COSTS.get(name, _COST) for name in cls.FACTORS[:-1]]
-        known = model._odds(theirs, found[1], texts[1], correspondence.odds(theirs, found[1]))
-        model.costs = affordable_costs(known, torch.tensor(highest, dtype=torch.double))
+        odds = model._odds(own, found[0], texts[0], by_words)
+        good = worth(odds, 1.0).prod(1)
+        model.richness = Richness.learn(own, theirs, dictionaries, found, good)
+        odds[:, -1] = model.richness.odds(own, found[0])
+        known = correspondence.odds(theirs, found[1])
+        model._learn_costs(model._odds(theirs, found[1], texts[1], known))
         if options.unit == "token":
-            model.wrong_words = model._learn_wrong_words((own, theirs), found, odds)
-        factors = model._factors(own, found[0], texts[0], odds)
+            model.wrong_words = model._learn_wrong_words((own, theirs), found, by_words)
+        factors = model._factors(texts[0], odds)
         _report(model, factors)
         return model, factors
 
@@ -147,12 +162,12 @@ class InitialWeightModel:
             pairs: N pairs; one that was a training pair does not speak for itself.
 
         Returns:
-            In [0, 1], shape (N, 8), float64.
+            In [0, 1], shape (N, 9), float64.
         """
         text = ParallelText.of(pairs)
-        found = digests(text)
-        odds = self.correspondence.odds(text, found)
-        return self._factors(text, found, self.features(text), odds)
+        found, texts = digests(text), self.features(text)
+        by_words = self.correspondence.odds(text, found)
+        return self._factors(texts, self._odds(text, found, texts, by_words))
 
     def weights(self, factors: Tensor) -> Tensor:
         """Initial weights of sentences, in [0, 1], shape (N,), from what ``factors`` gives."""
@@ -165,7 +180,7 @@ class InitialWeightModel:
 
         Args:
             pairs: N pairs.
-            factors: what ``factors`` gives of them, shape (N, 8).
+            factors: what ``factors`` gives of them, shape (N, 9).
 
         Returns:
             In [0, 1], flat, shape (all target tokens,).
@@ -182,8 +197,13 @@ class InitialWeightModel:
         return found.float()
 
     def _counted(self, factors: Tensor) -> Tensor:
-        """Of all factors (N, 8) those that the options name."""
+        """Of all factors (N, 9) those that the options name."""
         return {"quality": factors[:, :-1], "domain": factors[:, -1:], "both": factors}[self.by]
+
+    def _learn_costs(self, odds: Tensor) -> None:
+        """By the odds with which M trusted pairs would be taken for bad, shape (M, 8)."""
+        highest = [_COSTS.get(name, _COST) for name in self.FACTORS[:-1]]
+        self.costs = affordable_costs(odds, torch.tensor(highest, dtype=torch.double))
 
     def _learn_wrong_words(
         self, texts: tuple[ParallelText, ParallelText], found: tuple[np.ndarray, ...], odds: Tensor
@@ -204,6 +224,7 @@ class InitialWeightModel:
             "numerals": self.numerals.numbers,
             "word_order": self.word_order.state_dict(),
             "copying": self.copying.numbers,
+            "richness": self.richness.state_dict(),
             "domain": self.domain.state_dict(),
             "costs": self.costs,
             "by": self.by,
@@ -229,26 +250,28 @@ class InitialWeightModel:
             Numerals(state["numerals"]),
             WordOrder.from_state(state["word_order"]),
             Copying(state["copying"]),
+            Richness.from_state(state["richness"]),
             Domain.from_state(state["domain"]),
             state["costs"],
             state["by"],
             None if state["wrong_words"] is None else WrongWords.from_state(state["wrong_words"]),
         )
 
-    def _factors(
-        self, pairs: ParallelText, digests: np.ndarray, texts: Tensor, odds: Tensor
-    ) -> Tensor:
-        """By text features (N, 8) and the odds of the first four kinds (N, 4): shape (N, 8)."""
-        quality = worth(self._odds(pairs, digests, texts, odds), self.costs)
-        return torch.cat([quality, self.domain.weights(texts).unsqueeze(1)], 1)
+    def _factors(self, texts: Tensor, odds: Tensor) -> Tensor:
+        """By text features (N, 8), and the odds that pairs are bad, (N, 8): shape (N, 9)."""
+        return torch.cat([worth(odds, self.costs), self.domain.weights(texts).unsqueeze(1)], 1)
 
     def _odds(
-        self, pairs: ParallelText, digests: np.ndarray, texts: Tensor, odds: Tensor
+        self, pairs: ParallelText, digests: np.ndarray, texts: Tensor, by_words: Tensor
     ) -> Tensor:
-        """The odds that pairs are bad, by factor of quality: shape (N, 7)."""
+        """The odds that pairs are bad, by factor of quality: shape (N, 8).
+
+        By text features (N, 8), and the odds by how far words account for each other, (N, 4).
+        """
         in_order = self.word_order.odds(pairs.tgt, self.features.dictionaries, digests)
         others = [self.numerals.odds(texts), in_order, self.copying.odds(texts)]
-        return torch.cat([odds, torch.stack(others, 1)], 1)
+        others.append(self.richness.odds(pairs, digests))
+        return torch.cat([by_words, torch.stack(others, 1)], 1)
 
 
 def summary(weights: Tensor) -> str:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.digests import drawn
+from fairseq_l2rw.data.digests import drawn, sampled
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
@@ -156,7 +156,7 @@ class WordOrder:
                 Where any is bad some are likely to be out of order, too: a few trusted pairs could
                 not tell.
         """
-        some = _some(train, digests[0])
+        some = sampled(train.sizes, digests[0], _TOKENS)
         boundaries, found = dictionaries.boundaries, digests[0][some]
         targets, picked = train.take(some), np.sort(found.argsort()[:_SHUFFLED])
         mixed = shuffled(targets.take(picked), boundaries, found[picked])
@@ -212,12 +212,3 @@ def shuffled(targets: Sentences, boundaries: Tensor, digests: np.ndarray) -> Sen
     word = np.repeat(np.arange(len(words)), words.ends - words.starts)
     order = np.lexsort((np.arange(len(word)), key[word], words.sentence[word]))
     return Sentences.beside(words.types[order], targets.sizes)
-
-
-def _some(targets: Sentences, digests: np.ndarray) -> np.ndarray:
-    """Places of all targets, or of those of a large corpus whose digests are the smallest."""
-    tokens = targets.sizes
-    if tokens.sum() <= _TOKENS:
-        return np.arange(len(targets))
-    order = digests.argsort()
-    return np.sort(order[: int(np.searchsorted(tokens[order].cumsum(), _TOKENS))])

@@ -1,0 +1,189 @@
+"""Richness: whether a target says as much as its source does.
+
+A model that translates badly says what is frequent, and little of it: its targets are shorter and
+easier to predict than those of people (Vanmassenhove, Shterionov and Way, 2019, "Lost in
+Translation: Loss and Decay of Linguistic Richness in Machine Translation"). Each of their words has
+its counterpart, so that nothing else tells.
+
+How rich a side is are the mean surprisal of its pieces and the log of their number. A pair's
+richness is that of its target beyond that of its source: what another kind of text has of rare
+words and long sentences it has on both sides. It is compared with that of trusted pairs
+(``fairseq_l2rw.scoring.local_rates``). Where some pairs are bad by that, what these say in
+comparison with the others tells them better, and is asked, too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.digests import sampled
+from fairseq_l2rw.data.pairs import ParallelText
+from fairseq_l2rw.initial_weights.halves import copies_of, halves
+from fairseq_l2rw.initial_weights.surprisal import Pieces, Surprisal
+from fairseq_l2rw.scoring.local_rates import local_rates
+
+_TOKENS = 2_000_000  # of targets that are learnt from: more do not say more, and take memory
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Pairs as their richness is read.
+
+    Attributes:
+        pieces: of both sides of N pairs.
+        half: of the text that each pair belongs to, shape (N,).
+    """
+
+    pieces: tuple[Pieces, Pieces]
+    half: Tensor
+
+    @classmethod
+    def of(cls, pairs: ParallelText, digests: np.ndarray) -> "_Sides":
+        """Of N pairs and their digests, shape (N,)."""
+        return cls((Pieces.of(pairs.src), Pieces.of(pairs.tgt)), halves(digests))
+
+
+class Richness:
+    """Odds that pairs are bad, by how rich targets are beside their sources.
+
+    Args:
+        surprisals: of source and target.
+        numbers: the rest that was learnt: ``lengths``, what the difference of log lengths counts,
+            ``mean`` and ``deviation`` of trusted pairs, scalars; ``bounds`` between bins of
+            richness, shape (B - 1,), and ``odds`` that a pair of each is bad, never rising, (B,).
+    """
+
+    def __init__(self, surprisals: Sequence[Surprisal], numbers: Mapping[str, Tensor]) -> None:
+        self.surprisals, self.numbers = list(surprisals), dict(numbers)
+
+    @classmethod
+    def neutral(cls) -> "Richness":
+        """By which no pair is bad."""
+        return cls([], {"odds": torch.zeros(1, dtype=torch.double)})
+
+    @classmethod
+    def learn(
+        cls,
+        train: ParallelText,
+        trusted: ParallelText,
+        dictionaries: Dictionaries,
+        digests: Sequence[np.ndarray],
+        good: Tensor,
+    ) -> "Richness":
+        """From pairs.
+
+        Args:
+            train: N training pairs.
+            trusted: M trusted pairs.
+            dictionaries: of their languages.
+            digests: of both, shapes (N,) and (M,).
+            good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
+        """
+        some = sampled(train.tgt.sizes, digests[0], _TOKENS)
+        text, known = _Sides.of(train.take(some), digests[0][some]), _Sides.of(trusted, digests[1])
+        # What a pair looks like that is there a thousand times is no thousand times as usual.
+        once = good.double()[some] / copies_of(digests[0][some])
+        keys = [x.keys(n).unique() for x, n in zip(text.pieces, dictionaries.types, strict=True)]
+        sides = list(zip(text.pieces, keys, dictionaries.types, strict=True))
+
+        def learnt(weights: Tensor) -> list[Surprisal]:
+            return [Surprisal.learn(x, text.half, weights, known, n) for x, known, n in sides]
+
+        first = cls._beside(known, learnt(once), lengths=1.0)
+        bad = first._calibrate(text, known, once)
+        if not bool(bad.any()):
+            return cls.neutral()
+        # How much more surprising a side is by what bad pairs say than by what the others say.
+        apart = _sums(learnt(once * bad), learnt(once * (1 - bad)), (1.0, -1.0))
+        second = cls._beside(known, apart, lengths=0.0)
+        scales = [1 / float(x.numbers["deviation"]) for x in (first, second)]
+        both = _sums(first.surprisals, second.surprisals, scales)
+        model = cls._beside(known, both, lengths=scales[0])
+        bad = model._calibrate(text, known, once)
+        return model if bool(bad.any()) else cls.neutral()
+
+    @classmethod
+    def _beside(
+        cls, trusted: _Sides, surprisals: Sequence[Surprisal], lengths: float
+    ) -> "Richness":
+        """In standard deviations of the trusted pairs."""
+        numbers = {"lengths": lengths, "mean": 0.0, "deviation": 1.0}
+        model = cls(surprisals, {x: torch.tensor(y).double() for x, y in numbers.items()})
+        model.numbers["mean"] = model._differences(trusted).mean()
+        deviation = model._scores(trusted).std(correction=0)
+        model.numbers["deviation"] = deviation.clamp(min=1e-9)
+        return model
+
+    def _calibrate(self, train: _Sides, trusted: _Sides, once: Tensor) -> Tensor:
+        """Learn the odds.
+
+        Args:
+            train: N training pairs.
+            trusted: M trusted pairs.
+            once: how far each training pair counts, shape (N,).
+
+        Returns:
+            The probability that each training pair is bad, shape (N,).
+        """
+        scores = self._scores(train)
+        bounds, bad = local_rates(scores, once, self._scores(trusted))
+        self.numbers |= {"bounds": bounds, "odds": bad / (1 - bad)}
+        return bad[torch.bucketize(scores, bounds)]
+
+    def _differences(self, text: _Sides) -> Tensor:
+        """How much richer targets are than sources, in nats, shape (N,)."""
+        sides = zip(self.surprisals, text.pieces, strict=True)
+        source, target = (
+            x.mean(pieces, text.half) + self.numbers["lengths"] * pieces.sizes.log()
+            for x, pieces in sides
+        )
+        return target - source
+
+    def _scores(self, text: _Sides) -> Tensor:
+        """The same in standard deviations of the trusted pairs; a short pair varies by chance."""
+        pieces = text.pieces[0].sizes + text.pieces[1].sizes
+        far = (self._differences(text) - self.numbers["mean"]) * pieces.sqrt()
+        return far / self.numbers["deviation"]
+
+    def odds(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
+        """The odds that pairs are bad.
+
+        Args:
+            pairs: N pairs.
+            digests: of the pairs, shape (N,).
+
+        Returns:
+            Shape (N,); exactly 0 where no training pair may be bad.
+        """
+        if not bool(self.numbers["odds"].any()):
+            return torch.zeros(len(pairs), dtype=torch.double)
+        found, begin = [torch.empty(0, dtype=torch.double)], 0
+        for sides in zip(pairs.src.blocks(), pairs.tgt.blocks(), strict=True):
+            block = ParallelText(*sides)
+            text = _Sides.of(block, digests[begin : begin + len(block)])
+            place = torch.bucketize(self._scores(text), self.numbers["bounds"])
+            found.append(self.numbers["odds"][place])
+            begin += len(block)
+        return torch.cat(found)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that ``odds`` needs, in types that torch's safe loader takes."""
+        return {"surprisals": [x.state_dict() for x in self.surprisals], "numbers": self.numbers}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Richness":
+        """From what ``state_dict`` gave."""
+        return cls([Surprisal.from_state(x) for x in state["surprisals"]], state["numbers"])
+
+
+def _sums(
+    first: Sequence[Surprisal], second: Sequence[Surprisal], factors: Sequence[float]
+) -> list[Surprisal]:
+    """Of both surprisals of each side, multiplied by two factors."""
+    pairs = zip(first, second, strict=True)
+    return [Surprisal.combined(list(zip(factors, pair, strict=True))) for pair in pairs]
