@@ -8,7 +8,7 @@ come together nowhere else. It takes neither student nor training, and knows no 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,8 @@ class Lexicon:
 
     def pruned(self) -> "Lexicon":
         """The same without what hardly ever came together: it says no more than frequencies do."""
-        kept = np.concatenate([x.counts for x in self.directions]).max(0) >= _LEAST_COUNT
+        rows = (row for x in self.directions for row in x.counts)
+        kept = reduce(np.maximum, rows) >= _LEAST_COUNT
         kept[0] = True
         table = KeyTable(self.table.keys[torch.from_numpy(kept)])
         directions = [replace(x, counts=x.counts[:, kept]) for x in self.directions]
@@ -214,14 +215,14 @@ def _maximised(
     if start is not None:
         counts, totals = start.counts, start.totals
     for _ in range(_ROUNDS if start is None else _MORE_ROUNDS):
-        more = np.empty_like(counts)  # those before are the start's
         for n, (links, likely) in enumerate(zip(halves, good, strict=True)):
             words, given = links.sides[generated], totals[n].clip(min=_LEAST).astype(kind)
             chance = counts[n] / given[types]
             # Of what a word's causes sum up to each has its share.
             share = likely[words.pair] / words.sums(chance).clip(min=_LEAST)
-            more[n] = chance * words.by_number(share, len(chance))
-        counts, totals = more, _sums(more, types, size)
+            # In place, also of the start's, which are not needed any more: there may be millions.
+            counts[n] = chance * words.by_number(share, len(chance))
+        totals = _sums(counts, types, size)
     often = frequency(halves, generated, len(relevance[generated]))
     usual = (often / often.sum()).astype(kind)
     gain = _usual_gain(counts, totals, usual, (types, both[generated]))
