@@ -92,7 +92,7 @@ class Richness:
         sides = list(zip(text.pieces, keys, dictionaries.types, strict=True))
 
         def learnt(weights: Tensor) -> list[Surprisal]:
-            return [Surprisal.learn(x, text.half, weights, known, n) for x, known, n in sides]
+            return [Surprisal.learn(x, text.half, weights, seen, n) for x, seen, n in sides]
 
         first = cls._beside(known, learnt(once), lengths=1.0)
         bad = first._calibrate(text, known, once)
