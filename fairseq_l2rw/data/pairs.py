@@ -119,6 +119,11 @@ class ParallelText:
             self.src.take(places), self.tgt.take(places if targets is None else targets)
         )
 
+    def blocks(self) -> Iterator["ParallelText"]:
+        """All of the pairs, some at a time."""
+        for sides in zip(self.src.blocks(), self.tgt.blocks(), strict=True):
+            yield ParallelText(*sides)
+
     def cut(self, most: int) -> "ParallelText":
         """Of pairs with longer sides the first part, the same of both, of ``most`` tokens."""
         longest = self.sizes.max(1, initial=most)

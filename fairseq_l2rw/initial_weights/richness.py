@@ -23,7 +23,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import sampled
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.initial_weights.halves import copies_of, halves
+from fairseq_l2rw.initial_weights.halves import copies_of, halves, judged
 from fairseq_l2rw.initial_weights.surprisal import Pieces, Surprisal
 from fairseq_l2rw.scoring.local_rates import local_rates
 
@@ -43,9 +43,9 @@ class _Sides:
     half: Tensor
 
     @classmethod
-    def of(cls, pairs: ParallelText, digests: np.ndarray) -> "_Sides":
-        """Of N pairs and their digests, shape (N,)."""
-        return cls((Pieces.of(pairs.src), Pieces.of(pairs.tgt)), halves(digests))
+    def of(cls, pairs: ParallelText, half: Tensor) -> "_Sides":
+        """Of N pairs, by the half of each, shape (N,)."""
+        return cls((Pieces.of(pairs.src), Pieces.of(pairs.tgt)), half)
 
 
 class Richness:
@@ -85,9 +85,11 @@ class Richness:
             good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
         """
         some = sampled(train.tgt.sizes, digests[0], _TOKENS)
-        text, known = _Sides.of(train.take(some), digests[0][some]), _Sides.of(trusted, digests[1])
+        found = digests[0][some]
+        text = _Sides.of(train.take(some), halves(found))
+        known = _Sides.of(trusted, halves(digests[1]))
         # What a pair looks like that is there a thousand times is no thousand times as usual.
-        once = good.double()[some] / copies_of(digests[0][some])
+        once = good.double()[some] / copies_of(found)
         keys = [x.keys(n).unique() for x, n in zip(text.pieces, dictionaries.types, strict=True)]
         sides = list(zip(text.pieces, keys, dictionaries.types, strict=True))
 
@@ -162,14 +164,12 @@ class Richness:
         """
         if not bool(self.numbers["odds"].any()):
             return torch.zeros(len(pairs), dtype=torch.double)
-        found, begin = [torch.empty(0, dtype=torch.double)], 0
-        for sides in zip(pairs.src.blocks(), pairs.tgt.blocks(), strict=True):
-            block = ParallelText(*sides)
-            text = _Sides.of(block, digests[begin : begin + len(block)])
-            place = torch.bucketize(self._scores(text), self.numbers["bounds"])
-            found.append(self.numbers["odds"][place])
-            begin += len(block)
-        return torch.cat(found)
+
+        def odds(some: ParallelText, half: Tensor) -> Tensor:
+            scores = self._scores(_Sides.of(some, half))
+            return self.numbers["odds"][torch.bucketize(scores, self.numbers["bounds"])]
+
+        return judged(pairs, digests, odds)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``odds`` needs, in types that torch's safe loader takes."""

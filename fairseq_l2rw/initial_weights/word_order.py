@@ -18,7 +18,7 @@ from fairseq_l2rw.data.digests import drawn, sampled
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.halves import halves
+from fairseq_l2rw.initial_weights.halves import halves, judged
 
 # Counts that a type's frequency speaks for: after a word that came up rarely, little is known.
 _PSEUDO = 5.0
@@ -180,13 +180,12 @@ class WordOrder:
             dictionaries: of their languages.
             digests: of the pairs, shape (N,).
         """
-        found, begin = [torch.empty(0, dtype=torch.double)], 0
-        for block in targets.blocks():
-            text = Bigrams.of(Words.of(block, dictionaries.boundaries))
-            half = halves(digests[begin : begin + len(block)])
-            found.append(self.contrast.odds(self.table.evidence(text, half)))
-            begin += len(block)
-        return torch.cat(found)
+
+        def odds(some: Sentences, half: Tensor) -> Tensor:
+            text = Bigrams.of(Words.of(some, dictionaries.boundaries))
+            return self.contrast.odds(self.table.evidence(text, half))
+
+        return judged(targets, digests, odds)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``odds`` needs, in types that torch's safe loader takes."""
