@@ -32,17 +32,17 @@ finished finite first fit flag flush folder format formats free frequency from f
 good group header help highest history id ignore in indices inner input instead integers is join
 judged keep kept key known languages largest last layer layout leading learnt least leave left
 length link links list listen listener load local location logger look lost made main make mask
-match max mean measures memory message method min minimum mode most move name nearly need neutral
-next no now num number of offload once one only open opened option or order out output over overlap
-overwrite own pack padded page parallel parse parser part path pattern per pictures points position
-prepare progress pruned pull ratio reach read reader ready real reason recorder reduce reduction
-register registry release relevance remainder remove render replaced report restore resume reverse
-right safe same save scale schedule schema scorer screen second seen select selection sentence set
-settings shape short shown shuffled side signature single skip slope solve source space spark split
-splitter spread square start sum summary table take target task teach text threshold thresholds
-through times to told total translated translation truncate unit unpack update usage use user utils
-validation value version watch weigh weigher what where whole why width with without word words
-worse worth write writer wrong zero
+match max mean measures memory message method min minimum mode most move name nearly need negative
+neutral next no now num number of offload once one only open opened option or order out output over
+overlap overwrite own pack padded page parallel parse parser part path pattern per pictures points
+position prepare progress pruned pull ratio reach read reader ready real reason recorder reduce
+reduction register registry release relevance remainder remove render replaced report restore resume
+reverse right safe same save scale schedule schema scorer screen second seen select selection
+sentence set settings shape short shown shuffled side signature single skip slope solve source space
+spark split splitter spread square start sum summary table take target task teach text threshold
+thresholds through times to told total translated translation truncate unit unpack update usage use
+user utils validation value version watch weigh weigher what where whole why width with without word
+words worse worth write writer wrong zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.

@@ -195,7 +195,7 @@ def test_the_likeness_is_the_log_ratio_of_two_normal_densities():
         gaussians.append(Gaussian(torch.randn(3, generator=generator).double(), root @ root.T))
         covariance = gaussians[-1].covariance + penalty.diag()
         laws.append(torch.distributions.MultivariateNormal(gaussians[-1].mean, covariance))
-    curvature, tilt = log_ratio(*gaussians, penalty)
+    curvature, tilt, _ = log_ratio(*gaussians, penalty)
     x = torch.randn(7, 3, generator=generator).double()
     found = ((x @ curvature) * x).sum(1) + x @ tilt
     expected = laws[0].log_prob(x) - laws[1].log_prob(x)

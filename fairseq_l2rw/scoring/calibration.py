@@ -26,12 +26,14 @@ class _Strictness:
 
     Attributes:
         of: the comparisons that it is of, as ``SuffixAverage`` has them.
-        offset: shape (K,).
+        ahead: how far most training pairs are ahead of trusted ones, if at all, shape (K,).
+        offset: the same, or of the first score how far they are behind, if that counts; (K,).
         tolerance_factor: a scalar.
         exponent: a scalar.
     """
 
     of: Tensor
+    ahead: Tensor
     offset: Tensor
     tolerance_factor: Tensor
     exponent: Tensor
@@ -54,8 +56,11 @@ class Calibration(LazyBuffers):
     what is rejected for a little less is good.
 
     *Offset.* Pairs that are trained on fit better than trusted ones, bad ones as well; the offset
-    is by how much, if at all, most good ones do: the difference of means of (z - m) / d of training
-    and of trusted pairs, each counted as far as it would be accepted from either side.
+    is by how much most good ones do: the difference of means of (z - m) / d of training and of
+    trusted pairs, each counted as far as it would be accepted from either side. If most fit worse,
+    they are bad, or good and of another kind of text than the trusted ones. Which of the two it is
+    cannot be told from here, so it is the caller who says whether an offset may be negative. That
+    of a likeness never is: to tell trusted pairs from most others is what a likeness is for.
 
     *Exponent.* The share of bad pairs among those that this rejects
     (``fairseq_l2rw.scoring.acceptance.rejection_precision``, of recent meta steps); 0, so that
@@ -65,6 +70,7 @@ class Calibration(LazyBuffers):
         sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
         tolerance: likewise, where half of the pairs are bad; of the first score, and of every other
             one, a likeness, ``fairseq_l2rw.scoring.likeness.TOLERANCE`` times as much.
+        negative: let the offset of the first score be negative.
 
     Attributes:
         trusted_moments: mean and variance of the trusted pairs' scores, shape (2, K), float64.
@@ -75,8 +81,9 @@ class Calibration(LazyBuffers):
     trusted_moments: Tensor
     trusted_location: Tensor
 
-    def __init__(self, sharpness: float, tolerance: float) -> None:
+    def __init__(self, sharpness: float, tolerance: float, negative: bool = False) -> None:
         super().__init__()
+        self.negative = negative
         self.sharpness = sharpness
         self.tolerance = tolerance
         # Of training and of trusted pairs the share rejected, and 1 / the number it is from.
@@ -109,10 +116,13 @@ class Calibration(LazyBuffers):
         if self._known is None or self._known.of is not rejections:
             train, trusted = rejections[:, :, 0].mean(0)
             n, m = 1 / rejections[:, :, 1].mean(0)
+            offset = self.offsets.values.mean(0)
+            ahead = offset.clamp(min=0)
             # Training pairs are others at every meta step, trusted ones are the same again.
             self._known = _Strictness(
                 of=rejections,
-                offset=self.offsets.values.mean(0).clamp(min=0),
+                ahead=ahead,
+                offset=torch.cat([offset[:1], ahead[1:]]) if self.negative else ahead,
                 tolerance_factor=tolerance_factor(train, trusted),
                 exponent=precision_of_samples(train, trusted, n * len(self.rejections), m),
             )
@@ -120,7 +130,7 @@ class Calibration(LazyBuffers):
 
     def acceptances(self, scores: Tensor) -> Tensor:
         """How far each score accepts, shape (N, K): 1 for that of an average good pair."""
-        return self._accepted(self._distances(scores) - self._offset())
+        return self._accepted(self._distances(scores) - self._offsets()[1])
 
     def compare(self, scores: Tensor, sizes: Tensor, total: Total) -> None:
         """Add how far pairs are ahead of trusted ones, and how many are rejected.
@@ -130,9 +140,10 @@ class Calibration(LazyBuffers):
             sizes: how often each counts, shape (N,).
             total: sums over workers.
         """
-        offset = self._offset()
-        middle, rejected = self._locate(self._distances(scores) - offset, sizes, total)
-        self.offsets.add(middle + offset - self.trusted_location[:-2])
+        # The middle is never looked for below trusted pairs, or it could move down step by step.
+        ahead, accepted = self._offsets()[0], self.acceptances(scores)
+        middle, rejected = self._locate(self._distances(scores) - ahead, accepted, sizes, total)
+        self.offsets.add(middle + ahead - self.trusted_location[:-2])
         self.rejections.add(torch.stack([rejected, self.trusted_location[-2:]]))
 
     def set_trusted(self, scores: Tensor, sizes: Tensor) -> None:
@@ -144,14 +155,19 @@ class Calibration(LazyBuffers):
         """
         mean = sizes @ scores / sizes.sum()
         self.trusted_moments = torch.stack([mean, sizes @ (scores - mean).square() / sizes.sum()])
-        middle, rejected = self._locate(self._distances(scores), sizes, local_only)
+        distances = self._distances(scores)
+        middle, rejected = self._locate(distances, self._accepted(distances), sizes, local_only)
         self.trusted_location = torch.cat([middle, rejected])
 
     def _distances(self, scores: Tensor) -> Tensor:
         return distance(scores, *self.trusted_moments)
 
-    def _offset(self) -> Tensor | float:
-        return self._strictness().offset if self.ready else 0.0
+    def _offsets(self) -> tuple[Tensor, Tensor]:
+        """``ahead`` and ``offset``, shape (K,) each; 0 until pairs were compared."""
+        if not self.ready:
+            zeros = torch.zeros_like(self.trusted_moments[0])
+            return zeros, zeros
+        return self._strictness().ahead, self._strictness().offset
 
     def _accepted(self, distances: Tensor) -> Tensor:
         tolerances = distances.new_full(distances.shape[1:], self.tolerance)
@@ -160,15 +176,17 @@ class Calibration(LazyBuffers):
             tolerances = tolerances * self._strictness().tolerance_factor
         return acceptance(distances, self.sharpness, tolerances)
 
-    def _locate(self, distances: Tensor, sizes: Tensor, total: Total) -> tuple[Tensor, Tensor]:
-        """By distances (N, K) where most are, (K,), and what is rejected, (2,).
+    def _locate(
+        self, distances: Tensor, accepted: Tensor, sizes: Tensor, total: Total
+    ) -> tuple[Tensor, Tensor]:
+        """Where most distances are, (K,), and what is rejected of acceptances, (2,); both (N, K).
 
         Of that the share, and 1 / the effective number of pairs: sum s^2 / (sum s)^2 of sizes s.
         """
         below, above = (self._accepted(side * distances).prod(1) for side in (1, -1))
         # From both sides, so that the middle stays where most are, however many are far out.
         central = sizes * (below * above).clamp(min=1e-30)
-        ones, rejected = torch.ones_like(sizes), 1 - below.clamp(max=1)
+        ones, rejected = torch.ones_like(sizes), 1 - accepted.prod(1).clamp(max=1)
         of_all = torch.stack([ones, sizes, rejected]) @ sizes
         sums = total(torch.cat([of_all, central.sum().view(1), central @ distances]))
         size, squares, rejected_size, central_size = sums[:4]

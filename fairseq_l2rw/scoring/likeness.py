@@ -14,6 +14,9 @@ from fairseq_l2rw.utils.reduction import Total, local_only
 TOLERANCE = 2.0
 # Penalty of a feature of a part of F, times F: a part is expected to tell as much, however large.
 _RIDGE = 0.1
+# A pair that is left out is at most 1 / this times as far away. Without the only pair that goes in
+# a direction nothing is known of it.
+_LEAST = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Gaussian:
         return cls(mean / scale, covariance / torch.outer(scale, scale))
 
 
-def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tensor, Tensor]:
+def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The log density ratio of trusted to training pairs, up to a constant, as a quadratic form.
 
     The quadratic discriminant (docs/mathematics.md, "The score of likeness"), both covariances
@@ -53,7 +56,8 @@ def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tens
         penalty: what is added to the variances, shape (F,).
 
     Returns:
-        A (F, F) and b (F,): the ratio at x is x^T A x + b^T x, in nats.
+        A (F, F) and b (F,): the ratio at x is x^T A x + b^T x, in nats; and the precision of
+        trusted pairs that is in it, shape (F, F).
 
     Raises:
         LinAlgError: where a covariance is not positive definite.
@@ -62,7 +66,23 @@ def log_ratio(trusted: Gaussian, train: Gaussian, penalty: Tensor) -> tuple[Tens
     roots = [torch.linalg.cholesky(g.covariance + penalty.diag()) for g in (trusted, train)]
     precisions = [torch.cholesky_inverse(root) for root in roots]
     pull = precisions[0] @ trusted.mean - precisions[1] @ train.mean
-    return (precisions[1] - precisions[0]) / 2, pull
+    return (precisions[1] - precisions[0]) / 2, pull, precisions[0]
+
+
+def left_out(distance: Tensor, share: Tensor) -> Tensor:
+    """Squared distances of pairs from a mean, with each pair left out of what they are by.
+
+    That is of mean and covariance, by the formula of Sherman and Morrison; it is exact without a
+    penalty (docs/mathematics.md, "The score of likeness").
+
+    Args:
+        distance: squared, in standard deviations, by mean and covariance of all M, shape (M, P).
+        share: of each pair in these, from 0 to 1, shape (M, 1).
+
+    Returns:
+        Shape (M, P).
+    """
+    return distance / (1 - share * (1 + distance)).clamp(min=_LEAST)
 
 
 class Likeness(LazyBuffers):
@@ -88,6 +108,8 @@ class Likeness(LazyBuffers):
         super().__init__()
         self.trusted, self.train_pairs = Moments(memory), Moments(memory)
         self.register_empty("parts", "curvature", "tilt", dims=2)
+        # Of trusted pairs, 0 between parts, shape (F, F); from solve() on.
+        self._precision: Tensor | None = None
 
     def begin(self, x: Tensor, widths: Sequence[int]) -> None:
         """Take features like x (N, F) in parts of these widths; all ratios are 0 until solved."""
@@ -101,8 +123,29 @@ class Likeness(LazyBuffers):
 
         A few outliers would otherwise decide a regression.
         """
-        ratio = ((x @ self.curvature) * x) @ self.parts + x @ self.tilt
-        return ratio.sign() * ratio.abs().log1p()
+        return _drawn_in(self._ratios(x))
+
+    def of_trusted(self, x: Tensor, share: Tensor) -> Tensor:
+        """The ratios at trusted pairs, each as if it had not been learnt from; ``solve`` first.
+
+        Few pairs with many features are all near the mean of these few. Others that are as good are
+        not, and would be rejected beside them.
+
+        Args:
+            x: features of trusted pairs, shape (M, F).
+            share: of each in what was learnt from trusted pairs, from 0 to 1, shape (M,).
+
+        Returns:
+            Shape (M, P).
+        """
+        assert self._precision is not None  # solve() comes first
+        beyond = x - self.trusted.centre()[0]
+        distance = ((beyond @ self._precision) * beyond) @ self.parts
+        more = left_out(distance, share.unsqueeze(1)) - distance
+        return _drawn_in(self._ratios(x) - more / 2)
+
+    def _ratios(self, x: Tensor) -> Tensor:
+        return ((x @ self.curvature) * x) @ self.parts + x @ self.tilt
 
     def add(self, x: Tensor, sizes: Tensor, total: Total) -> None:
         """Add training pairs x (N, F), each counted ``sizes`` (N,) times."""
@@ -125,6 +168,12 @@ class Likeness(LazyBuffers):
             Gaussian.of(mean, covariance * together, scale)
             for mean, covariance in (self.trusted.centre(), self.train_pairs.centre())
         )
-        curvature, tilt = log_ratio(trusted, train, _RIDGE * together.sum(1))
-        self.curvature = curvature / torch.outer(scale, scale)
+        curvature, tilt, precision = log_ratio(trusted, train, _RIDGE * together.sum(1))
+        self.curvature, self._precision = (
+            x / torch.outer(scale, scale) for x in (curvature, precision)
+        )
         self.tilt = (tilt / scale).unsqueeze(1) * self.parts
+
+
+def _drawn_in(ratio: Tensor) -> Tensor:
+    return ratio.sign() * ratio.abs().log1p()

@@ -86,7 +86,10 @@ class LeastSquaresHead(LazyBuffers, Head):
         self.moments = Moments(options.memory)  # of training pairs and their meta-gradients
         self.likeness = Likeness(options.memory) if "likeness" in parts else None
         self.centre = RunningMean(_CENTRE_MEMORY)  # of the inputs of training pairs
-        self.calibration = Calibration(options.sharpness, options.tolerance)
+        # Initial weights keep out most of what is bad. If most others still fit worse than trusted
+        # pairs do, they are of another kind of text, which counts only if the domain does.
+        negative = "initial" in parts and options.by == "quality"
+        self.calibration = Calibration(options.sharpness, options.tolerance, negative)
         # Parts whose likeness is a score of its own: the first ones.
         self._judged: list[str] = []
         if self.likeness is not None and "surface" in parts:
@@ -215,8 +218,11 @@ class LeastSquaresHead(LazyBuffers, Head):
         root = torch.linalg.cholesky(correlation + correlation.new_tensor(penalty).diag())
         self.slope = torch.cholesky_solve(target.unsqueeze(1), root).squeeze(1) / deviation
         # Trusted pairs are scored by today's solution: its scale shrinks as noise is weighed down.
-        scores = self._scores(self._with_likeness(self.trusted))
-        self.calibration.set_trusted(scores, self.trusted_sizes)
+        x = self.trusted
+        if self.likeness is not None:
+            share = self.trusted_sizes / self.trusted_sizes.sum()
+            x = torch.cat([x, self.likeness.of_trusted(x, share)], 1)
+        self.calibration.set_trusted(self._scores(x), self.trusted_sizes)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""How much further below trusted pairs most training pairs may be."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rows import local
+
+from fairseq_l2rw.scoring.calibration import Calibration
+
+
+def compared(calibration, kinds, steps=40, seed=0):
+    """Compare pairs of these kinds, (mean, share) of scores of deviation 1, with trusted ones.
+
+    Returns:
+        For each kind the mean weight in the end.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    trusted = torch.randn(1000, 1, generator=generator).double()
+    calibration.set_trusted(trusted, torch.ones(1000).double())
+    for _ in range(steps):
+        parts = [
+            torch.randn(round(1000 * share), 1, generator=generator).double() + mean
+            for mean, share in kinds
+        ]
+        scores = torch.cat(parts)
+        calibration.compare(scores, torch.ones(len(scores)).double(), local)
+    return [float(calibration.weights(part).mean()) for part in parts]
+
+
+def test_another_kind_of_text_is_as_good_where_the_offset_may_be_negative():
+    kinds = [(-1.5, 0.85), (-8.0, 0.15)]
+    wary, fair = (
+        compared(Calibration(3.0, 1.5, negative=negative), kinds) for negative in (False, True)
+    )
+    assert wary[0] < 0.6 and fair[0] > 0.95
+    assert wary[1] < 0.05 and fair[1] < 0.05
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(-9, -5), st.floats(0.3, 0.7), st.booleans())
+def test_bad_pairs_far_below_never_move_the_offset_down_to_them(mean, share, negative):
+    calibration = Calibration(3.0, 1.5, negative=negative)
+    good, bad = compared(calibration, [(0.0, 1 - share), (mean, share)])
+    assert float(calibration.offsets.values.mean(0)) == pytest.approx(0, abs=0.3)
+    assert good > 0.85 and bad < 0.15
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(0, 2), st.floats(0.01, 0.5), st.integers(0, 99))
+def test_pairs_that_fit_better_are_judged_alike_whether_or_not_it_may_be_negative(
+    ahead, share, seed
+):
+    kinds = [(ahead + 0.2, 1 - share), (-6.0, share)]
+    wary, fair = (
+        compared(Calibration(3.0, 1.5, negative=negative), kinds, seed=seed)
+        for negative in (False, True)
+    )
+    assert wary == fair
