@@ -37,6 +37,18 @@ def test_another_kind_of_text_is_as_good_where_the_offset_may_be_negative():
     assert wary[1] < 0.05 and fair[1] < 0.05
 
 
+def test_the_offset_of_a_likeness_is_never_negative():
+    """A pair as good as the mean of the trusted ones is accepted in full, and no more than that."""
+    calibration, ones = Calibration(3.0, 1.5, negative=True), torch.ones(1000).double()
+    generator = torch.Generator().manual_seed(0)
+    calibration.set_trusted(torch.randn(1000, 2, generator=generator).double(), ones)
+    for _ in range(40):
+        scores = torch.randn(1000, 2, generator=generator).double() - 1
+        calibration.compare(scores, ones, local)
+    first, likeness = calibration.acceptances(calibration.trusted_moments[:1]).flatten().tolist()
+    assert likeness == 1 < first
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.floats(-9, -5), st.floats(0.3, 0.7), st.booleans())
 def test_bad_pairs_far_below_never_move_the_offset_down_to_them(mean, share, negative):

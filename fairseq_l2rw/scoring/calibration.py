@@ -26,14 +26,13 @@ class _Strictness:
 
     Attributes:
         of: the comparisons that it is of, as ``SuffixAverage`` has them.
-        ahead: how far most training pairs are ahead of trusted ones, if at all, shape (K,).
-        offset: the same, or of the first score how far they are behind, if that counts; (K,).
+        offset: how far most training pairs are ahead of trusted ones, shape (K,); negative, if at
+            all, of the first score.
         tolerance_factor: a scalar.
         exponent: a scalar.
     """
 
     of: Tensor
-    ahead: Tensor
     offset: Tensor
     tolerance_factor: Tensor
     exponent: Tensor
@@ -121,7 +120,6 @@ class Calibration(LazyBuffers):
             # Training pairs are others at every meta step, trusted ones are the same again.
             self._known = _Strictness(
                 of=rejections,
-                ahead=ahead,
                 offset=torch.cat([offset[:1], ahead[1:]]) if self.negative else ahead,
                 tolerance_factor=tolerance_factor(train, trusted),
                 exponent=precision_of_samples(train, trusted, n * len(self.rejections), m),
@@ -130,7 +128,7 @@ class Calibration(LazyBuffers):
 
     def acceptances(self, scores: Tensor) -> Tensor:
         """How far each score accepts, shape (N, K): 1 for that of an average good pair."""
-        return self._accepted(self._distances(scores) - self._offsets()[1])
+        return self._accepted(self._distances(scores) - self._offset())
 
     def compare(self, scores: Tensor, sizes: Tensor, total: Total) -> None:
         """Add how far pairs are ahead of trusted ones, and how many are rejected.
@@ -141,7 +139,7 @@ class Calibration(LazyBuffers):
             total: sums over workers.
         """
         # The middle is never looked for below trusted pairs, or it could move down step by step.
-        ahead, accepted = self._offsets()[0], self.acceptances(scores)
+        ahead, accepted = self._offset().clamp(min=0), self.acceptances(scores)
         middle, rejected = self._locate(self._distances(scores) - ahead, accepted, sizes, total)
         self.offsets.add(middle + ahead - self.trusted_location[:-2])
         self.rejections.add(torch.stack([rejected, self.trusted_location[-2:]]))
@@ -162,12 +160,11 @@ class Calibration(LazyBuffers):
     def _distances(self, scores: Tensor) -> Tensor:
         return distance(scores, *self.trusted_moments)
 
-    def _offsets(self) -> tuple[Tensor, Tensor]:
-        """``ahead`` and ``offset``, shape (K,) each; 0 until pairs were compared."""
+    def _offset(self) -> Tensor:
+        """Shape (K,); 0 until pairs were compared."""
         if not self.ready:
-            zeros = torch.zeros_like(self.trusted_moments[0])
-            return zeros, zeros
-        return self._strictness().ahead, self._strictness().offset
+            return torch.zeros_like(self.trusted_moments[0])
+        return self._strictness().offset
 
     def _accepted(self, distances: Tensor) -> Tensor:
         tolerances = distances.new_full(distances.shape[1:], self.tolerance)
