@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from artificial import DICTIONARIES, PAD, TYPES, WORDS, Split, sentence, split
+from artificial import DICTIONARIES, PAD, TYPES, WORDS, Split, flat, sentence, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.digests import digests
+from fairseq_l2rw.initial_weights import estimate
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.text_features import domain_log_odds
 from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
@@ -18,13 +20,17 @@ from fairseq_l2rw.utils.errors import InputError
 
 
 def weights(train, trusted, *options):
-    model, factors = InitialWeightModel.learn(
-        train, trusted, DICTIONARIES, InitialOptions(*options)
-    )
-    return model.weights(factors)
+    model = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions(*options))
+    return model.weights(model.factors(train))
 
 
 GROSS = ("wrong_language", "untranslated", "short")
+
+
+def misaligned(text, bad):
+    """The same pairs, but that the last so many have each other's targets."""
+    text.tgt[-bad:] = text.tgt[1 - bad :] + text.tgt[-bad : len(text) - bad + 1]
+    return text
 
 
 def test_gross_noise_starts_with_small_weights_and_good_pairs_with_one():
@@ -86,8 +92,8 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt
     )
     text = Split(train.src[:600], train.tgt[:600])
     within, other = (
-        model.weights(factors)
-        for model, factors in (
+        model.weights(model.factors(text))
+        for model in (
             InitialWeightModel.learn(text, x, dictionaries, InitialOptions()) for x in (own, apart)
         )
     )
@@ -134,8 +140,8 @@ def loaded(model):
 def test_other_pairs_are_weighed_as_training_pairs_are(by):
     kinds = ["good"] * 700 + [kind for kind in GROSS for _ in range(100)]
     train, trusted = split(kinds, 1), split(["good"] * 200, 2)
-    model, factors = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions(by))
-    known = model.weights(factors)
+    model = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions(by))
+    known = model.weights(model.factors(train))
     again = loaded(model)
     others = split(["good"] * 100 + [kind for kind in GROSS for _ in range(30)], 9)
     found = again.weights(again.factors(others))
@@ -149,11 +155,62 @@ def test_other_pairs_are_weighed_as_training_pairs_are(by):
 
 
 def test_a_pair_that_was_learnt_from_does_not_speak_for_itself_when_it_is_weighed_again():
-    train, trusted = split(["good"] * 300, 1), split(["good"] * 100, 2)
-    train.tgt[150:] = train.tgt[151:] + train.tgt[150:151]
-    model, factors = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions())
-    # What hardly ever came together is not saved.
-    torch.testing.assert_close(loaded(model).factors(train), factors, rtol=0, atol=0.01)
+    train, others = (misaligned(split(["good"] * 600, seed), 300) for seed in (1, 3))
+    trusted = split(["good"] * 100, 2)
+    model = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions())
+    known, new = (model.weights(model.factors(text))[300:].mean() for text in (train, others))
+    assert known < new + 0.02
+
+
+@pytest.mark.parametrize("most", [1000, 3000])
+def test_of_a_large_text_a_sample_tells_which_pairs_are_bad(most, monkeypatch, caplog):
+    train = misaligned(split(["good"] * 3600 + ["untranslated"] * 400, 1), 400)
+    train.src[3000:3500], train.tgt[3000:3500] = train.src[:1] * 500, train.tgt[1:2] * 500
+    monkeypatch.setattr(estimate, "_LEARNT", most)
+    caplog.set_level("INFO")
+    found = weights(train, split(["good"] * 100, 2))
+    assert f"learnt from {most:,} of 4,000 pairs" in caplog.text
+    assert found[:3000].mean() > 0.95
+    assert found[3000:3500].mean() < 0.2 and found[3600:].mean() < 0.1
+
+
+class Watched:
+    """A side of a split that says which of its sentences are read."""
+
+    def __init__(self, rows):
+        self.rows, self.read = rows, []
+
+    def __getitem__(self, place):
+        self.read.append(place)
+        return self.rows[place]
+
+    def __len__(self):
+        return len(self.rows)
+
+
+def test_what_a_large_text_does_not_need_to_be_learnt_from_is_not_read(monkeypatch):
+    whole = split(["good"] * 1000, 1)
+    train = Split(Watched(whole.src), Watched(whole.tgt))
+    monkeypatch.setattr(estimate, "_LEARNT", 300)
+    InitialWeightModel.learn(train, split(["good"] * 100, 2), DICTIONARIES, InitialOptions())
+    assert train.src.read == train.tgt.read and len({*train.src.read}) == len(train.src.read) == 300
+
+
+def test_a_trusted_pair_does_not_speak_for_itself_wherever_it_comes_up():
+    train, trusted = split(["good"] * 600, 1), split(["good"] * 100, 2)
+    model = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions())
+    # The same words in another order are another pair, for which the trusted one may speak.
+    source, target = (
+        torch.cat([row[:-1].flip(0), row[-1:]]) for row in (trusted.src[0], trusted.tgt[0])
+    )
+    text = flat(Split([trusted.src[0], source], [trusted.tgt[0], target]))
+    itself, other = loaded(model).features(text, digests(text))[:, :2]
+    assert (itself < other).all()
+    counts = torch.bincount(torch.cat(train.src)), torch.bincount(torch.cat(trusted.src))
+    expected = [
+        domain_log_odds(*(x.double() for x in counts), own)[source].mean() for own in (1, 0)
+    ]
+    assert [float(itself[0]), float(other[0])] == pytest.approx([float(x) for x in expected])
 
 
 @pytest.mark.parametrize("bad", [20, 50, 200])
@@ -171,7 +228,9 @@ def test_each_pair_is_judged_for_itself_however_few_are_bad(bad, kind, known):
 def test_copies_do_not_make_it_usual_that_words_are_copied(copies):
     """With so few trusted pairs that these cannot say what the words' translations are."""
     train, trusted = split(["good"] * 1000 + ["untranslated"] * copies, 1), split(["good"] * 20, 2)
-    _, factors = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions())
+    factors = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions()).factors(
+        train
+    )
     for name in ("correspondence", "coverage"):
         found = factors[:, InitialWeightModel.FACTORS.index(name)]
         assert found[1000:].mean() < 0.1 and found[:1000].mean() > 0.97

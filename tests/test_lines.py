@@ -17,6 +17,7 @@ from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.data.overlap import shared
 from fairseq_l2rw.data.pairs import PairSubset, lengths
 from fairseq_l2rw.data.training_text import Folders, TrainingText
+from fairseq_l2rw.utils.weight_bytes import is_known
 
 
 class Sentences(torch.utils.data.Dataset):
@@ -140,10 +141,11 @@ def test_what_is_trained_on_is_judged_once_and_the_rest_has_no_weight(upsample):
     assert text.trained.tolist() == [1, 2, 3, 5, 6]
     assert [len(text.pairs.src[n]) - 2 for n in range(5)] == [1, 2, 3, 1, 2]
     assert text.pairs.sizes[:, 1].tolist() == [3, 4, 5, 3, 4]
-    weights = text.by_line(torch.arange(5.0))
-    assert torch.equal(weights.nan_to_num(-1), torch.tensor([-1.0, 0, 1, 2, -1, 3, 4]))
+    weights = text.by_line(torch.arange(5, dtype=torch.uint8))
+    assert is_known(weights).tolist() == [False, True, True, True, False, True, True]
+    assert weights[is_known(weights)].tolist() == [*range(5)]
     assert Folders.of([joined]) == Folders([0, 7], fingerprint(dataset([4, 3])))
     # The same text as a later folder.
     later = TrainingText(joined, batches, begin=100)
     assert later.trained.tolist() == [101, 102, 103, 105, 106]
-    assert torch.equal(later.by_line(torch.arange(5.0)).nan_to_num(-1), weights.nan_to_num(-1))
+    assert torch.equal(later.by_line(torch.arange(5, dtype=torch.uint8)), weights)

@@ -27,22 +27,22 @@ bytes call cells centre check choice chosen clear close colours column combine c
 compatibility complete compressed config constant context count courses create curves cut deep
 deeper default depth description difference digest digits dir disable down draw drawn drop each
 empty encode encoded end engine enough error estimate evaluate evaluation example examples exchanged
-explained explains export extra extract extractor file files filter filtered find fingerprint
+explained explains export extra extract extractor file files filled filter filtered find fingerprint
 finished finite first fit flag flush folder format formats free frequency from function get given
 good group header help highest history id ignore in indices inner input instead integers is join
 judged keep kept key known languages largest last layer layout leading learnt least leave left
-length link links list listen listener load local location logger look lost made main make mask
-match max mean measures memory message method min minimum mode most move name nearly need negative
-neutral next no now num number of offload once one only open opened option or order out output over
-overlap overwrite own pack padded page parallel parse parser part path pattern per pictures points
-position prepare progress pruned pull ratio reach read reader ready real reason recorder reduce
-reduction register registry release relevance remainder remove render replaced report restore resume
-reverse right safe same save scale schedule schema scorer screen second seen select selection
-sentence set settings shape short shown shuffled side signature single skip slope solve source space
-spark split splitter spread square start sum summary table take target task teach text threshold
-thresholds through times to told total translated translation truncate unit unpack update usage use
-user utils validation value version watch weigh weigher what where whole why width with without word
-words worse worth write writer wrong zero
+length link links list listen listener load local location logger look lost made main make mask max
+mean measures memory message method min minimum mode most move name nearly need negative neutral
+next no now num number of offload once one only open opened option or order out output over overlap
+overwrite own pack padded page parallel parse parser part path pattern per pictures points position
+prepare progress pruned pull ratio reach read reader ready real reason recorder reduce reduction
+register registry release relevance remainder remove render replaced report restore resume reverse
+right safe same save scale schedule schema scorer screen second seen select selection sentence set
+settings shape short shown shuffled side signature single skip slope solve source space spark split
+splitter spread square start sum summary table take target task teach text threshold thresholds
+through times to told total translated translation truncate unit unpack update usage use user utils
+validation value version watch weigh weigher what where whole why width with without word words
+worse worth write writer wrong zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.

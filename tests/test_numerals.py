@@ -5,6 +5,7 @@ import torch
 from fairseq.data import Dictionary
 
 from fairseq_l2rw.data.dictionaries import Dictionaries, digits_of_types
+from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.initial_weights.cost import worth
@@ -109,6 +110,7 @@ def test_digits_count_however_they_are_cut_into_pieces():
         )
     )
     pairs = ParallelText(*sides)
-    features = TextFeatures.learn(pairs, pairs, Dictionaries.of(source, target))
+    found = digests(pairs)
+    features = TextFeatures.learn(pairs, pairs, Dictionaries.of(source, target), found)
     expected = torch.tensor([[8, 0, 0], [0, 0, 0], [2, 1, 1], [2, 2, 0]]).double()
-    torch.testing.assert_close(features(pairs)[:, 5:], expected)
+    torch.testing.assert_close(features(pairs, found)[:, 5:], expected)

@@ -78,7 +78,8 @@ def test_another_kind_of_text_is_no_plainer(lengths, rate):
 
 def test_initial_weights_ask_it_as_quality():
     train, trusted = texts(4000, 1, 1000), texts(300, 2)
-    model, factors = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions())
+    model = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions())
+    factors = model.factors(train)
     asked = factors[:, model.FACTORS.index("richness")]
     assert asked[:1000].mean() < 0.4 and asked[1000:].mean() > 0.9
     assert (model.weights(factors) <= asked.float()).all()

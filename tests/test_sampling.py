@@ -14,10 +14,12 @@ from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler, truncated
 from fairseq_l2rw.sampling.sampled_batches import EpochSize, SampledBatches
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.weight_bytes import to_bytes
 
 
-def begin(lines, *args, **options):
-    return ImportanceSampler(lines, *args, **options)
+def begin(lines, least, seed, find=None, marks=None):
+    as_bytes = None if find is None else lambda: to_bytes(find())
+    return ImportanceSampler(lines, least, seed, as_bytes, marks)
 
 
 def drawn(sampler, epoch):

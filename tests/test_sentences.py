@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from artificial import PAD, Split, digested, flat, split
+from fairseq.data import ConcatDataset
 from fairseq.data.indexed_dataset import MMapIndexedDataset, MMapIndexedDatasetBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data import pairs as module
-from fairseq_l2rw.data.digests import digests
+from fairseq_l2rw.data.digests import digests, spread
 from fairseq_l2rw.data.pairs import PairSubset, batches
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
@@ -48,6 +49,37 @@ def test_what_fairseq_maps_into_memory_is_not_read(tmp_path, kind, monkeypatch):
     found = Sentences.of(dataset)
     assert isinstance(found.types, np.memmap)
     assert [row.tolist() for row in found] == [row.tolist() for row in rows]
+    some = Sentences.of(dataset, np.array([2, 0, 2]))
+    assert [row.tolist() for row in some] == [rows[n].tolist() for n in (2, 0, 2)]
+
+
+@settings(deadline=None)
+@given(st.data(), ROWS, ROWS, st.integers(1, 3))
+def test_of_splits_that_fairseq_joins_any_sentences_are_read(data, first, second, upsample):
+    parts = [Sentences.of(tensors(rows)) for rows in (first, second) if rows]
+    if not parts:
+        return
+    joined = ConcatDataset(parts, [upsample, 1][: len(parts)])
+    places = data.draw(st.lists(st.integers(0, len(joined) - 1)))
+    found = Sentences.of(joined, np.array(places, dtype=int))
+    assert [row.tolist() for row in found] == [joined[n].tolist() for n in places]
+    assert [row.tolist() for row in Sentences.of(joined)] == [row.tolist() for row in joined]
+
+
+@given(st.integers(0, 500), st.integers(1, 100))
+def test_a_sample_of_lines_is_spread_over_all_of_the_text(count, most):
+    found = spread(count, most)
+    assert len(found) == min(count, most) and (np.diff(found) > 0).all()
+    if count > most:
+        inside = np.arange(most + 1) * count // most
+        assert (found >= inside[:-1]).all() and (found < inside[1:]).all()
+
+
+def test_a_sample_of_lines_has_no_rhythm():
+    found = spread(100_000, 10_000)
+    for period in (2, 3, 5, 10):
+        counts = np.bincount(found % period, minlength=period)
+        assert abs(counts * period / len(found) - 1).max() < 0.1
 
 
 def test_a_subset_of_a_subset_reads_what_it_should():
@@ -103,7 +135,7 @@ def test_batches_hold_all_pairs_once_and_no_more_than_fits(count, cells, togethe
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_CELLS", cells)
         patch.setattr(module, "_SORTED", together)
-        found = [*batches(flat(text), PAD, "a test")]
+        found = [*batches(flat(text), PAD)]
     assert sorted(n for numbers, *_ in found for n in numbers.tolist()) == [*range(count)]
     for numbers, *sides in found:
         assert len(numbers) == 1 or len(numbers) * sides[0].shape[1] * sides[1].shape[1] <= cells

@@ -54,6 +54,26 @@ def sampled(sizes: np.ndarray, digests: np.ndarray, most: int) -> np.ndarray:
     return np.sort(order[: int(np.searchsorted(sizes[order].cumsum(), most))])
 
 
+def spread(count: int, most: int) -> np.ndarray:
+    """Places of all of some lines, or one of each of ``most`` stretches of as many lines.
+
+    Which one chance decides, always alike: a line that comes up a thousand times is there in
+    proportion, and a text that repeats itself is not read in its rhythm.
+
+    Args:
+        count: of the lines.
+        most: places wanted.
+
+    Returns:
+        In their order, shape (n,).
+    """
+    if count <= most:
+        return np.arange(count)
+    begins = np.arange(most + 1) * count // most
+    chance = mixed(np.arange(most).astype(np.uint64) + _STEP)
+    return begins[:-1] + (chance % np.diff(begins).astype(np.uint64)).astype(np.int64)
+
+
 def mixed(values: np.ndarray) -> np.ndarray:
     """Numbers that look random, and are different for different ones, uint64 as these."""
     for shift, factor in _MIXERS:

@@ -17,14 +17,17 @@ def shared(train: Pairs, trusted: Pairs) -> np.ndarray:
     Returns:
         The numbers of both for every match, shape (matches, 2).
     """
-    texts = ParallelText.of(train), ParallelText.of(trusted)
+    theirs = ParallelText.of(trusted)
     known: dict[int, list[int]] = {}
-    for other, digest in enumerate(digests(texts[1]).tolist()):
+    for other, digest in enumerate(digests(theirs).tolist()):
         known.setdefault(digest, []).append(other)
-    found = digests(texts[0])
-    candidates = np.flatnonzero(np.isin(found, [*known]))
-    matches = [(n, other) for n in candidates.tolist() for other in known[int(found[n])]]
-    rows = [match for match in matches if _equal(texts, match)]
+    rows, begin = [], 0
+    for block in ParallelText.in_blocks(train):
+        found = digests(block)
+        for n in np.flatnonzero(np.isin(found, [*known])).tolist():
+            same = [other for other in known[int(found[n])] if _equal((block, theirs), (n, other))]
+            rows += [(begin + n, other) for other in same]
+        begin += len(block)
     return np.array(rows, dtype=np.int64).reshape(-1, 2)
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.sentences import Sentences
-from fairseq_l2rw.utils.pass_progress import PassProgress
+from fairseq_l2rw.data.sentences import Sentences, in_blocks
 
 # Places of a matrix of pairs by source tokens by target tokens: what takes memory.
 _CELLS = 1 << 16
@@ -91,13 +90,24 @@ class ParallelText:
     tgt: Sentences
 
     @classmethod
-    def of(cls, pairs: Pairs) -> "ParallelText":
-        """The same pairs; those that fairseq maps into memory are not read here."""
+    def of(cls, pairs: Pairs, places: np.ndarray | None = None) -> "ParallelText":
+        """Pairs of a split; those that fairseq maps into memory are not read here.
+
+        Args:
+            pairs: the split.
+            places: which of its pairs, in this order, shape (N,): all without it.
+        """
         if isinstance(pairs, ParallelText):
-            return pairs
+            return pairs if places is None else pairs.take(places)
         if isinstance(pairs, PairSubset):
-            return cls.of(pairs.pairs).take(pairs.places)
-        return cls(Sentences.of(pairs.src), Sentences.of(pairs.tgt))
+            return cls.of(pairs.pairs, pairs.places if places is None else pairs.places[places])
+        return cls(Sentences.of(pairs.src, places), Sentences.of(pairs.tgt, places))
+
+    @classmethod
+    def in_blocks(cls, pairs: Pairs) -> Iterator["ParallelText"]:
+        """All pairs of a split, some at a time, in memory that does not grow with the split."""
+        for places in in_blocks(len(pairs)):
+            yield cls.of(pairs, places)
 
     def __len__(self) -> int:
         """N."""
@@ -119,10 +129,13 @@ class ParallelText:
             self.src.take(places), self.tgt.take(places if targets is None else targets)
         )
 
+    def gathered(self) -> "ParallelText":
+        """The same, side by side in memory: what is read again and again of a large text."""
+        return ParallelText(self.src.gathered(), self.tgt.gathered())
+
     def blocks(self) -> Iterator["ParallelText"]:
         """All of the pairs, some at a time."""
-        for sides in zip(self.src.blocks(), self.tgt.blocks(), strict=True):
-            yield ParallelText(*sides)
+        return self.in_blocks(self)
 
     def cut(self, most: int) -> "ParallelText":
         """Of pairs with longer sides the first part, the same of both, of ``most`` tokens."""
@@ -140,27 +153,24 @@ def lengths(pairs: Pairs) -> np.ndarray:
     return np.array(found).reshape(-1, 2)
 
 
-def batches(text: ParallelText, padding: int, what: str) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def batches(text: ParallelText, padding: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """All pairs, some of about the same length together.
 
     Args:
         text: the pairs.
         padding: number of the padding type.
-        what: they are read for, told by the progress.
 
     Yields:
         Their numbers (n,), the types of sources (n, S) and of targets (n, T).
     """
-    with PassProgress(f"initial weights: {what}", len(text)) as progress:
-        for begin in range(0, len(text), _SORTED):
-            source, target = text.sizes[begin : begin + _SORTED].T
-            # So that pairs beside each other need little padding on both sides.
-            order = np.lexsort((source, target // 4))
-            for group in _groups(source[order], target[order]):
-                places = begin + order[group]
-                found = text.take(places)
-                yield torch.from_numpy(places), found.src.padded(padding), found.tgt.padded(padding)
-                progress.add(len(places))
+    for begin in range(0, len(text), _SORTED):
+        source, target = text.sizes[begin : begin + _SORTED].T
+        # So that pairs beside each other need little padding on both sides.
+        order = np.lexsort((source, target // 4))
+        for group in _groups(source[order], target[order]):
+            places = begin + order[group]
+            found = text.take(places)
+            yield torch.from_numpy(places), found.src.padded(padding), found.tgt.padded(padding)
 
 
 def _groups(source: np.ndarray, target: np.ndarray) -> Iterator[slice]:

@@ -6,10 +6,12 @@ on disk, and are used where they are.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from fairseq.data import ConcatDataset
 from torch import Tensor
 
 _BLOCK = 1 << 16  # sentences that are read together
@@ -30,22 +32,44 @@ class Sentences:
     sizes: np.ndarray
 
     @classmethod
-    def of(cls, side: Any) -> "Sentences":
+    def of(cls, side: Any, places: np.ndarray | None = None) -> "Sentences":
         """Those of a side of fairseq's datasets, or of a sequence of tensors of shapes (T,).
 
         What fairseq maps into memory is not read here, all else is.
+
+        Args:
+            side: the dataset or the sequence.
+            places: which of its sentences, in this order, shape (N,): all without it.
         """
         if isinstance(side, Sentences):
-            return side
+            return side if places is None else side.take(places)
         index = getattr(side, "_index", None)  # of fairseq's MMapIndexedDataset
         if index is not None and hasattr(index, "dtype"):
-            sizes = np.asarray(side.sizes)
-            # A mapping of our own: fairseq closes its mapping when the dataset goes.
-            types = np.memmap(f"{side._path}.bin", index.dtype, "r") if sizes.sum() else _NOTHING
-            return cls.beside(types, sizes)
-        rows = [np.asarray(side[n]) for n in range(len(side))]
+            return cls._mapped(side, slice(None) if places is None else places)
+        places = np.arange(len(side)) if places is None else places
+        if isinstance(side, ConcatDataset):
+            return cls._of_parts(side, places)
+        rows = [np.asarray(side[n]) for n in places.tolist()]
         sizes = np.array([len(row) for row in rows], dtype=np.int64)
         return cls.beside(np.concatenate([_NOTHING, *rows]), sizes)
+
+    @classmethod
+    def _mapped(cls, side: Any, places: np.ndarray | slice) -> "Sentences":
+        index, path = side._index, Path(f"{side._path}.bin")
+        starts, sizes = index._pointers[places] // index._dtype_size, index.sizes[places].copy()
+        # A mapping of our own: fairseq closes its mapping when the dataset goes.
+        types = np.memmap(path, index.dtype, "r") if path.stat().st_size else _NOTHING
+        return cls(types, starts, sizes)
+
+    @classmethod
+    def _of_parts(cls, side: ConcatDataset, places: np.ndarray) -> "Sentences":
+        which = np.searchsorted(side.cumulative_sizes, places, side="right")
+        begins = np.array([0, *side.cumulative_sizes])
+        inside = (places - begins[which]) % np.array(side.real_sizes)[which]
+        parts = [cls.of(part, inside[which == n]) for n, part in enumerate(side.datasets)]
+        types = np.concatenate([part.joined() for part in parts])
+        found = cls.beside(types, np.concatenate([part.sizes for part in parts]))
+        return found.take(which.argsort(kind="stable").argsort())
 
     @classmethod
     def beside(cls, types: np.ndarray, sizes: np.ndarray) -> "Sentences":
@@ -80,15 +104,24 @@ class Sentences:
 
     def joined(self) -> np.ndarray:
         """The types of all, one sentence after another, flat, int64."""
-        return self.types[places_of(self.starts, self.sizes)].astype(np.int64)
+        return self.gathered().types.astype(np.int64)
+
+    def gathered(self) -> "Sentences":
+        """The same, side by side in memory: what is read again and again of a large text."""
+        return self.beside(self.types[places_of(self.starts, self.sizes)], self.sizes)
 
     def blocks(self) -> Iterator["Sentences"]:
         """All of them, some at a time."""
-        for begin in range(0, len(self), _BLOCK):
-            yield self.take(np.arange(begin, min(begin + _BLOCK, len(self))))
+        yield from map(self.take, in_blocks(len(self)))
 
 
 _NOTHING = np.empty(0, dtype=np.int64)
+
+
+def in_blocks(count: int) -> Iterator[np.ndarray]:
+    """Places of so many sentences, some at a time, shapes (n,)."""
+    for begin in range(0, count, _BLOCK):
+        yield np.arange(begin, min(begin + _BLOCK, count))
 
 
 def starts_of(sizes: np.ndarray) -> np.ndarray:

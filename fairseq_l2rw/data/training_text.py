@@ -16,6 +16,7 @@ from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.data.pairs import PairSubset
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.weight_bytes import filled
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +45,11 @@ class TrainingText:
         batches.collate_fn = self.lines.numbered(batches.collate_fn)
 
     def by_line(self, values: Tensor) -> Tensor:
-        """Numbers of the pairs (N,) as numbers of the folder's lines, NaN for those left out."""
-        found = torch.full((self.lines.count,), torch.nan)
+        """Weights of the pairs (N,), as bytes, as those of the folder's lines, NaN where left out.
+
+        ``fairseq_l2rw.utils.weight_bytes`` says what a byte stands for.
+        """
+        found = filled(self.lines.count, torch.nan)
         found[torch.from_numpy(self.trained - self.lines.begin)] = values
         return found
 

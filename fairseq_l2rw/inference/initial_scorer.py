@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
+import numpy as np
+import torch
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
+from fairseq_l2rw.data.pairs import PairSubset
 from fairseq_l2rw.inference.text_scorer import EncodedPairs, Row, TextPair, encode
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.scoring.initial_options import InitialOptions
@@ -47,18 +49,16 @@ class InitialScorer:
         for rows, what in ((own, "the text"), (theirs, "the trusted pairs")):
             if not len(rows):
                 raise InputError(f"{what}: no pair has two sides")
-        model, self._factors = InitialWeightModel.learn(own, theirs, known, options)
-        self._weights = model.weights(self._factors)
+        self._pairs, self._model = own, InitialWeightModel.learn(own, theirs, known, options)
 
     def scores(self, pairs: Sequence[TextPair], first: int = 0) -> list[Row]:
         """Weights and factors of the text's pairs from ``first`` on; None where a side is empty."""
-        return [self._row(self._places.get(n)) for n in range(first, first + len(pairs))]
-
-    def _row(self, place: int | None) -> Row:
-        if place is None:
-            return None
-        numbers: list[Tensor] = [self._weights[place], *self._factors[place]]
-        return {name: float(x) for name, x in zip(self.columns, numbers, strict=True)}
+        places = [self._places.get(n) for n in range(first, first + len(pairs))]
+        known = np.array([place for place in places if place is not None], dtype=np.int64)
+        factors = self._model.factors(PairSubset(self._pairs, known))
+        numbers = torch.cat([self._model.weights(factors).unsqueeze(1), factors], 1)
+        rows = (dict(zip(self.columns, row, strict=True)) for row in numbers.tolist())
+        return [None if place is None else next(rows) for place in places]
 
 
 def _nonempty(pairs: Sequence[TextPair]) -> list[int]:

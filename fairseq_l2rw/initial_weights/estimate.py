@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.digests import digests
-from fairseq_l2rw.data.overlap import shared
+from fairseq_l2rw.data.digests import digests, spread
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.initial_weights.copying import Copying, nearly_copied
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
@@ -29,12 +28,15 @@ from fairseq_l2rw.initial_weights.word_order import WordOrder
 from fairseq_l2rw.initial_weights.wrong_words import WrongWords
 from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.utils.weight_bytes import summary, to_bytes
 
 logger = logging.getLogger(__name__)
 
 #: Of what is found, and of what ``state_dict`` gives.
-VERSION = 12
+VERSION = 13
 
+# Pairs of a large corpus that are learnt from: more do not say more, and take memory.
+_LEARNT = 1 << 18
 # With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
 _FEW = 60
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
@@ -95,37 +97,40 @@ class InitialWeightModel:
 
     @classmethod
     def learn(
-        cls,
-        train: Pairs,
-        trusted: Pairs,
-        dictionaries: Dictionaries,
-        options: InitialOptions,
-        matches: np.ndarray | None = None,
-    ) -> tuple["InitialWeightModel", Tensor]:
-        """From training pairs and trusted pairs.
+        cls, train: Pairs, trusted: Pairs, dictionaries: Dictionaries, options: InitialOptions
+    ) -> "InitialWeightModel":
+        """From training pairs, of a large corpus a sample of them, and trusted pairs.
 
         Args:
-            train: N pairs.
-            trusted: M pairs.
+            train: training pairs.
+            trusted: M trusted pairs.
             dictionaries: of their languages.
             options: what weights go by.
-            matches: what ``fairseq_l2rw.data.overlap.shared`` says of the pairs, if it is known.
-
-        Returns:
-            The model, and the factors of the training pairs, shape (N, 9).
         """
         if len(trusted) < _FEW:
             logger.warning(
                 f"only {len(trusted)} trusted pairs: good pairs may lose initial weight by chance; "
                 f"{_FEW} or more tell reliably"
             )
-        matches = shared(train, trusted) if matches is None else matches
-        own, theirs = ParallelText.of(train), ParallelText.of(trusted)
-        features = TextFeatures.learn(own, theirs, dictionaries)
-        is_trusted = torch.zeros(len(own), dtype=torch.long)
-        is_trusted[matches[:, 0]] = 1
-        texts = features(own, is_trusted), features(theirs, torch.ones(len(theirs)).long())
+        own = ParallelText.of(train, spread(len(train), _LEARNT)).gathered()
+        if len(own) < len(train):
+            logger.info(f"initial weights: learnt from {len(own):,} of {len(train):,} pairs")
+        model, texts, odds = cls._learn((own, ParallelText.of(trusted)), dictionaries, options)
+        _report(model, model._factors(texts, odds))
+        return model
+
+    @classmethod
+    def _learn(
+        cls,
+        both: tuple[ParallelText, ParallelText],
+        dictionaries: Dictionaries,
+        options: InitialOptions,
+    ) -> tuple["InitialWeightModel", Tensor, Tensor]:
+        """From N training and M trusted pairs; with the former's features and odds, (N, 8)."""
+        own, theirs = both
         found = digests(own), digests(theirs)
+        features = TextFeatures.learn(own, theirs, dictionaries, found[1])
+        texts = features(own, found[0]), features(theirs, found[1])
         relevance = [log_odds[0].exp() for log_odds in features.log_odds]
         translated = ~nearly_copied(texts[0])
         correspondence, by_words = Correspondence.learn(
@@ -150,24 +155,24 @@ class InitialWeightModel:
         known = correspondence.odds(theirs, found[1])
         model._learn_costs(model._odds(theirs, found[1], texts[1], known))
         if options.unit == "token":
-            model.wrong_words = model._learn_wrong_words((own, theirs), found, by_words)
-        factors = model._factors(texts[0], odds)
-        _report(model, factors)
-        return model, factors
+            model.wrong_words = model._learn_wrong_words(both, found, by_words)
+        return model, texts[0], odds
 
     def factors(self, pairs: Pairs) -> Tensor:
-        """All factors of other pairs, by column as ``FACTORS`` names them.
+        """All factors of any pairs, by column as ``FACTORS`` names them.
 
         Args:
-            pairs: N pairs; one that was a training pair does not speak for itself.
+            pairs: N pairs; one that was a training pair or a trusted one does not speak for itself.
 
         Returns:
             In [0, 1], shape (N, 9), float64.
         """
-        text = ParallelText.of(pairs)
-        found, texts = digests(text), self.features(text)
-        by_words = self.correspondence.odds(text, found)
-        return self._factors(texts, self._odds(text, found, texts, by_words))
+        found = [torch.empty(0, len(self.FACTORS), dtype=torch.double)]
+        for block in ParallelText.in_blocks(pairs):
+            own = digests(block)
+            texts, by_words = self.features(block, own), self.correspondence.odds(block, own)
+            found.append(self._factors(texts, self._odds(block, own, texts, by_words)))
+        return torch.cat(found)
 
     def weights(self, factors: Tensor) -> Tensor:
         """Initial weights of sentences, in [0, 1], shape (N,), from what ``factors`` gives."""
@@ -220,6 +225,7 @@ class InitialWeightModel:
             "version": VERSION,
             "types": self.features.dictionaries.types,
             "log_odds": self.features.log_odds,
+            "trusted": self.features.trusted,
             "correspondence": self.correspondence.state_dict(),
             "numerals": self.numerals.numbers,
             "word_order": self.word_order.state_dict(),
@@ -245,7 +251,7 @@ class InitialWeightModel:
         if tuple(state["types"]) != tuple(dictionaries.types):
             raise InputError("its initial weights were learnt with other dictionaries")
         return cls(
-            TextFeatures(dictionaries, state["log_odds"]),
+            TextFeatures(dictionaries, state["log_odds"], state["trusted"]),
             Correspondence.from_state(state["correspondence"]),
             Numerals(state["numerals"]),
             WordOrder.from_state(state["word_order"]),
@@ -274,15 +280,8 @@ class InitialWeightModel:
         return torch.cat([by_words, torch.stack(others, 1)], 1)
 
 
-def summary(weights: Tensor) -> str:
-    """Initial weights, shape (N,), in words for the log; those that are NaN are left out."""
-    known = weights[~weights.isnan()]
-    few = float((known < 0.3).float().mean())
-    return f"mean {float(known.mean()):.2f}, {few:.0%} of pairs below 0.3"
-
-
 def _report(model: InitialWeightModel, factors: Tensor) -> None:
-    logger.info(f"initial weights: {summary(model.weights(factors))}")
+    logger.info(f"initial weights: {summary(to_bytes(model.weights(factors)))}")
     means = factors.mean(0).tolist()
     said = ", ".join(f"{name} {mean:.2f}" for name, mean in zip(model.FACTORS, means, strict=True))
     counted = {"quality": "all but the last count", "domain": "the last one counts"}

@@ -19,10 +19,10 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
-from fairseq_l2rw.initial_weights.estimate import VERSION, InitialWeightModel, summary
+from fairseq_l2rw.initial_weights.estimate import VERSION, InitialWeightModel
 from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.weight_bytes import from_bytes
+from fairseq_l2rw.utils.weight_bytes import summary
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,8 @@ def kept_path(
     """
     digest = sha256(f"{VERSION} {astuple(options)}".encode())
     for some in pairs:
-        digest.update(digests(ParallelText.of(some)).tobytes())
+        for block in ParallelText.in_blocks(some):
+            digest.update(digests(block).tobytes())
     for numbers in (trained, dictionaries.boundaries, *dictionaries.digits, dictionaries.shared):
         digest.update(np.asarray(numbers).tobytes())
     return folder / f"initial_weights.{digest.hexdigest()[:16]}.pt"
@@ -76,7 +77,7 @@ def find_or_load(
     """
     if kept.is_file():
         content = _read(kept)
-        said = summary(from_bytes(content["weights"]))
+        said = summary(content["weights"])
         logger.info(f"initial weights: {said}, as an earlier run found with the same data ({kept})")
     else:
         model, found = find()

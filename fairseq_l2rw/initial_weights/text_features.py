@@ -45,34 +45,48 @@ class TextFeatures:
         dictionaries: of the languages.
         log_odds: of both, for a pair that is not trusted, and for one that is, each of shape
             (2, V).
+        trusted: digests of the trusted pairs, shape (M,): wherever one of them comes up, it does
+            not speak for itself.
     """
 
-    def __init__(self, dictionaries: Dictionaries, log_odds: Sequence[Tensor]) -> None:
-        self.dictionaries, self.log_odds = dictionaries, list(log_odds)
+    def __init__(
+        self, dictionaries: Dictionaries, log_odds: Sequence[Tensor], trusted: Tensor
+    ) -> None:
+        self.dictionaries, self.log_odds, self.trusted = dictionaries, list(log_odds), trusted
 
     @classmethod
     def learn(
-        cls, train: ParallelText, trusted: ParallelText, dictionaries: Dictionaries
+        cls,
+        train: ParallelText,
+        trusted: ParallelText,
+        dictionaries: Dictionaries,
+        digests: np.ndarray,
     ) -> "TextFeatures":
-        """From how often types come up in training and in trusted pairs."""
+        """From how often types come up in training and in trusted pairs.
+
+        Args:
+            train: N training pairs.
+            trusted: M trusted pairs.
+            dictionaries: of their languages.
+            digests: of the trusted pairs, shape (M,).
+        """
         counts = [_counts(pairs, dictionaries) for pairs in (train, trusted)]
         log_odds = [
             torch.stack([domain_log_odds(a, b, own) for own in (0, 1)])
             for a, b in zip(*counts, strict=True)
         ]
-        return cls(dictionaries, log_odds)
+        return cls(dictionaries, log_odds, torch.from_numpy(digests))
 
-    def __call__(self, pairs: ParallelText, own: Tensor | None = None) -> Tensor:
+    def __call__(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
         """The features of N pairs, shape (N, 8), float64.
 
         Args:
             pairs: of any split.
-            own: whether each is a trusted pair, 0 or 1, shape (N,): it then does not speak for
-                itself. Without it, none is.
+            digests: of the pairs, shape (N,).
         """
-        own = torch.zeros(len(pairs), dtype=torch.long) if own is None else own
+        own = torch.from_numpy(np.isin(digests, self.trusted.numpy()).astype(np.int64))
         rows = torch.empty(len(pairs), 8, dtype=torch.double)
-        for numbers, source, target in batches(pairs, self.dictionaries.padding, "features"):
+        for numbers, source, target in batches(pairs, self.dictionaries.padding):
             sides = source, target
             real = [tokens.ne(self.dictionaries.padding).double() for tokens in sides]
             lengths = [r.sum(1) for r in real]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
-from fairseq_l2rw.utils.weight_bytes import from_bytes, is_known, to_bytes
+from fairseq_l2rw.utils.weight_bytes import filled, from_bytes, is_known, to_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class ImportanceSampler:
         minimum: smallest probability, so that every sentence is weighed again some day; at least
             one step.
         seed: of the sampling.
-        find_initial_weights: gives them, shape (lines,), when they are needed: NaN for a line that
-            is not trained on, or not yet. Without it they are 1.
+        find_initial_weights: gives them as bytes, shape (lines,), when they are needed: NaN for a
+            line that is not trained on, or not yet. Without it they are 1.
         fingerprints: of what the weights depend on, by its name. A checkpoint with others has the
             weights of other sentences.
 
@@ -67,8 +67,8 @@ class ImportanceSampler:
         self._least = to_bytes(torch.tensor(minimum)).clamp(min=1)
         # As bytes, shape (lines,).
         self._initial_weights: Tensor | None = None
-        self._weights = to_bytes(torch.full((count,), torch.nan))
-        self._probabilities = to_bytes(torch.ones(count))
+        self._weights = filled(count, torch.nan)
+        self._probabilities = filled(count, 1.0)
         self._told: list[tuple[Tensor, Tensor]] = []  # not taken in yet
         self.epoch = 0
         self.uses_learnt_weights = False
@@ -93,8 +93,7 @@ class ImportanceSampler:
         """The same as bytes: found once a run, however often resumed."""
         if self._initial_weights is None:
             find = self._find_initial_weights
-            found = torch.ones(self.count) if find is None else find()
-            self._initial_weights = to_bytes(found)
+            self._initial_weights = filled(self.count, 1.0) if find is None else find()
         return self._initial_weights
 
     def sample(self, epoch: int, places: np.ndarray, lines: Lines) -> np.ndarray:
@@ -133,7 +132,7 @@ class ImportanceSampler:
             return
         if is_known(known[lines]).any():
             logger.info("lines that were left out are trained on now: initial weights found anew")
-        found = to_bytes(find())
+        found = find()
         self._initial_weights = torch.where(is_known(found), found, known)
 
     def update(self, ids: Tensor, weights: Tensor) -> None:

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.data.sentences import places_of, starts_of
+from fairseq_l2rw.data.sentences import in_blocks, places_of, starts_of
 from fairseq_l2rw.features.sample import INITIAL_WEIGHT, in_places
-from fairseq_l2rw.utils.weight_bytes import from_bytes
+from fairseq_l2rw.utils.weight_bytes import from_bytes, to_bytes
 
 
 class TokenWeights:
@@ -32,12 +32,17 @@ class TokenWeights:
 
     @property
     def means(self) -> Tensor:
-        """Of each trained line the mean of its tokens' weights, shape (N,)."""
-        sums = torch.zeros(len(self._sizes), dtype=torch.double)
-        sizes = torch.tensor(self._sizes)
-        lines = torch.arange(len(sizes)).repeat_interleave(sizes)
-        sums.index_add_(0, lines, from_bytes(self._weights).double())
-        return (sums / sizes.clamp(min=1)).float()
+        """Of each trained line the mean of its tokens' weights, as a byte, shape (N,)."""
+        found, begin = [torch.empty(0, dtype=torch.uint8)], 0
+        for lines in in_blocks(len(self._sizes)):
+            sizes = torch.from_numpy(self._sizes[lines])
+            end = begin + int(sizes.sum())
+            line = torch.arange(len(lines)).repeat_interleave(sizes)
+            sums = torch.zeros(len(lines), dtype=torch.double)
+            sums.index_add_(0, line, from_bytes(self._weights[begin:end]).double())
+            found.append(to_bytes(sums / sizes.clamp(min=1)))
+            begin = end
+        return torch.cat(found)
 
     def with_weights(self, sample: dict[str, Any]) -> dict[str, Any]:
         """A batch with the initial weights of its tokens in place of those of its sentences."""

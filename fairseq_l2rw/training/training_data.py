@@ -24,11 +24,11 @@ from fairseq_l2rw.sampling.sampled_batches import SampledBatches
 from fairseq_l2rw.sampling.token_weights import TokenWeights
 from fairseq_l2rw.training.workers import by_one
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.weight_bytes import from_bytes, to_bytes
+from fairseq_l2rw.utils.pass_progress import PassProgress
+from fairseq_l2rw.utils.weight_bytes import filled, to_bytes
 from fairseq_l2rw.weighting import Weighting
 
 _BOUNDS = ("max_tokens", "max_sentences", "required_batch_size_multiple")
-_TOGETHER = 1 << 18  # pairs whose tokens are weighed together
 
 
 class TrainingData:
@@ -145,15 +145,15 @@ class TrainingData:
         )
 
     def _find_initial_weights(self) -> Tensor:
-        """Initial weights by line, NaN for those of other folders than the epoch's.
+        """Initial weights by line as bytes, NaN for those of other folders than the epoch's.
 
         Every worker must call it, and one of them finds them.
         """
         assert self._text is not None and self._folders is not None
         text, lines = self._text, self._text.lines
-        found = torch.full((self._folders.begins[-1],), torch.nan)
+        found = filled(self._folders.begins[-1], torch.nan)
         found[lines.begin : lines.begin + lines.count] = (
-            from_bytes(self._by_one(text, lines.count))
+            self._by_one(text, lines.count)
             if self._tokens is None
             else text.by_line(self._tokens.means)
         )
@@ -182,16 +182,15 @@ class TrainingData:
 
     def _learn(self, text: TrainingText) -> tuple[InitialWeightModel, Tensor]:
         assert self._trusted is not None
-        model, factors = InitialWeightModel.learn(
-            text.pairs,
-            self._trusted(),
-            self._dictionaries,
-            self.weighting.initial_options,
-            self._matches[self._number],
-        )
-        if not self._weighs_tokens:
-            return model, to_bytes(text.by_line(model.weights(factors)))
-        pairs = ParallelText.of(text.pairs)
-        parts = torch.arange(len(pairs)).split(_TOGETHER)
-        found = [model.token_weights(pairs.take(x.numpy()), factors[x]) for x in parts]
-        return model, torch.cat([to_bytes(part) for part in found])
+        options = self.weighting.initial_options
+        model = InitialWeightModel.learn(text.pairs, self._trusted(), self._dictionaries, options)
+        found = [torch.empty(0, dtype=torch.uint8)]
+        with PassProgress("initial weights", len(text.pairs)) as progress:
+            for block in ParallelText.in_blocks(text.pairs):
+                factors = model.factors(block)
+                of_tokens = partial(model.token_weights, block)
+                weigh = of_tokens if self._weighs_tokens else model.weights
+                found.append(to_bytes(weigh(factors)))
+                progress.add(len(block))
+        weights = torch.cat(found)
+        return model, weights if self._weighs_tokens else text.by_line(weights)

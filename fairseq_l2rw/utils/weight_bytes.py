@@ -22,9 +22,22 @@ def to_bytes(weights: Tensor) -> Tensor:
     return steps.nan_to_num(_UNKNOWN).to(torch.uint8)
 
 
+def filled(count: int, weight: float) -> Tensor:
+    """The same weight, or NaN, so many times, as ``to_bytes`` gives it, shape (count,)."""
+    return to_bytes(torch.tensor(weight)).repeat(count)
+
+
 def from_bytes(steps: Tensor) -> Tensor:
     """Weights, float32, from what ``to_bytes`` gave; NaN where there is none."""
     return (steps.float() / _STEPS).masked_fill(steps == _UNKNOWN, torch.nan)
+
+
+def summary(steps: Tensor) -> str:
+    """What ``to_bytes`` gave, in words for the log; weights that are not known are left out."""
+    counts = torch.bincount(steps.flatten(), minlength=_UNKNOWN + 1)[: _STEPS + 1].double()
+    weights, shares = torch.arange(_STEPS + 1) / _STEPS, counts / counts.sum()
+    mean, few = float((shares * weights).sum()), float(shares[weights < 0.3].sum())
+    return f"mean {mean:.2f}, {few:.0%} of pairs below 0.3"
 
 
 def is_known(steps: Tensor) -> Tensor:
