@@ -53,6 +53,7 @@ class TextFeatures:
         self, dictionaries: Dictionaries, log_odds: Sequence[Tensor], trusted: Tensor
     ) -> None:
         self.dictionaries, self.log_odds, self.trusted = dictionaries, list(log_odds), trusted
+        self._has_digits = [known.any(1) for known in dictionaries.digits]
 
     @classmethod
     def learn(
@@ -103,25 +104,24 @@ class TextFeatures:
 
     def _digits(self, sides: Sequence[Tensor]) -> list[Tensor]:
         """Digits of both sides, and those of either that the other one lacks, (n,) each."""
-        found = [
-            _digits(tokens, known)
-            for tokens, known in zip(sides, self.dictionaries.digits, strict=True)
-        ]
+        known = zip(sides, self.dictionaries.digits, self._has_digits, strict=True)
+        found = [_digits(*side) for side in known]
         source, target = found
         lacks = [(source - target).clamp(min=0), (target - source).clamp(min=0)]
         return [(source + target).sum(1), *(side.sum(1) for side in lacks)]
 
 
-def _digits(tokens: Tensor, known: Tensor) -> Tensor:
+def _digits(tokens: Tensor, known: Tensor, has_digits: Tensor) -> Tensor:
     """How often each of n sentences has each digit, shape (n, 10), float64.
 
     Args:
         tokens: of the sentences, shape (n, T).
         known: digits of types, shape (V, 10).
+        has_digits: whether types have any, bool, shape (V,).
     """
     found = torch.zeros(len(tokens), 10, dtype=torch.double)
     # Few tokens have any.
-    sentence, place = known.any(1)[tokens].nonzero(as_tuple=True)
+    sentence, place = has_digits[tokens].nonzero(as_tuple=True)
     return found.index_add_(0, sentence, known[tokens[sentence, place]].double())
 
 

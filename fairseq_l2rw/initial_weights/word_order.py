@@ -7,6 +7,7 @@ of the training text says. Pairs that turn out to be bad say less of it when it 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.halves import halves, judged
+from fairseq_l2rw.initial_weights.key_table import KeyTable
 
 # Counts that a type's frequency speaks for: after a word that came up rarely, little is known.
 _PSEUDO = 5.0
@@ -98,12 +100,9 @@ class BigramTable:
             Shape (N, 2), float64.
         """
         before, behind = text.types.unbind(1)
-        key = before * len(self.usual) + behind
-        place = torch.searchsorted(self.keys, key).clamp(max=max(len(self.keys) - 1, 0))
+        place = self._table.places(before * len(self.usual) + behind).long()
         other = 1 - half[text.sentence]
-        counts = torch.zeros(len(key), dtype=torch.double)
-        if len(self.keys):
-            counts = torch.where(self.keys[place] == key, self.counts[other, place], 0.0)
+        counts = self._counts[other, place]
         usual = self.usual[behind]
         chance = (counts + _PSEUDO * usual) / (self.totals[other, before] + _PSEUDO)
         gain = (chance / usual).log().clamp(max=_ENOUGH)
@@ -112,6 +111,16 @@ class BigramTable:
             row.index_add_(0, text.sentence, values)
         gains, words = sums[0], sums[1].clamp(min=1)
         return torch.stack([gains / words, words.log()], 1)
+
+    @cached_property
+    def _table(self) -> KeyTable:
+        """Places of keys, from 1: its first number is of all that never came up."""
+        return KeyTable(torch.cat([self.keys.new_full((1,), -1), self.keys]))
+
+    @cached_property
+    def _counts(self) -> Tensor:
+        """How often bigrams came up, by half and by place in ``_table``, shape (2, K + 1)."""
+        return torch.nn.functional.pad(self.counts, (1, 0))
 
     def state_dict(self) -> dict[str, Tensor]:
         """All numbers by name."""
