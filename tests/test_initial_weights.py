@@ -59,6 +59,14 @@ def test_where_nothing_is_wrong_nothing_is_weighed_down():
     assert sum(found) / len(found) > 0.97
 
 
+def test_thirty_trusted_pairs_do_not_take_others_of_their_domain_for_another_one():
+    found = [
+        weights(split(["good"] * 1000, seed), split(["good"] * 30, seed + 50), "domain").mean()
+        for seed in range(1, 9)
+    ]
+    assert min(found) > 0.99
+
+
 @pytest.mark.parametrize(("trusted", "warned"), [(59, True), (60, False)])
 def test_few_trusted_pairs_are_warned_about(trusted, warned, caplog):
     weights(split(["good"] * 200, 1), split(["good"] * trusted, 2))

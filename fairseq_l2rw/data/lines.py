@@ -57,7 +57,8 @@ class Lines:
 
     def at(self, places: np.ndarray) -> np.ndarray:
         """The lines at some places, shape (N,)."""
-        return self.begin + (places if self.of_place is None else self.of_place[places])
+        lines = places if self.of_place is None else self.of_place[places]
+        return lines + self.begin if self.begin else lines  # no copy for nothing
 
     def once(self, places: np.ndarray) -> np.ndarray:
         """One place of every line that is at one of ``places`` (N,), in the order of lines."""

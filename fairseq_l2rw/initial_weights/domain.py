@@ -50,7 +50,8 @@ class Domain:
         likeness.add(own, torch.ones(len(own)).to(own), local_only)
         likeness.add_trusted(known, torch.ones(len(known)).to(known))
         likeness.solve()
-        scores = likeness(known)
+        # A score learnt from trusted pairs would flatter them.
+        scores = likeness.of_trusted(known, torch.full((len(known),), 1 / len(known)).to(known))
         numbers = {
             "scores": torch.stack([scores.mean(0), scores.var(0, correction=0)]),
             "tolerance": torch.tensor(TOLERANCE * tolerance),
@@ -58,7 +59,7 @@ class Domain:
             "exponent": torch.ones((), dtype=torch.double),
         }
         model = cls(likeness, numbers)
-        rejected, falsely = (1 - model.weights(texts).mean() for texts in (train, trusted))
+        rejected, falsely = (1 - model._accepted(x).mean() for x in (likeness(own), scores))
         model.numbers["exponent"] = precision_of_samples(
             rejected, falsely, len(train), len(trusted)
         )
@@ -66,7 +67,11 @@ class Domain:
 
     def weights(self, texts: Tensor) -> Tensor:
         """From 0 to 1, shape (N,), by text features, shape (N, 8)."""
-        far = distance(self.likeness(texts[:, _READ]), *self.numbers["scores"])
+        return self._accepted(self.likeness(texts[:, _READ]))
+
+    def _accepted(self, scores: Tensor) -> Tensor:
+        """From 0 to 1, shape (N,), by log density ratios, shape (N, 1)."""
+        far = distance(scores, *self.numbers["scores"])
         sharpness, tolerance = float(self.numbers["sharpness"]), float(self.numbers["tolerance"])
         found = acceptance(far, sharpness, tolerance).clamp(max=1).squeeze(1)
         return found ** self.numbers["exponent"]

@@ -52,7 +52,7 @@ def kept_path(
         for block in ParallelText.in_blocks(some):
             digest.update(digests(block).tobytes())
     for numbers in (trained, dictionaries.boundaries, *dictionaries.digits, dictionaries.shared):
-        digest.update(np.asarray(numbers).tobytes())
+        digest.update(np.asarray(numbers).ravel().data)
     return folder / f"initial_weights.{digest.hexdigest()[:16]}.pt"
 
 
