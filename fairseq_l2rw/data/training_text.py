@@ -1,7 +1,7 @@
 """The training text: its folders, its lines, and which of them fairseq trains on."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.data.pairs import PairSubset
+from fairseq_l2rw.data.sentences import in_blocks
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import filled
 
@@ -55,11 +56,13 @@ class TrainingText:
 
     def log_left_out(self, max_positions: Any) -> None:
         """Say how many lines are not trained on."""
-        fitting = self.lines.once(_fitting(self._dataset, max_positions))
-        count = self.lines.count
+        count, fits = self.lines.count, np.zeros(self.lines.count, bool)
+        for places in _fitting(self._dataset, max_positions):
+            fits[self.lines.at(places) - self.lines.begin] = True
+        fitting = int(fits.sum())
         for left, why in (
-            (count - len(fitting), f"too long ({_BOUNDS})"),
-            (len(fitting) - len(self.trained), "in no full batch (--required-batch-size-multiple)"),
+            (count - fitting, f"too long ({_BOUNDS})"),
+            (fitting - len(self.trained), "in no full batch (--required-batch-size-multiple)"),
         ):
             if left:
                 logger.info(f"{left} of {count} lines are left out of training: {why}")
@@ -84,7 +87,8 @@ class Folders:
         for dataset in datasets:
             lines = Lines.of(dataset)
             begins.append(begins[-1] + lines.count)
-            found.append(fingerprint(PairSubset(dataset, lines.once(np.arange(len(lines))))))
+            places = None if lines.of_place is None else lines.once(np.arange(len(lines)))
+            found.append(fingerprint(dataset if places is None else PairSubset(dataset, places)))
         return cls(begins, " ".join(found))
 
 
@@ -111,11 +115,11 @@ def check_fits(dataset: Any, name: str, max_positions: Any) -> None:
             f"{name} has no target: binarize both languages "
             "(fairseq-preprocess without --only-source)"
         )
-    if not len(_fitting(dataset, max_positions)):
+    if not any(map(len, _fitting(dataset, max_positions))):
         raise InputError(f"all {len(dataset)} pairs of {name} are too long: raise {_BOUNDS}")
 
 
-def _fitting(dataset: Any, max_positions: Any) -> np.ndarray:
-    """Places of the pairs that are not too long."""
-    fitting, _ = dataset.filter_indices_by_size(np.arange(len(dataset)), max_positions)
-    return fitting
+def _fitting(dataset: Any, max_positions: Any) -> Iterator[np.ndarray]:
+    """Places of the pairs that are not too long, some at a time, shapes (n,)."""
+    for places in in_blocks(len(dataset)):
+        yield dataset.filter_indices_by_size(places, max_positions)[0]

@@ -1,6 +1,7 @@
 """The trusted pairs, and the batches of them that the meta steps take."""
 
 import logging
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,8 @@ def trusted_pairs(task: FairseqTask, subset: str) -> Any:
     return dataset
 
 
-def shared_with_training(trusted: Pairs, subset: str, train: Pairs) -> np.ndarray:
-    """Which trusted pairs are lines of the training text, too; warns of them.
+def check_apart(trusted: Pairs, subset: str, train: Pairs) -> bytes:
+    """Warn of trusted pairs that are lines of the training text, too.
 
     Args:
         trusted: the trusted pairs.
@@ -130,13 +131,14 @@ def shared_with_training(trusted: Pairs, subset: str, train: Pairs) -> np.ndarra
         train: the training pairs.
 
     Returns:
-        What ``fairseq_l2rw.data.overlap.shared`` says of training and trusted pairs.
+        A digest of the training text, every pair of which is read for it.
     """
-    both = shared(train, trusted)
+    digest = sha256()
+    both = shared(train, trusted, lambda digests: digest.update(digests.tobytes()))
     if len(both):
         logger.warning(
             f"{len(np.unique(both[:, 1]))} of {len(trusted)} trusted pairs of --meta-subset "
             f"{subset} are lines of the training text, too: what the student knows by heart tells "
             "little; leave them out of the training text"
         )
-    return both
+    return digest.digest()

@@ -32,8 +32,9 @@ NAME = "initial_weights.pt"
 
 def kept_path(
     folder: Path,
-    pairs: tuple[Pairs, Pairs],
+    text: bytes,
     trained: np.ndarray,
+    trusted: Pairs,
     dictionaries: Dictionaries,
     options: InitialOptions,
 ) -> Path:
@@ -41,17 +42,17 @@ def kept_path(
 
     Args:
         folder: of the data.
-        pairs: N training pairs and M trusted ones, all of which are read: a text that was mended in
-            a single place is another one.
-        trained: which lines of the training text are trained on, shape (N,).
+        text: a digest of all training pairs: a text that was mended in a single place is another
+            one.
+        trained: which lines of it are trained on, shape (N,).
+        trusted: M trusted pairs.
         dictionaries: of the languages.
         options: what weights go by.
     """
     digest = sha256(f"{VERSION} {astuple(options)}".encode())
-    for some in pairs:
-        for block in ParallelText.in_blocks(some):
-            digest.update(digests(block).tobytes())
-    for numbers in (trained, dictionaries.boundaries, *dictionaries.digits, dictionaries.shared):
+    digest.update(text)
+    known, of = digests(ParallelText.of(trusted)), dictionaries
+    for numbers in (known, trained, of.boundaries, *of.digits, of.shared):
         digest.update(np.asarray(numbers).ravel().data)
     return folder / f"initial_weights.{digest.hexdigest()[:16]}.pt"
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.lines import Lines
+from fairseq_l2rw.data.sentences import in_blocks
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
 from fairseq_l2rw.utils.weight_bytes import filled, from_bytes, is_known, to_bytes
 
@@ -104,22 +105,25 @@ class ImportanceSampler:
             places: places of the pairs in fairseq's dataset, shape (N,).
             lines: of that dataset, which may be a part of the training text.
         """
-        chosen = torch.from_numpy(lines.at(places))
         if epoch != self.epoch:
             self._take_in()
-            self._complete(chosen)
+            self._complete(torch.from_numpy(lines.at(places)))
             known = is_known(self._weights) & self.uses_learnt_weights
             found = torch.where(known, self._weights, self._found_initial_weights())
             # Of a line that is not trained on nothing is known.
             self._probabilities = torch.where(is_known(found), found.maximum(self._least), found)
             self.epoch = epoch
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        numbers = torch.rand(len(lines), generator=generator)[torch.from_numpy(places)]
-        probabilities = from_bytes(self._probabilities[chosen])
-        held = numbers < probabilities
+        numbers = torch.rand(len(lines), generator=generator)
+        chances = self._probabilities
+        held = np.zeros(len(places), bool)
+        for some in in_blocks(len(places)):  # millions of numbers would take memory
+            at = places[some]
+            held[some] = numbers[at] < from_bytes(chances[lines.at(at)])
         if not held.any():  # fairseq cannot train an epoch of nothing
-            held[(numbers / probabilities).nan_to_num(torch.inf).argmin()] = True
-        return held.numpy()
+            ratios = numbers[places] / from_bytes(chances[lines.at(places)])
+            held[ratios.nan_to_num(torch.inf).argmin()] = True
+        return held
 
     def _complete(self, lines: Tensor) -> None:
         """See to it that all of these lines have an initial weight.

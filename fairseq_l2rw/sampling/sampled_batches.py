@@ -71,20 +71,22 @@ class SampledBatches(EpochBatchIterator):
 
         self._shuffled: bool | None = None  # of the loader that there is
         super().__init__(batch_sampler=batches, **{n: getattr(whole, n) for n in self._SAME})
-        self.sampler, self._whole, self._begin = sampler, whole, begin
+        self.sampler, self._begin = sampler, begin
+        # Its batches themselves would take as much memory as the order of all pairs.
+        self._first, self._all = whole.first_batch, (len(places), len(whole))
         self._token_weights = token_weights
 
     @property
     def first_batch(self) -> Any:
         """Some batch, which fairseq wants before it restores anything: none of the drawn ones."""
-        return self._whole.first_batch
+        return self._first
 
     def next_epoch_itr(self, *args: Any, **kwargs: Any) -> CountingIterator:
         """Begin the next epoch, or go on with one that was cut off."""
         found = super().next_epoch_itr(*args, **kwargs)
         if self._begin is not None:
-            pairs, all_pairs = (sum(map(len, i.frozen_batches)) for i in (self, self._whole))
-            self._begin(EpochSize(self.epoch, pairs, all_pairs, len(self), len(self._whole)))
+            pairs, (all_pairs, batches) = sum(map(len, self.frozen_batches)), self._all
+            self._begin(EpochSize(self.epoch, pairs, all_pairs, len(self), batches))
         return found
 
     def _get_iterator_for_epoch(

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.utils import split_paths
@@ -15,7 +14,7 @@ from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.training_text import Folders, TrainingText
-from fairseq_l2rw.data.trusted_pairs import shared_with_training
+from fairseq_l2rw.data.trusted_pairs import check_apart
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.saved import find_or_load, is_saved, kept_path
 from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
@@ -62,7 +61,7 @@ class TrainingData:
         self._number = 0
         self._text: TrainingText | None = None
         self._tokens: TokenWeights | None = None
-        self._matches: dict[int, np.ndarray] = {}  # of each with trusted pairs, by number
+        self._digests: dict[int, bytes] = {}  # of each by number
 
     @property
     def sampled(self) -> bool:
@@ -88,9 +87,9 @@ class TrainingData:
                 f"{options['required_batch_size_multiple']}: use --required-batch-size-multiple 1"
             )
         text = self._take(dataset, whole)
-        if self._number not in self._matches:
+        if self._number not in self._digests:
             text.log_left_out(options["max_positions"])
-            self._matches[self._number] = self._shared(text)
+            self._digests[self._number] = self._read(text)
         if not self.sampled:
             return whole
         bounds = {name: options[name] for name in _BOUNDS if name in options}
@@ -119,11 +118,11 @@ class TrainingData:
         self._text = TrainingText(dataset, whole, begin)
         return self._text
 
-    def _shared(self, text: TrainingText) -> np.ndarray:
-        """What the text has in common with the trusted pairs, if these are read."""
+    def _read(self, text: TrainingText) -> bytes:
+        """Compare the text with the trusted pairs, if these are read; gives a digest of it."""
         if self._trusted is None:
-            return np.empty((0, 2), dtype=np.int64)
-        return shared_with_training(self._trusted(), self.cfg.meta_subset, text.pairs)
+            return b""
+        return check_apart(self._trusted(), self.cfg.meta_subset, text.pairs)
 
     @property
     def _weighs_tokens(self) -> bool:
@@ -173,8 +172,8 @@ class TrainingData:
     def _find_or_load(self, text: TrainingText) -> Tensor:
         assert self._trusted is not None
         folder, options = Path(self._paths[self._number]), self.weighting.initial_options
-        pairs, trained = (text.pairs, self._trusted()), text.trained - text.lines.begin
-        kept = kept_path(folder, pairs, trained, self._dictionaries, options)
+        known = self._digests[self._number], text.trained - text.lines.begin
+        kept = kept_path(folder, *known, self._trusted(), self._dictionaries, options)
         save = Path(self.cfg.save_dir)
         # What the first folder says weighs other text: one file has to do.
         beside = None if self.cfg.no_save or (self._number and is_saved(save)) else save
