@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from artificial import Split, split
+from artificial import Split, digested, split
 from fairseq.data import ConcatDataset
 from fairseq.data.language_pair_dataset import LanguagePairDataset
 from hypothesis import given, settings
@@ -43,6 +43,13 @@ def dataset(counts, upsample=1):
     )
     sizes = source.sizes
     return LanguagePairDataset(source, sizes, DICTIONARY, target, sizes, DICTIONARY)
+
+
+def frozen(joined, places):
+    """An iterator over some of it, in a single batch."""
+    batches = type("Batches", (), {})()
+    batches.frozen_batches, batches.collate_fn = ([*places],), joined.collater
+    return batches
 
 
 @settings(deadline=None, max_examples=40)
@@ -121,6 +128,31 @@ def test_of_a_large_text_a_fingerprint_reads_all_lengths_and_some_pairs(monkeypa
     assert fingerprint(longer) != fingerprint(pairs)
 
 
+@pytest.mark.parametrize("together", [1, 7, 29])
+def test_how_many_pairs_are_read_together_makes_no_difference(together, monkeypatch):
+    joined = dataset([20, 10], 2)
+    text = TrainingText(joined, frozen(joined, range(5, 40)))
+    pairs = text.pairs
+    known = fingerprint(pairs), shared(pairs, pairs).tolist(), Folders.of([joined])
+    monkeypatch.setattr("fairseq_l2rw.data.sentences._BLOCK", together)
+    assert (fingerprint(pairs), shared(pairs, pairs).tolist(), Folders.of([joined])) == known
+    given = []
+    shared(pairs, pairs, given.append)
+    assert np.concatenate(given).tolist() == digested(pairs).tolist()
+
+
+@pytest.mark.parametrize("together", [3, 100])
+def test_the_log_says_what_is_left_out_and_why(together, monkeypatch, caplog):
+    monkeypatch.setattr("fairseq_l2rw.data.sentences._BLOCK", together)
+    caplog.set_level("INFO")
+    joined = dataset([20, 10], 2)
+    kept = [place for place in range(len(joined)) if 2 < len(joined.src[place]) <= 8]
+    TrainingText(joined, frozen(joined, kept)).log_left_out((8, 8))
+    said = [record.message.split(" are left out of training: ") for record in caplog.records]
+    assert [lines for lines, _ in said] == ["16 of 30 lines", "2 of 30 lines"]
+    assert ["too long" in why for _, why in said] == [True, False]
+
+
 def test_pairs_that_are_in_both_are_found_token_by_token():
     train, trusted = split(["good"] * 200, 1), split(["good"] * 50, 2)
     for place, number in ((3, 10), (7, 20), (9, 20)):
@@ -134,9 +166,8 @@ def test_pairs_that_are_in_both_are_found_token_by_token():
 @pytest.mark.parametrize("upsample", [1, 3])
 def test_what_is_trained_on_is_judged_once_and_the_rest_has_no_weight(upsample):
     joined = dataset([4, 3], upsample)
-    batches = type("Batches", (), {})()
     kept = [place for place in range(len(joined)) if len(joined.src[place]) > 2]
-    batches.frozen_batches, batches.collate_fn = (kept[::-1],), joined.collater
+    batches = frozen(joined, kept[::-1])
     text = TrainingText(joined, batches)
     assert text.trained.tolist() == [1, 2, 3, 5, 6]
     assert [len(text.pairs.src[n]) - 2 for n in range(5)] == [1, 2, 3, 1, 2]
