@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from fairseq_l2rw.data.sentences import starts_of
 from fairseq_l2rw.initial_weights.lexicon import WordEvidence
 from fairseq_l2rw.initial_weights.links import Links, Numbers
 
@@ -57,8 +56,5 @@ def _least(links: Links, sides: tuple[Numbers, Numbers]) -> Numbers:
     """The least of what is known of the words (W,) of n pairs, 0 at most: shape (n,)."""
     found = np.zeros(links.pairs)
     for words, values in zip(links.sides, sides, strict=True):
-        count = np.bincount(words.pair, minlength=links.pairs)
-        some = count > 0
-        least = np.minimum.reduceat(values, starts_of(count)[some]) if some.any() else 0.0
-        found[some] = np.minimum(found[some], least)
+        found = np.minimum(found, words.least(values, links.pairs))
     return found

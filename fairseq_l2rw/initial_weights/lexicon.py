@@ -185,8 +185,7 @@ class Lexicon:
         direction, words, others = self.directions[side], links.sides[side], links.sides[1 - side]
         # Of types that never came together the gain goes by the given one's count alone. One that
         # did has no smaller gain.
-        rarest = np.full(links.pairs, np.inf)
-        np.minimum.at(rarest, others.pair, direction.totals[half][others.types])
+        rarest = others.least(direction.totals[half][others.types], links.pairs)
         least = np.log(_PSEUDO / (rarest + _PSEUDO))[words.pair]
         best = np.maximum(words.largest(gain), least)
         return best - direction.gain[half][words.types]

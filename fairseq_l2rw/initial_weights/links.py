@@ -35,7 +35,7 @@ class LinkedWords:
 
     Attributes:
         types: of the words, flat, shape (W,).
-        pair: which of the pairs each is of, shape (W,).
+        pair: which of the pairs each is of, in order, shape (W,).
         count: how many it has, shape (W,).
         number: of the pair of types of each link, by word, shape (L,), int32.
     """
@@ -52,6 +52,14 @@ class LinkedWords:
     def largest(self, values: Numbers) -> Numbers:
         """Of each word's links, by value of their numbers (K,), shape (W,)."""
         return self._reduced(np.maximum, values, -np.inf)
+
+    def least(self, values: Numbers, pairs: int) -> Numbers:
+        """The least of values of words (W,) in each pair, shape (pairs,); infinite without any."""
+        count = np.bincount(self.pair, minlength=pairs)
+        found, some = np.full(pairs, np.inf), count > 0
+        if some.any():
+            found[some] = np.minimum.reduceat(values, starts_of(count)[some])
+        return found
 
     def by_number(self, values: Numbers, size: int) -> Numbers:
         """Sums of values of words (W,) over the links of each number, shape (size,)."""
