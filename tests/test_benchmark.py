@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 
 import benchmark
+import numpy as np
 import pytest
 import torch
+from benchmarking import corpus
 from benchmarking.peers import disagreement
 from benchmarking.students import Setting, Student, train_command
 from commands import ENVIRONMENT
+from fairseq.data.indexed_dataset import MMapIndexedDataset
 
 SCRIPTS = Path(benchmark.__file__).parent
 
@@ -39,6 +42,25 @@ def results_of(script, data, folder, *flags, name="benchmark.json"):
     )
     assert done.returncode == 0, done.stderr
     return json.loads((out / name).read_text()), done.stdout
+
+
+def alike(*counts):
+    """Whether words are there as often as their translations are, by counts of types."""
+    return len({tuple(count[count > 0].tolist()) for count in counts}) == 1
+
+
+def test_a_corpus_that_is_made_up_is_one_that_fairseq_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "_TOGETHER", 300)
+    corpus.write(tmp_path, {"train": 1000, "meta": 100})
+    for split, count in (("train", 1000), ("meta", 100)):
+        source, target = (
+            MMapIndexedDataset(str(tmp_path / f"{split}.src-tgt.{x}")) for x in ("src", "tgt")
+        )
+        assert len(source) == len(target) == count
+        assert all(int(row[-1]) == 2 and (row[:-1] > 3).all() for row in [*source, *target])
+        counts = [[torch.bincount(row).sort().values for row in side] for side in (source, target)]
+        same = [alike(*pair) for pair in zip(*counts, strict=True)]
+        assert np.mean(same) == 1 if split == "meta" else 0.85 < np.mean(same) < 0.95
 
 
 @pytest.mark.slow
