@@ -104,6 +104,19 @@ class ParallelText:
         return cls(Sentences.of(pairs.src, places), Sentences.of(pairs.tgt, places))
 
     @classmethod
+    def gathered(cls, pairs: Pairs, places: np.ndarray) -> "ParallelText":
+        """Some pairs side by side in memory: what is read again and again of a large text.
+
+        Args:
+            pairs: the split.
+            places: which of its pairs, in this order, shape (N,).
+        """
+        # Some at a time: of files that are mapped, more and more would count as memory.
+        blocks = (cls.of(pairs, places[some]) for some in in_blocks(len(places)))
+        read = [(Sentences.combined([x.src]), Sentences.combined([x.tgt])) for x in blocks]
+        return cls(*map(Sentences.combined, zip(*read, strict=True)))
+
+    @classmethod
     def in_blocks(cls, pairs: Pairs) -> Iterator["ParallelText"]:
         """All pairs of a split, some at a time, in memory that does not grow with the split."""
         for places in in_blocks(len(pairs)):
@@ -128,10 +141,6 @@ class ParallelText:
         return ParallelText(
             self.src.take(places), self.tgt.take(places if targets is None else targets)
         )
-
-    def gathered(self) -> "ParallelText":
-        """The same, side by side in memory: what is read again and again of a large text."""
-        return ParallelText(self.src.gathered(), self.tgt.gathered())
 
     def blocks(self) -> Iterator["ParallelText"]:
         """All of the pairs, some at a time."""

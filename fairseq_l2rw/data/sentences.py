@@ -4,7 +4,7 @@ Reading a million pairs one by one takes minutes in Python. fairseq's data are s
 on disk, and are used where they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,9 +67,13 @@ class Sentences:
         begins = np.array([0, *side.cumulative_sizes])
         inside = (places - begins[which]) % np.array(side.real_sizes)[which]
         parts = [cls.of(part, inside[which == n]) for n, part in enumerate(side.datasets)]
-        types = np.concatenate([part.joined() for part in parts])
-        found = cls.beside(types, np.concatenate([part.sizes for part in parts]))
-        return found.take(which.argsort(kind="stable").argsort())
+        return cls.combined(parts).take(which.argsort(kind="stable").argsort())
+
+    @classmethod
+    def combined(cls, parts: Sequence["Sentences"]) -> "Sentences":
+        """Those of all parts, at least one, side by side in memory."""
+        types = np.concatenate([part._read() for part in parts])
+        return cls.beside(types, np.concatenate([part.sizes for part in parts]))
 
     @classmethod
     def beside(cls, types: np.ndarray, sizes: np.ndarray) -> "Sentences":
@@ -104,11 +108,11 @@ class Sentences:
 
     def joined(self) -> np.ndarray:
         """The types of all, one sentence after another, flat, int64."""
-        return self.gathered().types.astype(np.int64)
+        return self._read().astype(np.int64)
 
-    def gathered(self) -> "Sentences":
-        """The same, side by side in memory: what is read again and again of a large text."""
-        return self.beside(self.types[places_of(self.starts, self.sizes)], self.sizes)
+    def _read(self) -> np.ndarray:
+        """The same in the numbers of the file."""
+        return self.types[places_of(self.starts, self.sizes)]
 
     def blocks(self) -> Iterator["Sentences"]:
         """All of them, some at a time."""

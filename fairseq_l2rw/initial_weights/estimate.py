@@ -112,7 +112,7 @@ class InitialWeightModel:
                 f"only {len(trusted)} trusted pairs: good pairs may lose initial weight by chance; "
                 f"{_FEW} or more tell reliably"
             )
-        own = ParallelText.of(train, spread(len(train), _LEARNT)).gathered()
+        own = ParallelText.gathered(train, spread(len(train), _LEARNT))
         if len(own) < len(train):
             logger.info(f"initial weights: learnt from {len(own):,} of {len(train):,} pairs")
         model, texts, odds = cls._learn((own, ParallelText.of(trusted)), dictionaries, options)
