@@ -163,6 +163,15 @@ def test_other_pairs_are_weighed_as_training_pairs_are(by):
 
 
 def test_a_pair_that_was_learnt_from_does_not_speak_for_itself_when_it_is_weighed_again():
+    train, trusted = misaligned(split(["good"] * 300, 1), 150), split(["good"] * 100, 2)
+    options = InitialOptions()
+    model, *known = InitialWeightModel._learn((flat(train), flat(trusted)), DICTIONARIES, options)
+    # What hardly ever came together is not saved.
+    found = loaded(model).factors(train)
+    torch.testing.assert_close(found, model._factors(*known), rtol=0, atol=0.01)
+
+
+def test_a_bad_pair_that_was_learnt_from_has_no_more_weight_than_one_that_was_not():
     train, others = (misaligned(split(["good"] * 600, seed), 300) for seed in (1, 3))
     trusted = split(["good"] * 100, 2)
     model = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions())

@@ -31,6 +31,11 @@ class KeyTable:
         self._other_keys = keys.index_select(0, self._others)
         self._crowded[slots.index_select(0, self._others)] = True
 
+    @classmethod
+    def of(cls, keys: Tensor) -> "KeyTable":
+        """Of numbers from 0, sorted, shape (K,): their places are from 1, that of others is 0."""
+        return cls(torch.cat([keys.new_full((1,), -1), keys]))
+
     def __len__(self) -> int:
         """K."""
         return len(self.keys)

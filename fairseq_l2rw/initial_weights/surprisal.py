@@ -116,8 +116,8 @@ class Surprisal:
 
     @cached_property
     def _table(self) -> KeyTable:
-        """Places of keys, from 1: its first number is of all that never came up."""
-        return KeyTable(torch.cat([self.keys.new_full((1,), -1), self.keys]))
+        """Places of keys, from 1; 0 is that of all that never came up."""
+        return KeyTable.of(self.keys)
 
     def state_dict(self) -> dict[str, Tensor]:
         """All numbers by name."""

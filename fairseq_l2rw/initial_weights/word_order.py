@@ -114,8 +114,8 @@ class BigramTable:
 
     @cached_property
     def _table(self) -> KeyTable:
-        """Places of keys, from 1: its first number is of all that never came up."""
-        return KeyTable(torch.cat([self.keys.new_full((1,), -1), self.keys]))
+        """Places of keys, from 1; 0 is that of all that never came up."""
+        return KeyTable.of(self.keys)
 
     @cached_property
     def _counts(self) -> Tensor:
