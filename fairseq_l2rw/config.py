@@ -39,7 +39,7 @@ class WeightingConfig(FairseqDataclass):
     weighting_options: str = option(
         "",
         "options of the weighting itself, NAME=VALUE separated by commas or spaces, such as "
-        "'drop=0.2' for trim; `python -m fairseq_l2rw --help` lists those of every weighting",
+        "'drop=0.2' for trim; `fairseq-l2rw options` lists those of every weighting",
     )
     weight_unit: str = option(
         "sentence",

@@ -144,16 +144,16 @@ def _written(file):
     return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0).decode()
 
 
-def start(data, *flags, workers=1):
+def start(data, *flags, workers=1, back_end="legacy_ddp"):
     """Begin a fairseq-train on some workers."""
     given = train_flags(data, *flags)
-    commands = worker_commands(given, workers)
+    commands = worker_commands(given, workers, back_end)
     return Run(fairseq_train, *(command[command.index(given[0]) :] for command in commands))
 
 
-def train(data, *flags, check=True, workers=1):
+def train(data, *flags, check=True, workers=1, back_end="legacy_ddp"):
     """Run fairseq-train to its end."""
-    return start(data, *flags, workers=workers).finish(check)
+    return start(data, *flags, workers=workers, back_end=back_end).finish(check)
 
 
 def refusal(done):

@@ -338,6 +338,23 @@ def test_a_weighting_that_cannot_weigh_other_text_says_so(prepared, text, tmp_pa
     assert len(read(tmp_path / "marian.weights")) == 406
 
 
+def test_a_run_with_a_weighting_of_ones_own_scores_by_its_folder(prepared, text, tmp_path):
+    page = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
+    code = page.read_text().split("```python\n")[1].split("```")[0]
+    plugin = tmp_path / "a_weighting"
+    plugin.mkdir()
+    (plugin / "__init__.py").write_text(code.replace("trust_sure", "of_ones_own"))
+    flags = ["--user-dir", plugin, "--weighting", "of_ones_own", "--max-update", "8"]
+    out = trained(prepared, tmp_path / "run", *flags)
+    given = write(tmp_path / "given.tsv", ["w1\tW1"])
+    with pytest.raises(InputError, match="of_ones_own, which is not of this package: name the"):
+        call("score", given, tmp_path / "scored.tsv", "--run", out)
+    with pytest.raises(InputError, match="missing folder: --user-dir nowhere"):
+        call("score", given, tmp_path / "scored.tsv", "--run", out, "--user-dir", "nowhere")
+    call("score", given, tmp_path / "scored.tsv", "--run", out, "--user-dir", plugin)
+    assert 0 < float(column(tmp_path / "scored.tsv", 2)[0]) < 1
+
+
 def test_text_that_prepare_did_not_read_can_be_named(run, text, tmp_path):
     shutil.copytree(text / "data", tmp_path / "data")
     (tmp_path / "data" / "prepare.json").unlink()

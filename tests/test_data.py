@@ -265,6 +265,14 @@ def test_nothing_is_known_of_pairs_that_are_too_long(tmp_path):
     assert np.nanmean(weights[40:120]) > 0.5 > np.nanmean(weights[:40])
 
 
+def test_the_split_that_train_subset_names_is_the_one_that_gets_weights(tmp_path):
+    other = with_splits(tmp_path / "data", valid=TRAIN[:30])
+    flags = [*OURS, "--weighting", "initial", "--max-update", 9, "--train-subset", "valid"]
+    done = train(other, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
+    assert "of 30 pairs" in done.stdout
+    assert {row["id"] for row in record(tmp_path)} <= set(range(30))
+
+
 def test_with_fewer_pairs_than_workers_two_workers_train(tmp_path):
     single = with_splits(tmp_path / "data", train=TRAIN[50:51])
     train(single, *OURS, "--max-update", 6, "--save-dir", tmp_path, workers=2)

@@ -15,6 +15,8 @@ from fairseq_l2rw.compatibility.back_ends import check_back_end
 from fairseq_l2rw.config import L2RWTranslationConfig
 from fairseq_l2rw.utils.errors import InputError
 
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
 STATE = "L2RWTranslationTask"
 DEEP = [*OURS, "--weighting", "deep", "--weighting-warmup", "2", "--meta-interval", "2"]
 
@@ -94,6 +96,7 @@ REFUSED = {
     "--quant-noise-pq 0.1": "changes the student's parameters in every pass",
     "--quant-noise-scalar 0.1": "changes the student's parameters in every pass",
     "--adaptive-softmax-cutoff 5": "without a projection onto the whole vocabulary",
+    "--quantization-config-path pq.yaml": "puts other layers into the student",
     "--optimizer adagrad": "no adjoint of --optimizer adagrad is known",
     "--optimizer adadelta": "no adjoint of --optimizer adadelta is known",
     # Which need packages that are not installed, and would say so first.
@@ -118,7 +121,8 @@ ELSEWHERE = {
     "--upsample-primary 2": "test_data.py",
     "--max-tokens": "test_data.py",
     "--distributed-world-size 2": "test_resume.py",
-    "--ddp-backend legacy_ddp": "test_resume.py",
+    "--ddp-backend legacy_ddp": "test_workers.py",
+    "--ddp-backend pytorch_ddp": "test_workers.py",
     "--save-interval-updates": "test_resume.py",
     "--save-dir": "test_resume.py",
     "--restore-file": "test_resume.py",
@@ -132,6 +136,11 @@ ELSEWHERE = {
     "--best-checkpoint-metric bleu": "test_resume.py",
     "--max-update": "test_training.py",
     "--optimizer adam": "test_training.py",
+    "--adam-betas": "test_docs.py",
+    "--dropout": "test_training.py",
+    "--cpu": "test_training.py",
+    "--no-epoch-checkpoints": "test_training.py",
+    "--share-all-embeddings": "test_architectures.py",
     "--save-interval 2": "test_epochs.py",
     "--arch": "test_architectures.py",
 }
@@ -186,13 +195,21 @@ def test_a_back_end_that_cannot_work_is_refused_by_name(flag):
     check_back_end(L2RWTranslationConfig())
 
 
+@pytest.mark.parametrize("flag", ELSEWHERE)
+def test_a_flag_that_is_tried_elsewhere_is_there(flag):
+    shared = [TESTS / "commands.py", ROOT / "scripts" / "benchmarking" / "workers.py"]
+    shared += [ROOT / "docs" / "own-data.md"] * (ELSEWHERE[flag] == "test_docs.py")
+    texts = [path.read_text() for path in [TESTS / ELSEWHERE[flag], *shared]]
+    assert all(any(word in text for text in texts) for word in flag.split())
+
+
 def test_the_table_in_the_docs_lists_the_flags_that_are_tried():
-    page = Path(__file__).resolve().parents[1] / "docs" / "flags.md"
+    page = ROOT / "docs" / "flags.md"
     rows = re.findall(r"^\| `(--[^`]+)` \| (works|refused) \| (.+) \|$", page.read_text(), re.M)
     tried = {flag: "works" for flag in [*HARMLESS, *chain(*WORKS.values()), *ELSEWHERE]}
     tried |= {flag: "refused" for flag in [*REFUSED, *REFUSED_BACK_ENDS]}
     assert {flag: state for flag, state, _ in rows} == tried
     assert len(rows) == len(tried)
-    tests = {path.name for path in Path(__file__).parent.glob("test_*.py")}
+    tests = {path.name for path in TESTS.glob("test_*.py")}
     named = {name for _, _, text in rows for name in re.findall(r"`(test_\w+\.py)`", text)}
     assert named <= tests and {*ELSEWHERE.values()} <= named

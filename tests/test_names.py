@@ -27,14 +27,14 @@ bytes call cells centre check choice chosen clear close colours column combine c
 compatibility complete compressed config constant context count courses create curves cut deep
 deeper default depth description difference digest digits dir disable down draw drawn drop each
 empty encode encoded end engine enough error estimate evaluate evaluation example examples exchanged
-explained explains export extra extract extractor file files filled filter filtered find fingerprint
+explained explains export extra extract extractor file files filled filtered find fingerprint
 finished finite first fit flag flush folder format formats free frequency from function get given
 good group header help highest history id ignore in indices inner input instead integers is join
 judged keep kept key known languages largest last layer layout leading learnt least leave left
 length link links list listen listener load local location logger look lost made main make mask max
 mean measures memory message method min minimum mode most move name nearly need negative neutral
 next no now num number of offload once one only open opened option or order out output over overlap
-overwrite own pack padded page parallel parse parser part path pattern per pictures points position
+overwrite own pack padded page parallel parse parser path pattern per pictures points position
 prepare progress pruned pull ratio reach read reader ready real reason recorder reduce reduction
 register registry release relevance remainder remove render replaced report restore resume reverse
 right safe same save scale schedule schema scorer screen second seen select selection sentence set
@@ -49,17 +49,17 @@ worse worth write writer wrong zero
 BORROWED = re.findall(
     r"\w+",
     """
-adam adamw alpha amp architecture attention avg axes backend bar beta bf16 bias bigram bmuf
-buffer cfg checkpoint clip collate correction cotangent covariance cpu criterion cross
-dataloader dataset ddp decay decoder delta density derivative descent device dict dictionary
-differentiable differentiate dim direction distance dropout dst dtype dummy elementwise encoder
-entropy eole epoch epsilon fairseq forward fp16 freq functional gather gaussian grad graph half
-hessian hidden histogram hook idx inference interval iterator itr l2rw label lazy lexicon lilaw
-logdir lprobs lr manifest marian matrix metric mixed mlp model module moment mwnet nag net nll
-norm optimizer opus padding parameter params parquet patience penalty persistent pieces pipeline
-pool prefix probability project quantization random rank regression ridge rng roc scheduler seed
-sgd shard smooth src subset suffix tensor tensorboard tgt token tpu trainer trim uniform upcast
-valid validate variance velocity vocabulary wandb
+adam adamw alpha amp architecture attention avg axes backend bar beta bf16 bias bigram bmuf buffer
+cfg checkpoint clip collate correction cotangent covariance cpu criterion dataloader dataset ddp
+decay decoder delta density derivative descent device dict dictionary differentiable differentiate
+dim direction distance dropout dst dtype dummy elementwise encoder eole epoch epsilon fairseq
+forward fp16 freq functional gather gaussian grad graph half hessian hidden histogram hook idx
+inference interval iterator itr l2rw label lazy lexicon lilaw logdir lprobs lr manifest marian
+matrix metric mixed mlp model module moment mwnet nag net nll norm optimizer opus padding parameter
+params parquet patience penalty persistent pieces pipeline pool prefix probability project
+quantization random rank regression ridge rng roc scheduler seed sgd shard smooth src subset suffix
+tensor tensorboard tgt token tpu trainer trim uniform upcast valid validate variance velocity
+vocabulary wandb
 """,
 )
 

@@ -1,13 +1,15 @@
 """Promise: workers know together what one would know, and each passes its share of a batch."""
 
 import multiprocessing
+import re
 import sys
 from itertools import pairwise
 from unittest.mock import patch
 
 import pytest
 import torch
-from commands import OURS, make_corpus, train
+from commands import OURS, load, make_corpus, same, train
+from fairseq.models import distributed_fairseq_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import rows
@@ -190,6 +192,41 @@ def test_the_dev_gradient_is_that_of_the_sum_of_shares():
 
 
 # -- training --------------------------------------------------------------------------------------
+
+
+class OnCPU(distributed_fairseq_model.DistributedDataParallel):
+    """What fairseq wraps a model in by default, without the number of a GPU."""
+
+    def __init__(self, module, device_ids, output_device, **options):
+        print("wrapped for several workers", file=sys.stderr)
+        super().__init__(module, **options)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--weighting", "deep", "--update-freq", 2],
+        ["--weighting", "deep", "--weight-unit", "token", "--find-unused-parameters"],
+        ["--weighting", "deep", "--meta-window", 2],
+        ["--weighting", "deep", "--meta-method", "forward", "--checkpoint-activations"],
+        ["--weighting", "mwnet", "--meta-method", "reverse", "--meta-params", "."],
+        ["--weighting", "l2rw"],
+    ],
+    ids=lambda flags: " ".join(map(str, flags[1:])),
+)
+def test_workers_train_to_the_same_bits_by_either_back_end(data, tmp_path, monkeypatch, flags):
+    monkeypatch.setattr(distributed_fairseq_model, "DistributedDataParallel", OnCPU)
+    common = [*OURS, *flags, "--weighting-warmup", 2, "--meta-interval", 2, "--max-update", 9]
+    for name in ("pytorch_ddp", "legacy_ddp"):
+        folder = ("--save-dir", tmp_path / name)
+        done = train(data, *common, *folder, workers=2, back_end=name)
+        assert ("wrapped for several workers" in done.stderr) == (name == "pytorch_ddp")
+        assert re.search(r"\bdev_loss=", done.stdout)
+    one, two = (load(path / "checkpoint_last.pt") for path in sorted(tmp_path.iterdir()))
+    assert same(one["model"], two["model"])
+    assert same(
+        one["extra_state"]["L2RWTranslationTask"], two["extra_state"]["L2RWTranslationTask"]
+    )
 
 
 @pytest.mark.parametrize(("tokens", "alone"), [(150, False), (10, True)])

@@ -3,7 +3,7 @@
 Every subcommand stands alone, prints the command lines it runs, and skips what is already done:
 
     python recipe.py binarize --data RAW --out BIN --vocab 4000
-    python recipe.py train --bin BIN --weighting deep --out RUN -- --weighting-interval 5
+    python recipe.py train --bin BIN --weighting deep --out RUN -- --meta-interval 5
     python recipe.py evaluate --bin BIN --run RUN --data RAW
     python recipe.py report --runs RUN... --out report.html
 """

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from fairseq import utils
 from fairseq.data import Dictionary
 
 from fairseq_l2rw.commands.progress import progress
@@ -55,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--by", choices=CHOICES, default="quality", help=f"with --initial: {BY}")
     add("--trusted", nargs="+", metavar="FILE", help="with --initial: pairs that you vouch for")
     add("--data", help="folder that prepare made; of a run it is known, if it was not moved")
+    add(
+        "--user-dir",
+        metavar="FOLDER",
+        help="with --run: the folder that fairseq-train was given, if that was one of your own, "
+        "with a weighting or a model",
+    )
     _add_table(parser)
     _add_computation(parser)
 
@@ -121,6 +128,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--initial needs --data, the folder that fairseq-l2rw prepare made")
     if args.initial and args.input == "-":
         raise InputError("--initial reads its input twice, so it takes a file, not stdin")
+    if args.user_dir is not None and not Path(args.user_dir).is_dir():
+        raise InputError(f"missing folder: --user-dir {args.user_dir}")
     if args.trusted and not args.initial:
         raise InputError("--trusted is for --initial: a run has trusted pairs of its own")
     if args.resume and (args.output == "-" or args.output.endswith(COMPRESSED)):
@@ -148,6 +157,7 @@ def _splitter(args: argparse.Namespace, data: str) -> Splitter:
 
 
 def _run_scorer(args: argparse.Namespace) -> Scorer:
+    utils.import_user_module(args)
     name = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     finished = FinishedRun(checkpoint_of(args.run), torch.device(name), args.data, args.fp16)
     splitter = _splitter(args, finished.task.cfg.data.split(os.pathsep)[0])

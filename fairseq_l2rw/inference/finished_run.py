@@ -39,12 +39,18 @@ def load_state(path: Path) -> dict[str, Any]:
     """A checkpoint of a run with ``--task l2rw_translation``, on the CPU.
 
     Raises:
-        InputError: when it is of another task.
+        InputError: when it is of another task, or of a weighting that nothing has registered.
     """
     state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
     name = getattr(state["cfg"].task, "_name", None)
     if name != "l2rw_translation":
         raise InputError(f"{path} was trained with --task {name}, not l2rw_translation")
+    kind = state["cfg"].task.weighting
+    if kind not in weighting.names():
+        raise InputError(
+            f"{path} was trained with --weighting {kind}, which is not of this package: name the "
+            "folder that has it by --user-dir"
+        )
     return state
 
 

@@ -16,12 +16,13 @@ torch.distributed.destroy_process_group()
 """
 
 
-def commands(flags: Sequence[str], workers: int) -> list[list[str]]:
+def commands(flags: Sequence[str], workers: int, back_end: str = "legacy_ddp") -> list[list[str]]:
     """The command of every worker that trains with ``flags``, on CPUs.
 
     Args:
         flags: of ``fairseq-train``.
         workers: how many; a single one trains without distribution.
+        back_end: for fairseq's ``--ddp-backend``; its default, ``pytorch_ddp``, needs GPUs.
     """
     if workers == 1:
         return [[tool("fairseq-train"), *flags]]
@@ -29,7 +30,7 @@ def commands(flags: Sequence[str], workers: int) -> list[list[str]]:
         free.bind(("localhost", 0))
         address = f"tcp://localhost:{free.getsockname()[1]}"
     shared = ["--distributed-world-size", str(workers), "--distributed-no-spawn"]
-    shared += ["--distributed-backend", "gloo", "--ddp-backend", "legacy_ddp"]
+    shared += ["--distributed-backend", "gloo", "--ddp-backend", back_end]
     shared += ["--distributed-init-method", address, "--distributed-rank"]
     ours = [sys.executable, "-c", _WORKER]
     return [[*ours, *flags, *shared, str(rank)] for rank in range(workers)]
