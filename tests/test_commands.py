@@ -408,3 +408,69 @@ def test_reports_of_other_runs_work_in_a_browser(request, tmp_path):
     """Of those that ``pytest --report PAGE`` names: real runs take longer than a test may."""
     for page in request.config.getoption("--report"):
         check_report(Path(page), "a", tmp_path)
+
+
+def given_again(text, *flags):
+    """The flags of a second folder, without its training text."""
+    return ["--source-lang", "de", "--target-lang", "en", "--out", text / "again", *flags]
+
+
+def test_what_an_earlier_call_made_in_another_way_does_not_stay(text):
+    trusted = ["--trusted", text / "trusted.tsv"]
+    first = ["--train", text / "valid.tsv", *trusted, "--test", text / "valid.tsv", "--pieces", 90]
+    call("prepare", *given_again(text, *first))
+    folder = text / "again"
+    assert (folder / "sentencepiece.model").is_file() and list(folder.glob("test.*"))
+    second = ["--train", text / "valid.tsv", *trusted, "--pieces-given"]
+    with pytest.raises(InputError, match="made from other files"):
+        call("prepare", *given_again(text, *second))
+    call("prepare", *given_again(text, *second, "--overwrite"))
+    assert not (folder / "sentencepiece.model").exists() and not list(folder.glob("test.*"))
+    # The dictionaries of the folder itself may be given.
+    call("prepare", *given_again(text, *second, "--overwrite", "--dictionaries", folder))
+    with pytest.raises(InputError, match="missing file: nowhere"):
+        call("prepare", *given_again(text, *second[:-1], "--sentencepiece", "nowhere"))
+
+
+def test_other_dictionaries_in_the_same_place_make_another_folder(text, tmp_path):
+    first = ["--train", text / "valid.tsv", "--trusted", text / "trusted.tsv", "--pieces", 90]
+    call("prepare", *given_again(text, *first, "--overwrite"))
+    shutil.copytree(text / "again", tmp_path / "model")
+    files = ["--train", text / "valid.tsv", "--trusted", text / "trusted.tsv"]
+    files += ["--sentencepiece", tmp_path / "model" / "sentencepiece.model"]
+    files += ["--dictionaries", tmp_path / "model", "--source-lang", "de", "--target-lang", "en"]
+    call("prepare", *files, "--out", tmp_path / "data")
+    with (tmp_path / "model" / "dict.en.txt").open("a") as file:
+        file.write("more 1\n")
+    with pytest.raises(InputError, match="made from other files"):
+        call("prepare", *files, "--out", tmp_path / "data")
+
+
+def test_a_text_that_was_moved_is_found_where_prepare_saw_it_last(text, tmp_path):
+    for name in ("valid.tsv", "trusted.tsv"):
+        shutil.copy(text / name, tmp_path / name)
+    flags = ["--source-lang", "de", "--target-lang", "en", "--out", tmp_path / "data"]
+    flags += ["--pieces", 90, "--trusted", tmp_path / "trusted.tsv", "--train"]
+    call("prepare", *flags, tmp_path / "valid.tsv")
+    moved = (tmp_path / "valid.tsv").rename(tmp_path / "moved.tsv")
+    call("prepare", *flags, moved)
+    assert json.loads((tmp_path / "data" / "prepare.json").read_text())["texts"]["train"] == [
+        str(moved)
+    ]
+
+
+def test_a_pipe_is_scored_and_what_is_read_twice_asks_for_a_file(run, text, tmp_path):
+    given = table(text, tmp_path / "given.tsv")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cp", str(given), str(pipe)]):
+        call("score", pipe, tmp_path / "scored.tsv", "--run", run, "--workers", 1)
+    assert len(read(tmp_path / "scored.tsv")) == 406
+    data = ["--data", text / "data", "--trusted", text / "trusted.tsv"]
+    with pytest.raises(InputError, match="is no plain file, and is read twice"):
+        call("score", pipe, "--initial", *data)
+    with pytest.raises(InputError, match="is no plain file: it is read more than once"):
+        call("prepare", *given_again(text, "--train", pipe, *data[2:]))
+    with pytest.raises(InputError, match="takes a comma for the end of a name"):
+        flags = ["--source-lang", "de", "--target-lang", "en", "--out", tmp_path / "a,b"]
+        call("prepare", *flags, "--train", given, *data[2:])

@@ -4,8 +4,11 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
+from fairseq_l2rw.features import copying
 from fairseq_l2rw.initial_weights.copying import Copying
 from fairseq_l2rw.initial_weights.cost import worth
 
@@ -46,6 +49,20 @@ def test_names_and_numbers_may_be_copied_but_not_nearly_all(copied, kept):
     """Trusted pairs copy a tenth of their tokens, and another kind of text copies more."""
     found = weights(torch.cat([texts(1000, 1, copied), texts(3000, 2)]))[:1000]
     assert (found == 1).double().mean() > 0.9 if kept else found.mean() < 0.05
+
+
+@given(st.lists(st.integers(4, 9), min_size=1), st.lists(st.integers(4, 9), min_size=1))
+def test_a_pair_alone_is_read_as_beside_others(source, target):
+    same = torch.tensor([-1, -1, -1, -1, 4, 5, -1, 8, 7, 9])
+    one = torch.tensor([source]), torch.tensor([target])
+    two = (torch.cat([side, side.flip(1)]) for side in one)
+    assert torch.equal(copying.copied(*one, same), copying.copied(*two, same)[:1])
+
+
+def test_a_pair_of_very_long_sides_takes_no_matrix():
+    length = 1 << 20
+    found = copying.copied(*(torch.full((1, length), 5),) * 2, torch.arange(9))
+    assert found.all() and found.shape == (1, length)
 
 
 def test_odds_are_written_out():

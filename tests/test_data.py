@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from commands import OURS, load, train
+from commands import OURS, load, same, train
 from corpora import pairs, write
+from fairseq.data import indexed_dataset
 from tasks import TRAIN, TRUSTED, VALID, batches, long_pair, task, training, with_splits
 
 from fairseq_l2rw.data.trusted_pairs import batch_tokens
@@ -263,6 +264,18 @@ def test_nothing_is_known_of_pairs_that_are_too_long(tmp_path):
     weights = LineWeights.of(RunFolder.of(tmp_path), tmp_path / "weights", 122).weight
     assert np.isnan(weights[120:]).all()
     assert np.nanmean(weights[40:120]) > 0.5 > np.nanmean(weights[:40])
+
+
+def test_an_old_format_of_fairseq_trains_to_the_same_bits(tmp_path, monkeypatch):
+    flags = [*OURS, "--weighting", "deep", "--max-update", 9]
+    new = with_splits(tmp_path / "new")
+    train(new, *flags, "--save-dir", tmp_path / "one")
+    builder = indexed_dataset.IndexedDatasetBuilder
+    monkeypatch.setattr(indexed_dataset, "make_builder", lambda file, *_: builder(file))
+    old = with_splits(tmp_path / "old")
+    train(old, *flags, "--dataset-impl", "lazy", "--save-dir", tmp_path / "two")
+    one, two = (load(tmp_path / name / "checkpoint_last.pt") for name in ("one", "two"))
+    assert same(one["model"], two["model"])
 
 
 def test_the_split_that_train_subset_names_is_the_one_that_gets_weights(tmp_path):

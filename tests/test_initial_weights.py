@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from artificial import DICTIONARIES, PAD, TYPES, WORDS, Split, flat, sentence, split
+from artificial import DICTIONARIES, EOS, PAD, WORDS, Split, flat, sentence, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -157,7 +157,7 @@ def test_other_pairs_are_weighed_as_training_pairs_are(by):
     torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-2)
     assert found[:100].mean() > known[:700].mean() - 0.05
     assert found[100:].mean() < known[700:].mean() + 0.05
-    wrong = replace(DICTIONARIES, types=(TYPES + 1, TYPES))
+    wrong = replace(DICTIONARIES, digest="others")
     with pytest.raises(InputError, match="other dictionaries"):
         InitialWeightModel.from_state(model.state_dict(), wrong)
 
@@ -239,6 +239,17 @@ def test_each_pair_is_judged_for_itself_however_few_are_bad(bad, kind, known):
     found = weights(train, trusted)
     assert found[:bad].mean() < 0.2 and found[2000:].mean() < 0.1
     assert found[bad:2000].mean() > 0.97
+
+
+@pytest.mark.parametrize("bad", [3, 100])
+def test_a_pair_without_one_side_has_no_weight_however_few_there_are(bad):
+    train, trusted = split(["good"] * 1000, 1), split(["good"] * 100, 2)
+    end = torch.tensor([EOS])
+    for side, places in ((train.src, range(bad)), (train.tgt, range(bad, 2 * bad))):
+        for place in places:
+            side[place] = end
+    found = weights(train, trusted)
+    assert (found[: 2 * bad] == 0).all() and found[2 * bad :].mean() > 0.97
 
 
 @pytest.mark.parametrize("copies", [50, 400, 900])

@@ -101,6 +101,37 @@ def test_where_nothing_can_be_kept_a_line_says_so_and_the_run_goes_on(data, tmp_
     assert not list(data.glob(".initial_weights*"))
 
 
+@pytest.mark.parametrize("error", [OSError("read-only"), RuntimeError("unexpected pos\nstacks")])
+def test_a_disk_that_is_full_costs_only_what_was_to_be_kept(
+    data, tmp_path, monkeypatch, caplog, error
+):
+    def fails(content, file):
+        file.write(b"some")
+        raise error
+
+    monkeypatch.setattr(torch, "save", fails)
+    assert len(initial_weights(data)) == len(TRAIN)
+    said = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(said) == 1 and said[0].endswith(str(error).splitlines()[0])
+    assert not list(data.glob("*initial_weights*"))
+    with pytest.raises(InputError, match=f"--save-dir {tmp_path / 'run'} cannot be written to"):
+        initial_weights(data, save_dir=str(tmp_path / "run"), no_save=False)
+
+
+def test_lines_that_are_not_trained_on_make_another_text(data):
+    initial_weights(data)
+    longer = with_splits(data, train=[*TRAIN, long_pair(250)])
+    assert len(initial_weights(longer)) == len(TRAIN) + 1
+
+
+def test_a_run_that_goes_on_in_another_folder_has_the_file_there_too(data, tmp_path):
+    flags = [*OURS, "--weighting", "initial"]
+    train(data, *flags, "--max-update", 2, "--save-dir", tmp_path / "one", workers=2)
+    before = ("--restore-file", tmp_path / "one" / "checkpoint_last.pt")
+    train(data, *flags, "--max-update", 4, "--save-dir", tmp_path / "two", *before, workers=2)
+    assert (tmp_path / "two" / NAME).read_bytes() == (tmp_path / "one" / NAME).read_bytes()
+
+
 def test_a_broken_file_is_named(data):
     initial_weights(data)
     [file] = kept(data)

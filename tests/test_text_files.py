@@ -6,6 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from fairseq.tokenizer import tokenize_line
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,6 +103,24 @@ def test_columns_have_numbers_or_names():
         columns.Columns.named("src", "tgt", header)
     with pytest.raises(InputError, match="'0' is no number from 1 on; for a name, add --header"):
         columns.Columns.named("0", "1", None)
+
+
+def test_a_mark_at_the_beginning_of_a_table_is_no_part_of_a_name():
+    assert columns.column_of("src", ["\ufeffsrc", "trg"]) == 0
+    with pytest.raises(InputError, match="the header has src, trg"):
+        columns.column_of("other", ["\ufeffsrc", "trg"])
+
+
+def test_pieces_are_what_fairseq_reads_of_them(tmp_path):
+    """fairseq ends a piece at more characters than sentencepiece does."""
+    pieces.train_pieces(
+        ["one two\x85three", "four\x85 five \x1c six"] * 9, 60, tmp_path / "a.model"
+    )
+    texts = ["two\x85three", "\x85", "one \x1c two"]
+    found = pieces.SentencePieces(tmp_path / "a.model").split(texts)
+    assert found == [tokenize_line(" ".join(row)) for row in found]
+    assert not any("\x85" in piece for row in found for piece in row)
+    assert found[0] and found[2]
 
 
 def test_pieces_join_again_and_a_wrong_model_is_one_line(tmp_path):

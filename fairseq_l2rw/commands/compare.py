@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Do it."""
     folder = RunFolder.of(Path(args.first))
-    text = folder.text(args.text, args.data)
-    total = text.count()
+    text, total = folder.text(args.text, args.data), len(folder.target_lengths(args.data))
     first = LineWeights.of(folder, folder.record(args.weights_dir), total).weight
     second = _scores(args.second, total)
     known = ~np.isnan(first) & ~np.isnan(second)
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     for line in agreement(first[known], second[known], (args.first, args.second)):
         print(line)
     order = _disagreement(first, second, known)
-    pairs = list(text)
+    pairs = text.at(order if args.out is not None else order[: args.show])
     print(f"\nmost disagreement, of {known.sum():,} lines with both scores:")
     print("line\tfirst\tsecond\tsource\ttarget")
     for number in order[: args.show]:
@@ -97,6 +96,8 @@ def _scores(name: str, total: int) -> Numbers:
     if not Path(path).is_file():
         raise InputError(f"neither a run nor a file: {name}")
     rows = list(lines(path))
+    if not rows:
+        raise InputError(f"{path} is empty")
     header = rows[0].split("\t") if column and not column.isdecimal() else None
     place = column_of(column, header) if column else 0
     rows = rows[header is not None :]
@@ -123,6 +124,6 @@ def _disagreement(
     return rows[np.argsort(-np.abs(ranks[0] - ranks[1]), kind="stable")]
 
 
-def _row(number: int, first: Numbers, second: Numbers, pairs: Sequence[tuple[str, str]]) -> str:
+def _row(number: int, first: Numbers, second: Numbers, pairs: Mapping[int, tuple[str, str]]) -> str:
     texts = (text.replace("\t", " ") for text in pairs[number])
     return "\t".join([str(number), f"{first[number]:.4g}", f"{second[number]:.4g}", *texts])

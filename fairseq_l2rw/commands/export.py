@@ -17,7 +17,6 @@ from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.text.columns import PairFiles
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
-from fairseq_l2rw.utils.errors import InputError
 
 HELP = "write a filtered corpus, or weights for Marian, eole, OpusTrainer, OpusFilter"
 DESCRIPTION = """
@@ -61,9 +60,9 @@ def add_places(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Do it."""
     folder = RunFolder.of(args.run)
-    text = folder.text(args.text, args.data)
-    total = text.count()
-    weights = LineWeights.of(folder, folder.record(args.weights_dir), total)
+    text, lengths = folder.text(args.text, args.data), folder.target_lengths(args.data)
+    by_token = any(FORMATS[name].reads_tokens for name in args.formats)
+    weights = LineWeights.of(folder, folder.record(args.weights_dir), len(lengths), by_token)
     chosen = kept(weights.weight, args)
     args.out.mkdir(parents=True, exist_ok=True)
 
@@ -79,10 +78,10 @@ def run(args: argparse.Namespace) -> None:
         formats = [
             stack.enter_context(FORMATS[name](setting)) for name in dict.fromkeys(args.formats)
         ]
-        for line in progress(_lines(text, weights, chosen), "export", total):
+        for line in progress(_lines(text, weights, chosen), "export", len(lengths)):
             for found in formats:
                 found.add(line)
-    _report(weights, folder.target_lengths(args.data), chosen)
+    _report(weights, lengths, chosen)
     for found in formats:
         print(f"\n{found.usage()}")
 
@@ -91,8 +90,6 @@ def _lines(text: PairFiles, weights: LineWeights, chosen: npt.NDArray[np.bool_])
     why = weights.why()
     last = np.nan_to_num(weights.weight)
     for number, (source, target) in enumerate(text):
-        if number >= len(weights):
-            raise InputError(f"{text.name} has more than the {len(weights)} lines of the run")
         factors = {name: float(column[number]) for name, column in weights.factors.items()}
         yield Line(
             number,

@@ -67,6 +67,7 @@ class Format:
     """Writes all lines in one format; complete when the ``with`` block ends without an error."""
 
     help: ClassVar[str] = ""  # what it writes, in a line
+    reads_tokens: ClassVar[bool] = False  # whether it needs weights of tokens
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting

@@ -71,6 +71,7 @@ class MarianWords(Format):
         "the same by word: a weight for every piece of a target, and its end of sentence: those of "
         "the sentence, or with --weight-unit token their own"
     )
+    reads_tokens = True
 
     def open(self) -> None:
         """Open the file."""

@@ -89,45 +89,82 @@ def run(args: argparse.Namespace) -> None:
     manifest = args.out / Manifest.NAME
     if manifest.exists() and not args.overwrite:
         if Manifest.read(args.out).settings == settings:
+            _manifest(settings, texts).write(args.out)  # the files may have been moved
             print(f"{args.out} is already there, made from the same files")
             print(_next_command(args))
             return
         raise InputError(f"{args.out} was made from other files: add --overwrite, or another --out")
     manifest.unlink(missing_ok=True)
     args.out.mkdir(parents=True, exist_ok=True)
+    _remove_old(args)
     splitter = _splitter(args)
     pieces = args.out / ".pieces"
     counts = {name: _split(args, splitter, files, pieces / name) for name, files in texts.items()}
     _binarize(args, pieces, counts)
     shutil.rmtree(pieces)
-    Manifest(settings, {_SPLITS[name]: _absolute(files) for name, files in texts.items()}).write(
-        args.out
-    )
+    _manifest(settings, texts).write(args.out)
     total = ", ".join(f"{_SPLITS[name]} {count:,}" for name, count in counts.items())
     print(f"{args.out}: {total} pairs")
     print(_next_command(args))
 
 
 def _settings(args: argparse.Namespace, texts: dict[str, list[str]]) -> dict[str, Any]:
-    """What decides about the result."""
-    for files in texts.values():
-        for file in files:
-            if not Path(file).is_file():
-                raise InputError(f"missing file: {file}")
-    model = args.sentencepiece
+    """What decides about the result.
+
+    Raises:
+        InputError: for a file that is not there, or a name that fairseq-preprocess cannot read.
+    """
+    model, dictionaries = args.sentencepiece, _dictionaries(args)
+    for file in [*chain(*texts.values()), *([model] if model else []), *dictionaries]:
+        if not Path(file).exists():
+            raise InputError(f"missing file: {file}")
+        if not Path(file).is_file():
+            raise InputError(f"{file} is no plain file: it is read more than once")
+    if "," in str(args.out):
+        raise InputError(
+            f"--out {args.out}: fairseq-preprocess takes a comma for the end of a name"
+        )
     return {
         "version": __version__,
         "languages": [args.source_lang, args.target_lang],
         "pieces": None if model or args.pieces_given else args.pieces,
-        "sentencepiece": digest(model) if model and model.is_file() else None,
-        "dictionaries": str(args.dictionaries) if args.dictionaries else None,
+        "sentencepiece": digest(model) if model else None,
+        "given": args.pieces_given,
+        "dictionaries": [digest(file) for file in dictionaries],
         "joined": not args.separate_dictionaries,
         "text": {name: [digest(file) for file in files] for name, files in texts.items()},
     }
 
 
-def _absolute(files: Sequence[str]) -> list[str]:
-    return [str(Path(file).resolve()) for file in files]
+def _manifest(settings: dict[str, Any], texts: dict[str, list[str]]) -> Manifest:
+    absolute = {
+        _SPLITS[name]: [str(Path(file).resolve()) for file in files]
+        for name, files in texts.items()
+    }
+    return Manifest(settings, absolute)
+
+
+def _dictionaries(args: argparse.Namespace) -> list[Path]:
+    """Files of the dictionaries that are given."""
+    languages = (args.source_lang, args.target_lang)
+    folder = args.dictionaries
+    return [folder / f"dict.{language}.txt" for language in languages] if folder else []
+
+
+def _remove_old(args: argparse.Namespace) -> None:
+    """Remove what an earlier call made of other files, or in another way.
+
+    A split that is not given now would stay, in the numbers of other dictionaries. What is given
+    now may be in this very folder.
+    """
+    given = {Path(path).resolve() for path in [args.sentencepiece, *_dictionaries(args)] if path}
+    languages = f"{args.source_lang}-{args.target_lang}"
+    names = [f"{split}.{languages}.*" for split in _SPLITS.values()]
+    pieces = Path(Manifest.PIECES)
+    for name in [*names, "dict.*.txt", pieces.name, pieces.with_suffix(".vocab").name]:
+        for old in args.out.glob(name):
+            if old.resolve() not in given:
+                old.unlink()
 
 
 def _splitter(args: argparse.Namespace) -> Splitter:
@@ -181,17 +218,10 @@ def _binarize(args: argparse.Namespace, pieces: Path, counts: dict[str, int]) ->
     flags += ["--validpref", ",".join(str(pieces / name) for name in valid)]
     flags += ["--testpref", str(pieces / "test")] if "test" in counts else []
     flags += ["--workers", str(args.workers)]
-    for place, language in zip(("--srcdict", "--tgtdict"), languages, strict=True):
-        if args.dictionaries:
-            file = args.dictionaries / f"dict.{language}.txt"
-            if not file.is_file():
-                raise InputError(f"missing file: {file}")
-            flags += [place, str(file)]
+    for place, file in zip(("--srcdict", "--tgtdict"), _dictionaries(args), strict=False):
+        flags += [place, str(file)]
     if args.dictionaries is None and not args.separate_dictionaries:
         flags.append("--joined-dictionary")
-    for old in args.out.glob("dict.*.txt"):  # which fairseq refuses to overwrite
-        if args.dictionaries is None or old.parent.resolve() != args.dictionaries.resolve():
-            old.unlink()
     logging.getLogger("fairseq_cli.preprocess").setLevel(logging.WARNING)
     preprocess.main(options.get_preprocessing_parser().parse_args(flags))
     own = f"valid{valid.index('trusted') or ''}"

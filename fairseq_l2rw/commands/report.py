@@ -5,8 +5,9 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -74,29 +75,29 @@ class _Run:
     @property
     def cut(self) -> float:
         """The least weight of a kept line."""
-        return self.numbers["cut"]
+        found = self.numbers["cut"]
+        return math.inf if found is None else found
 
 
 def run(args: argparse.Namespace) -> None:
     """Do it."""
-    folders = [RunFolder.of(path) for path in args.runs]
+    folders = _named_apart([RunFolder.of(path) for path in args.runs])
     found = [
         _measured(args, folder, n == 0)
         for n, folder in enumerate(progress(folders, "runs", unit=" runs"))
     ]
     first = found[0]
-    text = list(first.folder.text(args.text, args.data))
-    if len(text) != len(first.weights):
-        raise InputError(f"the text has {len(text)} lines, the run {len(first.weights)}")
     command = "fairseq-l2rw " + shlex.join(sys.argv[1:])
     picked = measures.examples(first.weights.weight, first.cut, _SHOWN)
+    shown = _shown(len(first.weights), picked, args.rows)
+    text = first.folder.text(args.text, args.data).at({*shown, *chain(*picked.values())})
     page = render(
         runs=[run.numbers for run in found],
         first=first.numbers,
         pictures=_pictures(found),
         reasons=REASONS,
         examples=_examples(first, text, picked),
-        table=_table(first, text, picked, args.rows),
+        table=_table(first, text, shown),
         version=__version__,
         command=command,
     )
@@ -109,13 +110,28 @@ def run(args: argparse.Namespace) -> None:
     print(f"{args.out} ({args.out.stat().st_size / 1e6:.1f} MB), and the numbers: {numbers}")
 
 
+def _named_apart(folders: list[RunFolder]) -> list[RunFolder]:
+    """Runs in folders of one name are called by as much of their paths as tells them apart."""
+    if len({folder.name for folder in folders}) == len(folders):
+        return folders
+    paths = [folder.checkpoint.resolve().with_suffix("").parts for folder in folders]
+    if len({path[-1] for path in paths}) == 1:  # such as checkpoint_last
+        paths = [path[:-1] for path in paths]
+    for depth in range(1, max(map(len, paths))):
+        names = ["/".join(path[-depth:]) for path in paths]
+        if len({*names}) == len(names):
+            return [replace(f, name=name) for f, name in zip(folders, names, strict=True)]
+    numbered = [f"{folder.name} ({number})" for number, folder in enumerate(folders, 1)]
+    return [replace(f, name=name) for f, name in zip(folders, numbered, strict=True)]
+
+
 def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Run:
     """Read a run and take its numbers."""
     lengths = folder.target_lengths(args.data)
     record = folder.record(args.weights_dir if len(args.runs) == 1 else None)
     weights = LineWeights.of(folder, record, len(lengths))
     chosen = kept(weights.weight, args)
-    cut = float(weights.weight[chosen].min()) if chosen.any() else math.inf
+    cut = float(weights.weight[chosen].min()) if chosen.any() else None
     rows = pq.read_table(record, columns=["epoch", "weight", "importance_weight", "id"])
     epochs, values, counts, ids = (rows[name].to_numpy() for name in rows.column_names)
     numbers = {
@@ -198,7 +214,7 @@ def _pictures(runs: Sequence[_Run]) -> dict[str, str]:
 
 
 def _examples(
-    run: _Run, text: Sequence[tuple[str, str]], picked: dict[str, npt.NDArray[np.int64]]
+    run: _Run, text: Mapping[int, tuple[str, str]], picked: dict[str, npt.NDArray[np.int64]]
 ) -> list[tuple[str, list[dict[str, Any]]]]:
     titles = {
         "lowest": "The lowest weights (some of the lowest twentieth)",
@@ -216,15 +232,16 @@ def _examples(
     return [(titles[kind], [row(int(n)) for n in numbers]) for kind, numbers in picked.items()]
 
 
+def _shown(total: int, picked: dict[str, npt.NDArray[np.int64]], rows: int) -> list[int]:
+    """Lines of the table: the examples, and others by chance."""
+    others = np.random.default_rng(1).permutation(total)[:rows].tolist()
+    return list(dict.fromkeys([*map(int, chain(*picked.values())), *others]))[:rows]
+
+
 def _table(
-    run: _Run,
-    text: Sequence[tuple[str, str]],
-    picked: dict[str, npt.NDArray[np.int64]],
-    rows: int,
+    run: _Run, text: Mapping[int, tuple[str, str]], numbers: Sequence[int]
 ) -> dict[str, Any]:
-    """Columns and rows of the table: the examples, and other lines by chance."""
-    others = np.random.default_rng(1).permutation(len(text)).tolist()
-    numbers = list(dict.fromkeys([*(int(n) for found in picked.values() for n in found), *others]))
+    """Columns and rows of the table."""
     why, factors = run.weights.why(), run.weights.factors
 
     def number(x: float) -> float | None:
@@ -239,5 +256,5 @@ def _table(
     return {
         "columns": [*columns, "source", "target"],
         "numeric": list(range(len(factors) + 3)),
-        "rows": [row(n) for n in numbers[:rows]],
+        "rows": [row(n) for n in numbers],
     }

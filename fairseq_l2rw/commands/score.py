@@ -140,8 +140,10 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--workers above 1 needs processes that share memory: not on this system")
     if (args.workers or 1) < 1:
         raise InputError(f"--workers must be 1 or more, not {args.workers}")
-    if args.input != "-" and not Path(args.input).is_file():
+    if args.input != "-" and not Path(args.input).exists():
         raise InputError(f"missing file: {args.input}")
+    if args.input != "-" and not Path(args.input).is_file() and (args.initial or args.resume):
+        raise InputError(f"{args.input} is no plain file, and is read twice: write it to one")
 
 
 def _splitter(args: argparse.Namespace, data: str) -> Splitter:
@@ -181,8 +183,8 @@ def _initial_scorer(args: argparse.Namespace) -> Scorer:
     files = [Path(args.data) / f"dict.{language}.txt" for language in languages]
     source, target = (Dictionary.load(str(file)) for file in files)
     splitter = _splitter(args, args.data)
-    text = list(progress(_pairs(args), "initial weights: reading"))
-    trusted = list(read_pairs(args.trusted))
+    text = progress(_pairs(args), "initial weights: reading")
+    trusted = read_pairs(args.trusted)
     return InitialScorer(text, trusted, splitter, (source, target), InitialOptions(args.by))
 
 

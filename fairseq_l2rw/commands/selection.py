@@ -41,9 +41,12 @@ def kept(weights: npt.NDArray[np.float64], args: argparse.Namespace) -> npt.NDAr
         return np.nan_to_num(weights, nan=-1.0) >= max(least, 0.0)
     if args.share is not None and not 0 < args.share <= 1:
         raise InputError(f"--share must be in (0, 1], got {args.share}")
-    count = round(args.share * len(weights)) if args.share is not None else args.pairs
-    if not 0 < count <= len(weights):
-        raise InputError(f"--pairs must be from 1 to {len(weights)}, got {count}")
+    if args.pairs is not None and not 0 < args.pairs <= len(weights):
+        raise InputError(f"--pairs must be from 1 to {len(weights)}, got {args.pairs}")
+    share = round((args.share or 0.0) * len(weights))
+    if args.pairs is None and not share:
+        raise InputError(f"--share {args.share} of {len(weights)} lines is none of them")
+    count = share if args.pairs is None else args.pairs
     known = np.flatnonzero(~np.isnan(weights))
     best = known[np.argsort(-weights[known], kind="stable")[:count]]
     found = np.zeros(len(weights), dtype=bool)

@@ -1,7 +1,9 @@
 """What the dictionaries of both languages say of their types."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ from torch import Tensor
 
 # How pieces say that a word begins (sentencepiece) or goes on (subword-nmt).
 _BEGINS, _GOES_ON = "\u2581", "@@"
+# Share of tokens with the former from where on it is a mark: in words it is a rare picture.
+_MARKED = 0.01
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Dictionaries:
             ``digits_of_types``.
         boundaries: which target types may end a word, and which may begin one, bool, shape (2, V),
             see ``boundaries_of_types``.
+        digest: of all types by number; empty where these are made up.
     """
 
     types: tuple[int, int]
@@ -31,6 +36,7 @@ class Dictionaries:
     shared: Tensor
     digits: tuple[Tensor, Tensor]
     boundaries: Tensor
+    digest: str = ""
 
     @classmethod
     def of(cls, source: Any, target: Any) -> "Dictionaries":
@@ -38,7 +44,8 @@ class Dictionaries:
         sides = source, target
         digits = digits_of_types(source), digits_of_types(target)
         sizes = len(source), len(target)
-        return cls(sizes, target.pad(), shared_types(*sides), digits, boundaries_of_types(target))
+        boundaries, digest = boundaries_of_types(target), _digest(source.symbols, target.symbols)
+        return cls(sizes, target.pad(), shared_types(*sides), digits, boundaries, digest)
 
 
 def shared_types(source: Any, target: Any) -> Tensor:
@@ -80,9 +87,26 @@ def boundaries_of_types(dictionary: Any) -> Tensor:
     Where pieces say nothing of words, every type is one. Special symbols are none.
     """
     symbols = [dictionary[number] for number in range(len(dictionary))]
-    marked = any(symbol.startswith(_BEGINS) for symbol in symbols)
+    goes_on = any(symbol.endswith(_GOES_ON) for symbol in symbols)
+    marked = not goes_on and _share_marked(dictionary) >= _MARKED
     ends = [not symbol.endswith(_GOES_ON) for symbol in symbols]
     begins = [symbol.startswith(_BEGINS) or not marked for symbol in symbols]
     found = torch.tensor([ends, begins])
     found[:, : dictionary.nspecial] = False
     return found
+
+
+def _share_marked(dictionary: Any) -> float:
+    """Share of the tokens that say that a word begins, by the dictionary's counts."""
+    symbols, counts = dictionary.symbols, dictionary.count
+    marked = sum(n for symbol, n in zip(symbols, counts, strict=True) if symbol.startswith(_BEGINS))
+    return marked / max(1, sum(counts[dictionary.nspecial :]))
+
+
+def _digest(*sides: Sequence[str]) -> str:
+    """Of the symbols of dictionaries, in hexadecimal."""
+    digest = sha256()
+    for symbols in sides:
+        digest.update("\n".join([*symbols, ""]).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]

@@ -3,6 +3,7 @@
 A student copies long before it translates, so that the losses of untranslated pairs are small.
 """
 
+import torch
 from torch import Tensor
 
 
@@ -14,4 +15,6 @@ def copied(source: Tensor, target: Tensor, same: Tensor) -> Tensor:
         target: target tokens, shape (N, T).
         same: what ``fairseq_l2rw.data.dictionaries.shared_types`` says, shape (V,).
     """
+    if len(source) == 1:  # a pair alone may be so long that a matrix of it would fill the memory
+        return torch.isin(target, same[source])
     return (target.unsqueeze(2) == same[source].unsqueeze(1)).any(2)

@@ -1,5 +1,6 @@
 """A finished run: its student, its weighting, and what their features need."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,22 @@ def checkpoint_of(run: Path) -> Path:
     if not path.is_file():
         raise InputError(f"no checkpoint {path}: name the --save-dir of a run, or a checkpoint")
     return path
+
+
+def where_given(name: str, checkpoint: Path, save_dir: str) -> Path:
+    """A path as a run was given it, from the folder in which the run began.
+
+    Which folder that is shows in where the checkpoint is now and what ``--save-dir`` was called. If
+    it does not, paths are taken from the current folder.
+
+    Args:
+        name: the path, as it was typed.
+        checkpoint: of the run.
+        save_dir: its ``--save-dir``, as it was typed.
+    """
+    here, typed = checkpoint.parent.resolve(), Path(os.path.normpath(save_dir))
+    known = not typed.is_absolute() and here.parts[-len(typed.parts) :] == typed.parts
+    return Path(*here.parts[: -len(typed.parts)]) / name if known and typed.parts else Path(name)
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -89,7 +106,8 @@ class FinishedRun:
     ) -> None:
         state = load_state(path)
         cfg = state["cfg"]
-        cfg.task.data = self._data(cfg.task.data if data is None else data)
+        cfg.task.data = data or _typed(cfg.task.data, path, cfg.checkpoint.save_dir)
+        _check_is_there(cfg.task.data)
         self.device, self.half = device, half
         self.task: Any = tasks.setup_task(cfg.task, from_checkpoint=True)
         rule = self.weighting = weighting.build(cfg.task)
@@ -126,13 +144,6 @@ class FinishedRun:
         self._when = progress.state(progress.updates)
         limits = self.task.max_positions(), self.model.max_positions()
         self.max_positions: tuple[int, int] = utils.resolve_max_positions(*limits)
-
-    @staticmethod
-    def _data(data: str) -> str:
-        folder = Path(utils.split_paths(data)[0])
-        if not folder.is_dir():
-            raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
-        return data
 
     def _dictionaries(self) -> Dictionaries:
         return Dictionaries.of(self.task.source_dictionary, self.task.target_dictionary)
@@ -186,3 +197,15 @@ def _means(rows: Tensor, sentence: Tensor, count: int) -> Tensor:
         return rows.float().cpu()
     sums = rows.new_zeros(count).index_add_(0, sentence, rows)
     return (sums / torch.bincount(sentence, minlength=count).clamp(min=1)).float().cpu()
+
+
+def _check_is_there(data: str) -> None:
+    folder = Path(utils.split_paths(data)[0])
+    if not folder.is_dir():
+        raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
+
+
+def _typed(data: str, checkpoint: Path, save_dir: str) -> str:
+    """Folders of binary data, with colons between them, from where the run began."""
+    folders = (where_given(name, checkpoint, save_dir) for name in utils.split_paths(data))
+    return os.pathsep.join(map(str, folders))

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.training.weight_record import FACTOR
+from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import PRECISION, from_bytes
 
 Numbers = npt.NDArray[np.float64]
@@ -50,11 +51,14 @@ class _TokensByLine(Mapping[int, list[float]]):
         self._lists, self._places = lists, places
 
     @classmethod
-    def of(cls, rows: pa.Table) -> "_TokensByLine":
-        """From rows in the order of updates."""
-        lists = rows["token_weights"].combine_chunks()
-        known = np.flatnonzero(lists.is_valid().to_numpy(zero_copy_only=False))
-        ids = rows["id"].to_numpy()[known]
+    def of(cls, record: Path) -> "_TokensByLine":
+        """Of a record."""
+        rows = pq.read_table(record, columns=["update", "id", "token_weights"])
+        # 32 bits number no more than two billion tokens.
+        wide = rows["token_weights"].cast(pa.large_list(pa.float32()))
+        rows = rows.set_column(2, "token_weights", wide).sort_by("update")
+        known = np.flatnonzero(rows["token_weights"].is_valid().to_numpy())
+        ids, lists = rows["id"].to_numpy()[known], rows["token_weights"].combine_chunks()
         return cls(lists, dict(zip(ids.tolist(), known.tolist(), strict=True)))
 
     def __getitem__(self, line: int) -> list[float]:
@@ -66,6 +70,18 @@ class _TokensByLine(Mapping[int, list[float]]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+def _read(record: Path, lines: int) -> pa.Table:
+    """All columns of a record of so many lines but those of tokens, by update."""
+    files = sorted(record.glob("*.parquet"))
+    if not files:
+        raise InputError(f"{record} has no weights yet: the run records them by and by")
+    names = [name for name in pq.read_schema(files[0]).names if name != "token_weights"]
+    rows = pq.read_table(record, columns=names).sort_by("update")
+    if pc.max(rows["id"]).as_py() >= lines:
+        raise InputError(f"{record} has weights of lines beyond the {lines:,} of the data")
+    return rows
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ class LineWeights:
         return len(self.weight)
 
     @classmethod
-    def of(cls, run: RunFolder, record: Path, lines: int) -> "LineWeights":
+    def of(cls, run: RunFolder, record: Path, lines: int, of_tokens: bool = False) -> "LineWeights":
         """Of a run.
 
         The last weight of a line that sampling left out of late epochs is the one that left it out.
@@ -107,12 +123,14 @@ class LineWeights:
             run: the run.
             record: the folder of its record.
             lines: of the training text.
+            of_tokens: whether the weights of tokens are read, too.
+
+        Raises:
+            InputError: when the record has no weights, or those of another text.
         """
-        rows = pq.read_table(record)
+        rows = _read(record, lines)
         factors = [name for name in rows.column_names if name.startswith(FACTOR)]
-        rows = rows.sort_by("update")
-        tokens = _TokensByLine.of(rows)
-        rows = rows.drop(["token_weights"])
+        tokens = _TokensByLine.of(record) if of_tokens else {}
         wanted = [(name, "last") for name in ("weight", "loss", *factors)]
         wanted += [("weight", "mean"), ("weight", "stddev"), ("usefulness", "mean")]
         found = rows.group_by("id", use_threads=False).aggregate([*wanted, ("weight", "count")])

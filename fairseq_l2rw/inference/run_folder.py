@@ -1,7 +1,7 @@
 """Where a run left its things: checkpoint, record of weights, data, text."""
 
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from fairseq.data.data_utils import infer_language_pair, load_indexed_dataset
 from fairseq.utils import split_paths
 
-from fairseq_l2rw.inference.finished_run import checkpoint_of
+from fairseq_l2rw.inference.finished_run import checkpoint_of, where_given
 from fairseq_l2rw.text.columns import PairFiles
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.utils.errors import InputError
@@ -26,12 +26,16 @@ class RunFolder:
         task: options of the task.
         extra: fairseq's extra state: the iterator with the sampler, the weighting, the meters.
         updates: done so far.
+        save_dir: of the run, as it was typed.
+        name: what to call it beside others, by its folder.
     """
 
     checkpoint: Path
     task: dict[str, Any]
     extra: dict[str, Any]
     updates: int
+    save_dir: str
+    name: str
 
     @classmethod
     def of(cls, run: Path) -> "RunFolder":
@@ -47,7 +51,9 @@ class RunFolder:
             raise InputError(
                 f"{path} was trained with --task {task.get('_name')}, not l2rw_translation"
             )
-        return cls(path, task, state["extra_state"], state["optimizer_history"][-1]["num_updates"])
+        updates = state["optimizer_history"][-1]["num_updates"]
+        save_dir = state["cfg"]["checkpoint"]["save_dir"]
+        return cls(path, task, state["extra_state"], updates, save_dir, path.resolve().parent.name)
 
     def languages(self, data: Path | None = None) -> tuple[str, str]:
         """Source and target; fairseq finds out from the data if it is not told.
@@ -58,11 +64,6 @@ class RunFolder:
         named = self.task["source_lang"], self.task["target_lang"]
         source, target = named if all(named) else infer_language_pair(str(self.data(data)))
         return source, target
-
-    @property
-    def name(self) -> str:
-        """What to call it beside others."""
-        return self.checkpoint.resolve().parent.name
 
     def record(self, given: Path | None = None) -> Path:
         """The folder of the record.
@@ -76,10 +77,11 @@ class RunFolder:
         named = given or self.task.get("weights_dir")
         if named is None:
             raise InputError(f"{self.checkpoint} was trained without --weights-dir: no weights")
-        for folder in (Path(named), self.checkpoint.parent / Path(named).name):
+        first = given or self._where(str(named))
+        for folder in (first, self.checkpoint.parent / Path(named).name):
             if folder.is_dir():
                 return folder
-        raise InputError(f"the record of weights is not there: {named}; give --weights-dir")
+        raise InputError(f"the record of weights is not there: {first}; give --weights-dir")
 
     def data(self, given: Path | None = None) -> Path:
         """The folder of binary data; of several the first one.
@@ -95,7 +97,8 @@ class RunFolder:
         Raises:
             InputError: when one is not there.
         """
-        found = [Path(name) for name in split_paths(str(given or self.task["data"]))]
+        names = split_paths(str(given or self.task["data"]))
+        found = [Path(name) if given else self._where(name) for name in names]
         for folder in found:
             if not folder.is_dir():
                 raise InputError(
@@ -112,27 +115,35 @@ class RunFolder:
         Raises:
             InputError: when it does not have the training text.
         """
-        languages = self.languages(data)
-        return np.concatenate(
-            [_target_lengths(folder, *languages) for folder in self.folders(data)]
-        )
+        names = self.task.get("train_subset") or "train", *self.languages(data)
+        return np.concatenate([_target_lengths(folder, *names) for folder in self.folders(data)])
 
     def text(self, given: list[str] | None = None, data: Path | None = None) -> PairFiles:
         """The files of the training text.
 
         Args:
             given: where they are now, if they were moved or are not known: one part, with the text
-                of all folders.
+                of all folders and splits.
             data: likewise of the binary data.
 
         Raises:
-            InputError: when they are not known or not there.
+            InputError: when they are not known or not there, or of another length than the data.
         """
         parts = [given] if given else [_text(folder) for folder in self.folders(data)]
         for file in chain.from_iterable(parts):
             if not Path(file).is_file():
                 raise InputError(f"the training text is not there: {file}; give --text")
-        return PairFiles(parts)
+        files, lines = PairFiles(parts), len(self.target_lengths(data))
+        if (found := files.count()) != lines:
+            raise InputError(
+                f"{files.name} has {found:,} lines, and the run's training data have {lines:,}: "
+                "give all of the text that it was trained on by --text SOURCE TARGET"
+            )
+        return files
+
+    def _where(self, name: str) -> Path:
+        """A path that the run was given."""
+        return where_given(name, self.checkpoint, self.save_dir)
 
 
 def _text(folder: Path) -> list[str]:
@@ -146,11 +157,22 @@ def _text(folder: Path) -> list[str]:
     return files
 
 
-def _target_lengths(folder: Path, source: str, target: str) -> npt.NDArray[np.float64]:
-    """Target tokens of the training lines of a folder, shape (lines,)."""
-    for pair in (f"{source}-{target}", f"{target}-{source}"):
-        prefix = folder / f"train.{pair}.{target}"
-        if prefix.with_name(prefix.name + ".idx").is_file():
-            dataset = load_indexed_dataset(str(prefix))  # closes its file when it goes
-            return np.array(dataset.sizes, dtype=np.float64)
-    raise InputError(f"{folder} has no train.{source}-{target}.{target}.idx")
+def _target_lengths(folder: Path, subset: str, source: str, target: str) -> npt.NDArray[np.float64]:
+    """Target tokens of the training lines of a folder, shape (lines,).
+
+    fairseq reads all splits whose names are that of the subset with a number behind it, too.
+    """
+    parts: list[npt.NDArray[np.float64]] = []
+    for number in count():
+        split = f"{subset}{number or ''}"
+        for pair in (f"{source}-{target}", f"{target}-{source}"):
+            prefix = folder / f"{split}.{pair}.{target}"
+            if prefix.with_name(prefix.name + ".idx").is_file():
+                dataset = load_indexed_dataset(str(prefix))  # closes its file when it goes
+                parts.append(np.array(dataset.sizes, dtype=np.float64))
+                break
+        else:
+            break
+    if not parts:
+        raise InputError(f"{folder} has no {subset}.{source}-{target}.{target}.idx")
+    return np.concatenate(parts)

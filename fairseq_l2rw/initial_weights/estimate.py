@@ -23,7 +23,7 @@ from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
 from fairseq_l2rw.initial_weights.domain import Domain
 from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.richness import Richness
-from fairseq_l2rw.initial_weights.text_features import TextFeatures
+from fairseq_l2rw.initial_weights.text_features import TextFeatures, without_a_side
 from fairseq_l2rw.initial_weights.word_order import WordOrder
 from fairseq_l2rw.initial_weights.wrong_words import WrongWords
 from fairseq_l2rw.scoring.initial_options import InitialOptions
@@ -33,7 +33,7 @@ from fairseq_l2rw.utils.weight_bytes import summary, to_bytes
 logger = logging.getLogger(__name__)
 
 #: Of what is found, and of what ``state_dict`` gives.
-VERSION = 13
+VERSION = 14
 
 # Pairs of a large corpus that are learnt from: more do not say more, and take memory.
 _LEARNT = 1 << 18
@@ -223,7 +223,7 @@ class InitialWeightModel:
         """All that ``factors`` needs, in types that torch's safe loader takes."""
         return {
             "version": VERSION,
-            "types": self.features.dictionaries.types,
+            "dictionaries": self.features.dictionaries.digest,
             "log_odds": self.features.log_odds,
             "trusted": self.features.trusted,
             "correspondence": self.correspondence.state_dict(),
@@ -248,7 +248,7 @@ class InitialWeightModel:
         """
         if state.get("version") != VERSION:
             raise InputError("its initial weights were saved by another version of this package")
-        if tuple(state["types"]) != tuple(dictionaries.types):
+        if state["dictionaries"] != dictionaries.digest:
             raise InputError("its initial weights were learnt with other dictionaries")
         return cls(
             TextFeatures(dictionaries, state["log_odds"], state["trusted"]),
@@ -265,7 +265,10 @@ class InitialWeightModel:
 
     def _factors(self, texts: Tensor, odds: Tensor) -> Tensor:
         """By text features (N, 8), and the odds that pairs are bad, (N, 8): shape (N, 9)."""
-        return torch.cat([worth(odds, self.costs), self.domain.weights(texts).unsqueeze(1)], 1)
+        found = torch.cat([worth(odds, self.costs), self.domain.weights(texts).unsqueeze(1)], 1)
+        # A few pairs without one side look like chance, but they teach to say nothing.
+        found[without_a_side(texts), self.FACTORS.index("completeness")] = 0
+        return found
 
     def _odds(
         self, pairs: ParallelText, digests: np.ndarray, texts: Tensor, by_words: Tensor

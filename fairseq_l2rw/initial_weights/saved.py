@@ -6,6 +6,7 @@ and options, and not for every run.
 
 import logging
 import os
+import uuid
 from collections.abc import Callable
 from dataclasses import astuple
 from hashlib import sha256
@@ -33,6 +34,7 @@ NAME = "initial_weights.pt"
 def kept_path(
     folder: Path,
     text: bytes,
+    count: int,
     trained: np.ndarray,
     trusted: Pairs,
     dictionaries: Dictionaries,
@@ -44,12 +46,13 @@ def kept_path(
         folder: of the data.
         text: a digest of all training pairs: a text that was mended in a single place is another
             one.
-        trained: which lines of it are trained on, shape (N,).
+        count: lines that it has.
+        trained: which of them are trained on, shape (N,).
         trusted: M trusted pairs.
         dictionaries: of the languages.
         options: what weights go by.
     """
-    digest = sha256(f"{VERSION} {astuple(options)}".encode())
+    digest = sha256(f"{VERSION} {astuple(options)} {count} {dictionaries.digest}".encode())
     digest.update(text)
     known, of = digests(ParallelText.of(trusted)), dictionaries
     for numbers in (known, trained, of.boundaries, *of.digits, of.shared):
@@ -74,7 +77,7 @@ def find_or_load(
         The weights, of that shape.
 
     Raises:
-        InputError: when the file cannot be read.
+        InputError: when the first file cannot be read, or the second one not be written.
     """
     if kept.is_file():
         content = _read(kept)
@@ -92,7 +95,10 @@ def find_or_load(
                 f"again: {error}"
             )
     if beside is not None:
-        _write(beside / NAME, content)
+        try:
+            _write(beside / NAME, content)
+        except OSError as error:
+            raise InputError(f"--save-dir {beside} cannot be written to: {error}") from None
     weights: Tensor = content["weights"]
     return weights
 
@@ -132,11 +138,18 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a file, which appears under its name once it is complete; its folder is made."""
+    """Write a file, which appears under its name once it is complete; its folder is made.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        torch.save(content, unfinished)
+        with open(unfinished, "wb") as file:
+            torch.save(content, file)
         os.replace(unfinished, path)
+    except RuntimeError as error:  # torch's, of a disk that is full
+        raise OSError(str(error).splitlines()[0]) from None
     finally:
         unfinished.unlink(missing_ok=True)

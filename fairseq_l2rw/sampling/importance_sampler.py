@@ -88,10 +88,10 @@ class ImportanceSampler:
     @property
     def initial_weights(self) -> Tensor:
         """Weights before training, shape (lines,)."""
-        return from_bytes(self._found_initial_weights())
+        return from_bytes(self.find_initial_weights())
 
-    def _found_initial_weights(self) -> Tensor:
-        """The same as bytes: found once a run, however often resumed."""
+    def find_initial_weights(self) -> Tensor:
+        """The same as bytes, shape (lines,): found once a run, however often resumed."""
         if self._initial_weights is None:
             find = self._find_initial_weights
             self._initial_weights = filled(self.count, 1.0) if find is None else find()
@@ -109,7 +109,7 @@ class ImportanceSampler:
             self._take_in()
             self._complete(torch.from_numpy(lines.at(places)))
             known = is_known(self._weights) & self.uses_learnt_weights
-            found = torch.where(known, self._weights, self._found_initial_weights())
+            found = torch.where(known, self._weights, self.find_initial_weights())
             # Of a line that is not trained on nothing is known.
             self._probabilities = torch.where(is_known(found), found.maximum(self._least), found)
             self.epoch = epoch
@@ -179,14 +179,14 @@ class ImportanceSampler:
             return sample
         more = {IMPORTANCE_WEIGHT: self.importance_weights(sample["id"]).double()}
         if self._find_initial_weights is not None:
-            more[INITIAL_WEIGHT] = from_bytes(self._found_initial_weights()[sample["id"]]).double()
+            more[INITIAL_WEIGHT] = from_bytes(self.find_initial_weights()[sample["id"]]).double()
         return {**sample, **more}
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides what this epoch holds, and the next one."""
         self._take_in()
         return {
-            "initial_weights": self._found_initial_weights(),
+            "initial_weights": self.find_initial_weights(),
             "weights": self._weights,
             "probabilities": self._probabilities,
             "epoch": self.epoch,

@@ -1,6 +1,6 @@
 """Pairs of sentences in text: one file a side, or one table with a column a side."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -9,6 +9,7 @@ from fairseq_l2rw.text.files import count_lines, lines
 from fairseq_l2rw.utils.errors import InputError
 
 _MISSING = object()
+_MARK = "\ufeff"  # with which some programs begin a file of UTF-8
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ def column_of(name: str, header: Sequence[str] | None) -> int:
     Raises:
         InputError: for a name that no column has, or a number below 1.
     """
-    if header is not None and name in header:
-        return list(header).index(name)
+    names = [cell.removeprefix(_MARK) for cell in header or ()]
+    if name in names:
+        return names.index(name)
     if name.isdecimal() and int(name) > 0:
         return int(name) - 1
     if header is None:
         raise InputError(f"column {name!r} is no number from 1 on; for a name, add --header")
-    raise InputError(f"no column {name!r}; the header has {', '.join(header)}")
+    raise InputError(f"no column {name!r}; the header has {', '.join(names)}")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class PairFiles:
     def count(self) -> int:
         """How many pairs there are."""
         return sum(count_lines(part[0]) for part in self.parts)
+
+    def at(self, numbers: Iterable[int]) -> dict[int, tuple[str, str]]:
+        """The pairs of some lines, by their numbers, from 0; no others stay in memory."""
+        wanted = set(map(int, numbers))
+        return {number: pair for number, pair in enumerate(self) if number in wanted}
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return chain.from_iterable(map(read_pairs, self.parts))

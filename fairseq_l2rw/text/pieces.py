@@ -42,7 +42,9 @@ class SentencePieces:
 
     def split(self, texts: Sequence[str]) -> list[list[str]]:
         """The pieces of every text."""
-        return self._processor.encode(list(texts), out_type=str)
+        # fairseq takes more for blanks than sentencepiece does, such as U+0085, and drops it.
+        found = self._processor.encode(list(texts), out_type=str)
+        return [" ".join(pieces).split() for pieces in found]
 
     def join(self, pieces: Sequence[str]) -> str:
         """The text of pieces."""

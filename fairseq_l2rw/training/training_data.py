@@ -97,6 +97,8 @@ class TrainingData:
         self._tokens = self._find_token_weights(text) if self._weighs_tokens else None
         if self.sampler is None or len(self._paths) == 1:
             self.sampler = self._sampler()
+        if self._lacks_saved():
+            self.sampler.find_initial_weights()
         begin = self._log.begin if self.sampler.minimum < 1 else None
         return SampledBatches(whole, text.lines, self.sampler, make_batches, self._tokens, begin)
 
@@ -143,6 +145,17 @@ class TrainingData:
             fingerprints,
         )
 
+    def _lacks_saved(self) -> bool:
+        """Whether what weighs other text is still missing beside the checkpoints.
+
+        A run that goes on with a checkpoint of another folder has its initial weights from there.
+        Every worker must call it: one of them says so, as it will write the file.
+        """
+        if not self.weighting.reads_initial_weights or self.cfg.no_save:
+            return False
+        lacks = partial(is_saved, Path(self.cfg.save_dir))
+        return not bool(by_one(lambda: torch.tensor(lacks()), torch.tensor(False)))
+
     def _find_initial_weights(self) -> Tensor:
         """Initial weights by line as bytes, NaN for those of other folders than the epoch's.
 
@@ -172,7 +185,7 @@ class TrainingData:
     def _find_or_load(self, text: TrainingText) -> Tensor:
         assert self._trusted is not None
         folder, options = Path(self._paths[self._number]), self.weighting.initial_options
-        known = self._digests[self._number], text.trained - text.lines.begin
+        known = self._digests[self._number], text.lines.count, text.trained - text.lines.begin
         kept = kept_path(folder, *known, self._trusted(), self._dictionaries, options)
         save = Path(self.cfg.save_dir)
         # What the first folder says weighs other text: one file has to do.
