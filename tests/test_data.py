@@ -266,6 +266,17 @@ def test_nothing_is_known_of_pairs_that_are_too_long(tmp_path):
     assert np.nanmean(weights[40:120]) > 0.5 > np.nanmean(weights[:40])
 
 
+@pytest.mark.parametrize("unit", ["sentence", "token"])
+@pytest.mark.parametrize("kind", ["deep", "trim", "l2rw"])
+def test_an_update_whose_targets_are_all_within_the_prefix_trains_nothing(tmp_path, kind, unit):
+    empty = with_splits(tmp_path / "data", train=[*TRAIN[40:80], *[(["w1"], [])] * 40])
+    flags = [*OURS, "--weighting", kind, "--weight-unit", unit, "--weighting-warmup", 2]
+    flags += ["--ignore-prefix-size", 1, "--batch-size", 10, "--max-update", 30]
+    train(empty, *flags, "--save-dir", tmp_path)
+    model = load(tmp_path / "checkpoint_last.pt")["model"]
+    assert all(bool(torch.isfinite(value).all()) for value in model.values())
+
+
 def test_an_old_format_of_fairseq_trains_to_the_same_bits(tmp_path, monkeypatch):
     flags = [*OURS, "--weighting", "deep", "--max-update", 9]
     new = with_splits(tmp_path / "new")

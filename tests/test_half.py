@@ -173,5 +173,12 @@ def test_second_derivatives_are_refused():
     check_optimizer(options(meta_window=2), looks_back=True)
 
 
+def test_running_backwards_is_refused():
+    with pytest.raises(InputError, match="--meta-trajectory rewind runs updates backwards"):
+        check_optimizer(
+            options(amp=True, meta_trajectory="rewind", optimizer="sgd"), looks_back=True
+        )
+
+
 def test_a_loss_is_not_scaled_without_half_precision():
     assert loss_scale(SimpleNamespace()) == 1.0

@@ -51,6 +51,16 @@ def test_ahead_says_how_many_updates_of_a_rate_are_to_come(interval, by_rate, ra
     assert [n for n, _ in taken(schedule, [rate] * (ahead + 1))] == [ahead]
 
 
+def test_a_meta_step_that_cannot_be_taken_is_put_off_and_speaks_for_its_updates_later():
+    schedule = MetaSchedule(4, by_rate=False)
+    schedule.advance(0.1)
+    for _ in range(3):
+        assert schedule.advance(0.1) is None
+    assert schedule.advance(0.1, complete=False) is None
+    assert schedule.ahead(0.1) == 0
+    assert schedule.advance(0.1) == pytest.approx(5 * 0.1**2)
+
+
 def test_a_falling_rate_makes_meta_steps_rare():
     """Linear from 1 to 0: a third of the meta steps, since the square's mean is a third."""
     rates = [1 - t / 1000 for t in range(1000)]

@@ -281,6 +281,17 @@ def test_where_the_other_workers_would_wait_for_ever_running_out_of_memory_is_on
         leave_out(RuntimeError("out of memory\nstacks"), {}, None, None, "pytorch_ddp")
 
 
+def test_larger_trusted_batches_on_resume_begin_the_next_pass_over_the_trusted_pairs(
+    data, tmp_path
+):
+    flags = [*DEEP, "--meta-interval", 1, "--save-dir", tmp_path]
+    done = train(data, *flags, "--meta-max-tokens", 12, "--max-update", 9)
+    assert int(re.search(r"in (\d+) batches", done.stdout)[1]) > 12
+    done = train(data, *flags, "--meta-max-tokens", 190, "--max-update", 12)
+    assert int(re.search(r"in (\d+) batches", done.stdout)[1]) < 9
+    assert "weights and teacher of the checkpoint go on" in done.stdout
+
+
 class OutOfMemory:
     """Lets a criterion run out of memory at one of its training passes, on one of the workers."""
 

@@ -94,14 +94,22 @@ def alike(a, b):
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
 def test_of_a_sentence_whose_tokens_have_rows_the_mean_counts(lengths):
     tokens = summary(lengths, sum(lengths))
-    found = tokens.by_sentence(tokens.applied_weights)
+    found = tokens.by_sentence(tokens.applied_weights, "token")
     means = torch.stack([part.mean() for part in tokens.applied_weights.split(lengths)])
     torch.testing.assert_close(found, means)
 
 
 def test_the_row_of_a_sentence_counts_as_it_is():
     sentences = summary([3, 1, 2], 3)
-    assert torch.equal(sentences.by_sentence(sentences.applied_weights), sentences.applied_weights)
+    weights = sentences.applied_weights
+    assert torch.equal(sentences.by_sentence(weights, "sentence"), weights)
+
+
+def test_as_many_tokens_as_sentences_are_tokens_all_the_same():
+    """With --ignore-prefix-size a sentence may have none."""
+    tokens = summary([0, 2, 1], 3)
+    found = tokens.by_sentence(torch.tensor([0.2, 0.4, 0.9]), "token")
+    torch.testing.assert_close(found, torch.tensor([0.0, 0.3, 0.9]))
 
 
 LENGTHS = st.lists(st.integers(1, 5), min_size=1, max_size=4)

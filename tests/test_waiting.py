@@ -7,6 +7,7 @@ import torch
 from commands import OURS, make_corpus, train
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
 from fairseq_l2rw.training.bookkeeping import Bookkeeping
 from fairseq_l2rw.training.weigher import Weigher
 
@@ -73,6 +74,20 @@ def without_waiting(method):
             return method(self, *args)
 
     return watched
+
+
+@pytest.mark.parametrize("kind", ["deep", "l2rw", "trim", "uniform"])
+def test_the_trainer_is_not_given_a_size_that_it_would_wait_for(tmp_path, monkeypatch, kind):
+    """It reads the size of an update between the backward pass and clipping."""
+    forward = L2RWLabelSmoothedCrossEntropy.forward
+
+    def watched(self, *args, **options):
+        loss, size, log = forward(self, *args, **options)
+        assert type(size) is int
+        return loss, size, log
+
+    monkeypatch.setattr(L2RWLabelSmoothedCrossEntropy, "forward", watched)
+    train(make_corpus(tmp_path), *OURS, "--weighting", kind, "--max-update", 6, "--no-save")
 
 
 @pytest.mark.parametrize(

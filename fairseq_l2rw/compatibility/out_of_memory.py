@@ -42,6 +42,9 @@ def leave_out(
         )
     logger.warning(f"a sub-batch is left out, it ran out of memory: {error}")
     optimizer.zero_grad()
+    if hasattr(optimizer, "_needs_sync"):
+        # The gradients of the other workers will still come, which half precision has to copy.
+        optimizer._needs_sync = True
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return criterion.zero_output(sample)

@@ -40,9 +40,9 @@ class L2RWCriterionConfig(LabelSmoothedCrossEntropyCriterionConfig):
 class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
     """fairseq's criterion with the loss sum_i w_i l_i and the sample size sum_i w_i n_i.
 
-    Here i runs over sentences, or tokens with ``--weight-unit token``. The trainer divides the
-    gradient by the sample size summed over sub-batches and workers, so that only relative weights
-    matter, over the whole update. In validation every weight is 1.
+    Here i runs over sentences, or tokens with ``--weight-unit token``. The gradient is divided by
+    the sample size summed over sub-batches and workers (``fairseq_l2rw.training.usual_weight``), so
+    that only relative weights matter, over the whole update. In validation every weight is 1.
     """
 
     # fairseq fills these parameters from the options of the same names.
@@ -87,7 +87,9 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         if self.report_accuracy:
             correct, total = self.compute_accuracy(model, net_output, sample)
             logging_output |= {"n_correct": correct.item(), "total": total.item()}
-        return loss, weights.sample_size, logging_output
+        # A number: of a tensor the trainer would ask a GPU before it clips gradients. What they are
+        # divided by is the task's business.
+        return loss, weights.plain_size, logging_output
 
     def zero_output(self, sample: dict[str, Any]) -> Any:
         """What ``forward`` would give in training for a batch that counts for nothing.
@@ -100,7 +102,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         logging_output["sample_size"] = size
         if self.report_accuracy:
             logging_output |= {"n_correct": 0, "total": 0}
-        return zero, size, logging_output
+        return zero, 0, logging_output
 
     def token_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> TokenLosses:
         """Per-token losses from the model's output."""

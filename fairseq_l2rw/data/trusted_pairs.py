@@ -82,9 +82,12 @@ class TrustedBatches:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where ``state_dict`` was taken."""
-        if state:
-            self._epochs.load_state_dict(state)
-            self._batches, self._resumed = None, state
+        if not state:
+            return
+        if state["iterations_in_epoch"] >= len(self._epochs):  # larger batches are fewer
+            state = {**state, "epoch": state["epoch"] + 1, "iterations_in_epoch": 0}
+        self._epochs.load_state_dict(state)
+        self._batches, self._resumed = None, state
 
 
 def batch_tokens(dataset: Any, max_tokens: int, max_positions: Any) -> int:

@@ -97,13 +97,13 @@ class MetaGradient:
         return self._kept.steps
 
     def recording(
-        self, sentences: int, scale: float = 1.0
+        self, sentences: int, scale: float | Tensor = 1.0
     ) -> AbstractContextManager[PassRecord | None]:
         """Watch a pass of the student over so many sentences, if ``ghost`` products are wanted.
 
         Args:
             sentences: N.
-            scale: what its losses are multiplied with before its backward pass.
+            scale: what its losses are multiplied with before its backward pass, a scalar.
         """
         return self._recorder.recording(sentences, scale) if self.method.ghost else nullcontext()
 

@@ -45,14 +45,14 @@ class PassRecord:
     Attributes:
         sentences: N.
         axes: which axis of an output counts sentences, by use, as far as is known.
-        scale: what the losses are multiplied with before the backward pass.
+        scale: what the losses are multiplied with before the backward pass, a scalar.
         uses: of the parameters that one looks back through.
         last: whether the next backward pass is the last one.
     """
 
     sentences: int
     axes: dict[tuple[str, int], int]
-    scale: float = 1.0
+    scale: float | Tensor = 1.0
     uses: list[LayerUse] = field(default_factory=list)
     last: bool = True
 
@@ -121,12 +121,12 @@ class PassRecorder:
         self.axes: dict[tuple[str, int], int] = {}
 
     @contextmanager
-    def recording(self, sentences: int, scale: float = 1.0) -> Iterator[PassRecord]:
+    def recording(self, sentences: int, scale: float | Tensor = 1.0) -> Iterator[PassRecord]:
         """Record the forward pass in this block, and the backward pass that follows it.
 
         Args:
             sentences: N.
-            scale: what the losses are multiplied with before the backward pass.
+            scale: what the losses are multiplied with before the backward pass, a scalar.
         """
         record = PassRecord(sentences, self.axes, scale)
 

@@ -44,13 +44,16 @@ class MethodChoice:
         self._curvature = METHODS["reverse" if self.name == "auto" else name]
         self._compared = False
 
+    @property
+    def needs_pass(self) -> bool:
+        """Whether first-order products take a pass, if only one to compare what was recorded."""
+        return not (self.ghost and self._compared)
+
     def passes(self, batches: Sequence[Batch]) -> bool:
         """Whether first-order products of these batches take a pass, and so all parameters."""
         records = [b.record for b in batches]
-        known = (
-            self.ghost and self._compared and all(r is not None and r.layout_known for r in records)
-        )
-        return not (known and records)
+        known = records and all(r is not None and r.layout_known for r in records)
+        return self.needs_pass or not known
 
     def first_order(self, batch: Batch, parameters: Parameters, direction: Parameters) -> Tensor:
         """Products of a batch that the student trained on, shape (N,), the cheapest way.

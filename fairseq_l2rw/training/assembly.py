@@ -92,7 +92,7 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     seen = student, weighting, extractor
     meta_step = None
     if given.trusted is not None:
-        meta_step = MetaStep(*seen, given.trusted, window, progress, cfg.seed)
+        meta_step = MetaStep(*seen, given.trusted, window, progress, weigher.usual, cfg.seed)
     bookkeeping = Bookkeeping(
         cfg, extractor, weigher.usual, given.sampler, progress, student.device, weighting.factors
     )

@@ -91,12 +91,13 @@ class Bookkeeping:
             self.sampler is not None
             and 4 * self.progress.age(update.number) >= self.progress.warmup
         ):
-            weights = summary.by_sentence(summary.rule_weights)
+            weights = summary.by_sentence(summary.rule_weights, self.cfg.weight_unit)
             self.sampler.update(summary.sentences, weights)
             self.sampler.uses_learnt_weights = not in_warmup
         if not in_warmup:
             self.usual.add(summary)
-        log_weights(summary, step_share)
+        if len(summary.applied_weights):  # none where --ignore-prefix-size leaves no token
+            log_weights(summary, step_share)
         self._histograms.add(update.number, summary)
         self._shares += torch.stack([step_share, torch.ones_like(step_share)])
         if self._writer is not None and update.number % self._interval == 0:

@@ -32,11 +32,12 @@ class MetaSchedule:
         # A rounding error must not put a meta step off.
         return max(math.ceil((self.interval - passed) / part - 1e-6) - 1, 0)
 
-    def advance(self, rate: float) -> float | None:
+    def advance(self, rate: float, complete: bool = True) -> float | None:
         """Take note of an update.
 
         Args:
             rate: its learning rate.
+            complete: whether a meta step may be taken after it: else one that is due is put off.
 
         Returns:
             If a meta step is due now, the learning-rate mass that it speaks for (the sum of squared
@@ -46,7 +47,7 @@ class MetaSchedule:
         self.passed = sum(self._counted(rate))
         self.highest = max(self.highest, rate)
         self.mass += rate**2
-        if not due:
+        if not due or not complete:
             return None
         mass, self.passed, self.mass = self.mass, 0.0, 0.0
         return mass

@@ -21,6 +21,7 @@ from fairseq_l2rw.training.progress import Progress
 from fairseq_l2rw.training.shared_batches import gathered_features, share
 from fairseq_l2rw.training.student import Student
 from fairseq_l2rw.training.update_buffer import UpdateBuffer, sub_batches
+from fairseq_l2rw.training.usual_weight import UsualWeight
 from fairseq_l2rw.training.workers import alone, count, rank, total
 from fairseq_l2rw.utils.reduction import Total, local_only
 from fairseq_l2rw.utils.rng import seeded
@@ -39,6 +40,7 @@ class MetaStep:
         trusted: batches of trusted pairs.
         window: the updates that a meta-gradient looks back through; None where there is none.
         progress: of training; is told the dev loss.
+        usual: weight of the student's pairs, by which half precision is scaled.
         seed: of the dropout on trusted pairs.
     """
 
@@ -50,10 +52,12 @@ class MetaStep:
         trusted: TrustedBatches,
         window: MetaWindow | None,
         progress: Progress,
+        usual: UsualWeight,
         seed: int,
     ) -> None:
         self.student, self.weighting, self.extractor = student, weighting, extractor
         self.trusted, self.window, self.progress, self.seed = trusted, window, progress, seed
+        self.usual = usual
         self._warned_of_zero = False
 
     def take(self, update: UpdateBuffer, optimizer: Any, mass: float) -> None:
@@ -82,10 +86,12 @@ class MetaStep:
                 gathered_features(features) if shared else features
             )
         usable = not log.get("meta_skipped")
-        if usable:
+        if bool(torch.isfinite(loss)):
             self.progress.dev_loss = float(loss)
-        else:
-            logger.warning(f"update {update.number}: dev loss not finite, nothing learnt")
+        if not usable:
+            logger.warning(
+                f"update {update.number}: dev loss or its gradient not finite, nothing learnt"
+            )
         if self.weighting.learns and usable:
             log |= self._learn(update, optimizer, mass)
         # In bits, as all losses in fairseq's log.
@@ -108,11 +114,13 @@ class MetaStep:
             with torch.no_grad():
                 return among(losses({}).sum()) / tokens, {}
         # fairseq's scale is for a sum over tokens.
-        scale = loss_scale(optimizer) * tokens if self.student.half else 1.0
+        scale = 1.0
+        if self.student.half:
+            scale = loss_scale(optimizer) * tokens * float(self.usual.scale)
         meta = self.window.meta
+        before = meta.count
         loss = meta.dev_gradient(lambda values: losses(values).sum() / tokens, scale, among)
-        usable = bool(torch.isfinite(loss)) and meta.count > 0
-        return loss, {"meta_skipped": float(not usable)}
+        return loss, {"meta_skipped": float(meta.count == before)}
 
     def _losses(
         self, batch: dict[str, Any], number: int, seed: int, show: Callable[[Features], None]

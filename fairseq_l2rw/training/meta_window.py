@@ -58,6 +58,11 @@ class MetaWindow:
         """
         return ahead < self.length or len(self.meta.steps) > 0
 
+    @property
+    def replays(self) -> bool:
+        """Whether looking back passes the batches of an update again."""
+        return self.length > 1 or self.rewinds or self.meta.method.needs_pass
+
     def before_step(self, optimizer: Any, update: UpdateBuffer) -> None:
         """Keep what the student's step will overwrite; ``optimizer`` is fairseq's."""
         self.meta.before_step(optimizer.optimizer, update.teaching)

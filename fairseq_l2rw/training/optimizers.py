@@ -49,6 +49,11 @@ def check_optimizer(cfg: Any, looks_back: bool) -> None:
             f"--meta-trajectory rewind cannot run --optimizer {cfg.optimizer} backwards; use "
             "--optimizer sgd --momentum 0.9, or --meta-trajectory stored"
         )
+    if looks_back and cfg.meta_trajectory == "rewind" and half_precision(cfg):
+        raise InputError(
+            "--meta-trajectory rewind runs updates backwards, for which half precision is too "
+            "coarse; use --meta-trajectory stored, or leave out --fp16, --bf16 and --amp"
+        )
 
 
 def check_adjoint(meta: MetaGradient, optimizer: Any) -> None:
@@ -119,15 +124,19 @@ class GradientWatch:
                 (workers.count() / normaliser()).float()
             )
         self.norm: Any = 0.0
-        self.max_norm = 0.0
+        self.max_norm, self._again = 0.0, 1.0
         self._clip = optimizer.clip_grad_norm
         optimizer.clip_grad_norm = self._watched
 
     def _watched(self, max_norm: float, *args: Any, **kwargs: Any) -> Tensor:
         norm = self._clip(max_norm, *args, **kwargs)
         self.norm, self.max_norm = norm, max_norm
+        if isinstance(self.optimizer, AMPOptimizer):
+            # fairseq tells torch's scaler of two optimizers, torch's and its own around it. So the
+            # step divides by the scale once more.
+            self._again = loss_scale(self.optimizer)
         return norm
 
     def clipping(self) -> Clipping:
         """How the gradients were clipped."""
-        return Clipping(float(self.norm), float(self.max_norm))
+        return Clipping(float(self.norm), float(self.max_norm), scale=self._again)

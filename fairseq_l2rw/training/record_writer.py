@@ -7,6 +7,7 @@ at every update otherwise.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isnan
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -83,13 +84,14 @@ class RecordWriter:
 
     def _columns(self, summary: Summary) -> Tensor:
         """Of a sentence whose tokens have weights their means; shape (columns, S)."""
-        numbers = summary.applied_weights, summary.importance_weight, summary.columns["loss"]
-        columns = [summary.sentences, summary.lengths, *map(summary.by_sentence, numbers)]
-        columns += [summary.by_sentence(summary.factors[name]) for name in self.factors]
+        numbers = [summary.applied_weights, summary.importance_weight, summary.columns["loss"]]
+        numbers += [summary.factors[name] for name in self.factors]
+        mean = partial(summary.by_sentence, unit=self.unit)
+        columns = [summary.sentences, summary.lengths, *map(mean, numbers)]
         if summary.usefulness is None:
             columns.append(torch.full_like(summary.sizes[: len(summary.sentences)], torch.nan))
         else:  # per unit of its size
-            sums, sizes = map(summary.by_sentence, (summary.usefulness, summary.sizes))
+            sums, sizes = map(mean, (summary.usefulness, summary.sizes))
             columns.append(sums / sizes)
         return torch.stack([column.double() for column in columns])
 

@@ -24,6 +24,7 @@ from fairseq import utils
 from torch import Tensor
 
 from fairseq_l2rw.training.assembly import Given, assemble
+from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.optimizers import GradientWatch, check_adjoint, loss_scale, masters
 from fairseq_l2rw.training.update_buffer import UpdateBuffer
 from fairseq_l2rw.training.usual_weight import step_size
@@ -82,13 +83,24 @@ class Reweighting:
         if not self._lost and self.parts.student.without_gradient:
             self._update = UpdateBuffer(self.parts.progress.number(number), self._most)
         self._lost = False
-        due = self.parts.weighting.learns and self.parts.schedule.ahead(optimizer.get_lr()) == 0
-        wanted = (due and self._update.teaches) or self.parts.weigher.aligns(self._update.number)
         self._context = SubBatchContext(
-            self._update,
-            RandomState.now(self.parts.student.device),
-            dummy,
-            scale=loss_scale(optimizer) if wanted else None,
+            self._update, RandomState.now(self.parts.student.device), dummy
+        )
+        if self.parts.window is not None:
+            self._look_ahead(self._context, self.parts.window, optimizer)
+
+    def _look_ahead(self, context: SubBatchContext, window: MetaWindow, optimizer: Any) -> None:
+        """Note in the context of a sub-batch what will be asked of its pass."""
+        ahead = (
+            self.parts.schedule.ahead(optimizer.get_lr()) if self.parts.weighting.learns else None
+        )
+        aligns = self.parts.weigher.aligns(context.update.number)
+        if aligns or (ahead == 0 and context.update.teaches):
+            context.scale = loss_scale(optimizer)
+            if aligns and self.parts.student.half:  # the pass is differentiated without weights
+                context.scale *= self.parts.weigher.usual.scale
+        context.replayed = window.replays and (
+            aligns or (ahead is not None and window.keeps(ahead))
         )
 
     def _begin_process(self, number: int) -> None:
@@ -166,8 +178,8 @@ class Reweighting:
         complete = True
         if window is not None:
             complete = window.after_step(optimizer, update, self._watch.clipping())
-        mass = self.parts.schedule.advance(rate)
-        if mass is not None and self.parts.meta_step is not None and complete:
+        mass = self.parts.schedule.advance(rate, complete)
+        if mass is not None and self.parts.meta_step is not None:
             self.parts.meta_step.take(update, optimizer, mass)
         self.parts.bookkeeping.add(update, self._step_share)
         self.parts.progress.updates = update.number + 1

@@ -37,6 +37,7 @@ class Student:
         self.half = half_precision(cfg)
         mixed = cfg.amp and self.device.type == "cuda"  # fairseq's AMP does nothing on a CPU
         self.replay = Replay(model, criterion, cfg.meta_dropout == "replay", mixed)
+        self.attention_dropout = cfg.meta_dropout == "replay" and any(map(_draws, model.modules()))
         sides = weighting.reads_states
         self._reader = Reader(model, vocabulary, weighting.states_depth, sides) if sides else None
 
@@ -48,3 +49,12 @@ class Student:
     def without_gradient(self) -> bool:
         """Whether no parameter has one: fairseq drops them before an update, also a second try."""
         return all(p.grad is None for p in self._parameters)
+
+
+def _draws(module: nn.Module) -> bool:
+    """Whether a module may leave dropout to a kernel: attention, and recurrent cells in layers."""
+    if isinstance(module, nn.RNNBase):
+        return module.dropout > 0 and module.num_layers > 1
+    dropout = getattr(module, "dropout_module", getattr(module, "dropout", None))
+    share = getattr(dropout, "p", dropout)  # fairseq's and torch's
+    return "Attention" in type(module).__name__ and isinstance(share, float) and share > 0

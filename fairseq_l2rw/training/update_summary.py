@@ -84,9 +84,14 @@ class Summary:
             factors=_by_name([batch.factors for batch in batches]),
         )
 
-    def by_sentence(self, rows: Tensor) -> Tensor:
-        """The mean over each sentence's rows: (N,) to (S,)."""
-        if len(rows) == len(self.sentences):
+    def by_sentence(self, rows: Tensor, unit: str) -> Tensor:
+        """The mean over each sentence's rows: (N,) to (S,); 0 for a sentence without tokens.
+
+        Args:
+            rows: shape (N,).
+            unit: ``sentence`` or ``token``: what a row is.
+        """
+        if unit == "sentence":
             return rows
         sentence = torch.arange(len(self.lengths), device=rows.device)
         place = sentence.repeat_interleave(self.lengths)

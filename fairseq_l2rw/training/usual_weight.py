@@ -20,6 +20,8 @@ from fairseq_l2rw.utils.reduction import Total
 SHARE = 0.25
 # Updates that the usual weight is a mean of: weights by gradients shrink as the student learns.
 _MEMORY = 50
+# The same of half precision's scale, which follows the last updates.
+_SHORT_MEMORY = 5
 
 
 class UsualWeight(nn.Module):
@@ -31,17 +33,19 @@ class UsualWeight(nn.Module):
 
     Attributes:
         mean: the mean weight, a scalar.
+        recent: the same over the last few updates, a scalar.
         count: updates that had any weight, a scalar.
     """
 
     mean: Tensor
+    recent: Tensor
     count: Tensor
 
     def __init__(self, absolute: bool) -> None:
         super().__init__()
         self.absolute = absolute
-        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        for name in ("mean", "recent", "count"):
+            self.register_buffer(name, torch.zeros((), dtype=torch.float64))
 
     def value(self, in_warmup: bool) -> Tensor:
         """The usual weight, a scalar; 0 where nothing is known of it yet.
@@ -51,16 +55,26 @@ class UsualWeight(nn.Module):
         """
         return torch.ones_like(self.mean) if self.absolute or in_warmup else self.mean
 
+    @property
+    def scale(self) -> Tensor:
+        """What losses without weights are multiplied with in half precision, a scalar.
+
+        fairseq's loss scale grows until *weighted* losses are too large. Where these are a
+        thousandth of the others, the others would be infinite long before.
+        """
+        return torch.where(self.recent > 0, self.recent, 1.0)
+
     def add(self, update: Summary) -> None:
         """Take in an update after warm-up, of all workers; one without any weight says nothing."""
         if self.absolute:
             return
         sizes = update.sizes.double()
-        found = update.applied_weights.double() @ sizes / sizes.sum()
+        # With --ignore-prefix-size an update may have no token at all.
+        found = update.applied_weights.double() @ sizes / sizes.sum().clamp(min=1e-30)
         counts = (found > 0).to(self.count)
         self.count += counts
-        pace = counts / self.count.clamp(min=1, max=_MEMORY)
-        self.mean += pace * (found - self.mean)
+        for mean, memory in ((self.mean, _MEMORY), (self.recent, _SHORT_MEMORY)):
+            mean += counts / self.count.clamp(min=1, max=memory) * (found - mean)
 
 
 def step_size(

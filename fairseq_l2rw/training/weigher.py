@@ -12,6 +12,7 @@ from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.features.student_states import States
 from fairseq_l2rw.metagradient import LEAST_WEIGHT, LEAST_WEIGHT_HALF, MetaGradient, PassRecord
+from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.sampling.importance_sampler import truncated
 from fairseq_l2rw.training.progress import Progress
 from fairseq_l2rw.training.student import Student
@@ -26,13 +27,15 @@ class Weights:
     """Weights of a batch as the criterion uses them."""
 
     values: Tensor  # (N,)
-    sample_size: Tensor | int  # sum_i w_i n_i
+    sizes: Tensor  # n_i, (N,)
+    plain_size: int  # what fairseq's criterion gives
+    plain: bool  # whether weights are not read at all
 
     @property
     def logged_size(self) -> Tensor | int:
-        """The same for the log, which divides by it."""
-        size = self.sample_size
-        return size.clamp(min=1e-9) if isinstance(size, Tensor) else size
+        """sum_i w_i n_i for the log, which divides by it."""
+        # Not a product of matrices, which AMP makes in half precision: there the sum is infinite.
+        return self.plain_size if self.plain else (self.values * self.sizes).sum().clamp(min=1e-9)
 
 
 @dataclass
@@ -44,7 +47,8 @@ class SubBatchContext:
         random: from before the student's pass.
         dummy: whether it only fills up an uneven shard.
         scale: what its losses are multiplied with before the backward pass, where that is recorded
-            for ghost products; None where it is not.
+            for ghost products, a scalar; None where it is not.
+        replayed: whether it may be passed again with the same dropout.
         states: of the student's pass, if they are read.
         record: of the student's pass, if it is recorded.
     """
@@ -52,7 +56,8 @@ class SubBatchContext:
     update: UpdateBuffer
     random: RandomState
     dummy: bool
-    scale: float | None = None
+    scale: float | Tensor | None = None
+    replayed: bool = False
     states: States | None = None
     record: PassRecord | None = None
 
@@ -97,7 +102,10 @@ class Weigher:
         recording: AbstractContextManager[PassRecord | None] = nullcontext()
         if self.meta is not None and context.scale is not None:
             recording = self.meta.recording(len(sample["target"]), context.scale)
-        with recording as context.record, self.student.reading() as context.states:
+        # Fused kernels draw dropout of their own, which no other pass can draw again.
+        plain = context.replayed and self.student.attention_dropout
+        kernels = differentiable_attention() if plain else nullcontext()
+        with kernels, recording as context.record, self.student.reading() as context.states:
             yield
 
     def weigh(
@@ -113,8 +121,10 @@ class Weigher:
         """
         number = context.update.number
         state = self.progress.state(number)
-        features = self.extractor.extract(sample, context.states, tokens, state)
-        features = self._aligned(features, sample, context, losses)
+        # fairseq makes the criterion's pass under AMP, too, but numbers are none of a pass.
+        with torch.autocast(self.student.device.type, enabled=False):
+            features = self.extractor.extract(sample, context.states, tokens, state)
+            features = self._aligned(features, sample, context, losses)
         usual = self.usual.value(self.progress.in_warmup(number))
         rule_weights, applied, fallback, factors = self._weights(features, context, usual)
         by_sentence = self.student.criterion.sentence_avg
@@ -134,9 +144,7 @@ class Weigher:
                 least=SHARE * usual * plain_size,
             )
         )
-        # The very number that fairseq's criterion gives, so that plain training stays the same to
-        # the last bit.
-        return Weights(applied, plain_size if self.plain else applied @ features.sizes)
+        return Weights(applied, features.sizes, plain_size, self.plain)
 
     def _aligned(
         self, features: Features, sample: dict[str, Any], context: SubBatchContext, losses: Tensor
