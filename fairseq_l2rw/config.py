@@ -48,9 +48,10 @@ class WeightingConfig(FairseqDataclass):
     )
     weighting_warmup: int = option(
         600,
-        "updates with initial weights, or 1 without, while the teacher already learns; raise it if "
-        "the student is slow to attend to the source, before which nothing tells a wrong "
-        "translation; lower it for a student that is trained already",
+        "updates with initial weights, or 1 without, while the teacher already learns: about as "
+        "many as the learning rate rises for (--warmup-updates); raise it if the student is slow "
+        "to attend to the source, before which nothing tells a wrong translation; lower it for a "
+        "student that is trained already",
     )
     min_sampling_probability: float = option(
         0.05,

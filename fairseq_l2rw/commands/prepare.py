@@ -247,8 +247,8 @@ def _next_command(args: argparse.Namespace) -> str:
         "--weighting deep --meta-subset meta --weights-dir run/weights --save-dir run",
         " ".join(["--arch transformer_iwslt_de_en", *shared, "--dropout 0.3"]),
         "--optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0",
-        "--lr 5e-4 --lr-scheduler inverse_sqrt --warmup-updates 4000 --max-tokens 4096",
-        " ".join(["--max-update 50000 --no-epoch-checkpoints", *validation]),
+        "--lr 5e-4 --lr-scheduler inverse_sqrt --warmup-updates 4000 --weighting-warmup 4000",
+        " ".join(["--max-tokens 4096 --max-update 50000 --no-epoch-checkpoints", *validation]),
     ]
     return "next, on a GPU (add --fp16) or without one (add --cpu):\n\n    " + " \\\n        ".join(
         flags
