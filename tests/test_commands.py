@@ -23,6 +23,7 @@ from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.text.files import lines, replaced
 from fairseq_l2rw.text.pieces import SentencePieces
 from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.weighting import registry
 
 ODD = ["", "w1 w2", "a\u2028b w3", "w4\fw5", " ".join(["w6"] * 3000), "日本 w7"]
 
@@ -338,7 +339,10 @@ def test_a_weighting_that_cannot_weigh_other_text_says_so(prepared, text, tmp_pa
     assert len(read(tmp_path / "marian.weights")) == 406
 
 
-def test_a_run_with_a_weighting_of_ones_own_scores_by_its_folder(prepared, text, tmp_path):
+def test_a_run_with_a_weighting_of_ones_own_scores_by_its_folder(
+    prepared, text, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
     page = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
     code = page.read_text().split("```python\n")[1].split("```")[0]
     plugin = tmp_path / "a_weighting"

@@ -31,20 +31,21 @@ class Given:
     def weigh(self, sample, states, tokens, losses):
         ids = sample["id"]
         if self.weights is None:
-            return Weights(torch.ones(len(ids)), sample["ntokens"])
+            ones = torch.ones(len(ids))
+            return Weights(ones, ones, sample["ntokens"], plain=True)
         if self.tokens:
             w = torch.cat([torch.tensor(self.weights[i], dtype=torch.float64) for i in ids])
-            return Weights(w, w.sum())
+            return Weights(w, torch.ones_like(w), 0, plain=False)
         w = torch.as_tensor(self.weights, dtype=torch.float64)[ids]
         sizes = sample["target"].ne(1).sum(1) * sample.get(IMPORTANCE_WEIGHT, 1.0)
-        return Weights(w, w @ sizes.double())
+        return Weights(w, sizes.double(), 0, plain=False)
 
 
 def normalised_gradient(model, sample, rule):
     model.zero_grad()
-    loss, size, _ = rule(model, sample)
+    loss, _, log = rule(model, sample)
     loss.backward()
-    return torch.cat([p.grad.flatten() for p in model.parameters()]) / size
+    return torch.cat([p.grad.flatten() for p in model.parameters()]) / log["sample_size"]
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
