@@ -21,6 +21,7 @@ from fairseq_l2rw.commands.main import main
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.text.files import lines, replaced
+from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import SentencePieces
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.weighting import registry
@@ -478,3 +479,33 @@ def test_a_pipe_is_scored_and_what_is_read_twice_asks_for_a_file(run, text, tmp_
     with pytest.raises(InputError, match="takes a comma for the end of a name"):
         flags = ["--source-lang", "de", "--target-lang", "en", "--out", tmp_path / "a,b"]
         call("prepare", *flags, "--train", given, *data[2:])
+
+
+def test_files_of_ones_own_stay_where_they_are(text, tmp_path):
+    out = tmp_path / "data"
+    out.mkdir()
+    shutil.copy(text / "valid.tsv", out / "train.de-en.tsv")
+    for name in ("test.de-en.notes", "dict.fr.txt"):
+        (out / name).write_text("mine\n")
+    flags = ["--source-lang", "de", "--target-lang", "en", "--pieces", 90, "--out", out]
+    flags += ["--trusted", text / "trusted.tsv", "--train", out / "train.de-en.tsv"]
+    (out / "dict.de.txt").write_text("mine\n")
+    with pytest.raises(InputError, match=r"dict\.de\.txt is in the way: add --overwrite"):
+        call("prepare", *flags)
+    assert (out / "dict.de.txt").read_text() == "mine\n"
+    call("prepare", *flags, "--overwrite")
+    for name in ("test.de-en.notes", "dict.fr.txt"):
+        assert (out / name).read_text() == "mine\n"
+    assert (out / "train.de-en.tsv").is_file()
+    # The other direction leaves no split of this one.
+    flags[1], flags[3] = "en", "de"
+    call("prepare", *flags, "--overwrite")
+    assert not list(out.glob("*.de-en.*.bin")) and list(out.glob("train.en-de.*.bin"))
+    # A folder that cannot be written to is still there.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Manifest, "write", None)
+        call("prepare", *flags)
+    wrong = ["--sentencepiece", out / "dict.fr.txt", "--overwrite"]
+    with pytest.raises(InputError, match="is no sentencepiece model"):
+        call("prepare", *[f for f in flags if f not in ("--pieces", 90)], *wrong)
+    assert list(out.glob("train.en-de.*.bin"))

@@ -272,7 +272,9 @@ def test_an_update_whose_targets_are_all_within_the_prefix_trains_nothing(tmp_pa
     empty = with_splits(tmp_path / "data", train=[*TRAIN[40:80], *[(["w1"], [])] * 40])
     flags = [*OURS, "--weighting", kind, "--weight-unit", unit, "--weighting-warmup", 2]
     flags += ["--ignore-prefix-size", 1, "--batch-size", 10, "--max-update", 30]
+    flags += ["--min-sampling-probability", 1, "--weights-dir", tmp_path / "weights"]
     train(empty, *flags, "--save-dir", tmp_path)
+    assert {row["id"] for row in record(tmp_path)} == set(range(80))
     model = load(tmp_path / "checkpoint_last.pt")["model"]
     assert all(bool(torch.isfinite(value).all()) for value in model.values())
 

@@ -73,6 +73,17 @@ def test_each_folder_keeps_its_initial_weights_and_any_run_with_it_takes_them(
     assert torch.equal(beside["weights"], torch.load(files[0][0], weights_only=True)["weights"])
 
 
+def test_in_another_place_other_text_is_weighed_as_the_first_folder_says_too(data, tmp_path):
+    flags = [*OURS, "--weighting", "initial", "--save-interval", 1]
+    one, two = tmp_path / "one", tmp_path / "two"
+    train(data, *flags, "--max-epoch", 1, "--max-update", 99, "--save-dir", one)
+    before = ["--restore-file", one / "checkpoint_last.pt", "--save-dir", two]
+    train(data, *flags, "--max-epoch", 3, "--max-update", 99, *before)
+    first, second = (torch.load(place / NAME, weights_only=True) for place in (one, two))
+    assert first["kept"] == second["kept"]
+    assert torch.equal(first["weights"], second["weights"])
+
+
 def test_what_was_learnt_of_a_folder_decides_when_it_comes_up_again(data, tmp_path):
     """The teacher has no say before, as a pair is weighed when it is trained on."""
     flags = [*OURS, "--weighting", "initial", "--max-epoch", 4, "--max-update", 10_000]

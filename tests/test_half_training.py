@@ -18,6 +18,7 @@ from fairseq_l2rw.metagradient import Clipping
 from fairseq_l2rw.metagradient.dev_gradient import DevGradient
 from fairseq_l2rw.training.optimizers import GradientWatch
 from fairseq_l2rw.training.weigher import Weights
+from fairseq_l2rw.weighting.mwnet import MetaWeightNet
 
 HALF = ["--memory-efficient-fp16", "--fp16-scale-window", 2, "--fp16-init-scale", 128]
 
@@ -97,20 +98,28 @@ def test_dropout_that_a_kernel_draws_by_itself_is_drawn_as_it_can_be_again(data,
 
 def test_numbers_are_computed_outside_of_mixed_precision(data, monkeypatch):
     """fairseq makes the criterion's pass in it on a GPU; here on a CPU."""
-    forward, extract = L2RWLabelSmoothedCrossEntropy.forward, FeatureExtractor.extract
+    forward = L2RWLabelSmoothedCrossEntropy.forward
 
     def mixed(self, model, sample, reduce=True):
         with torch.autocast("cpu", torch.bfloat16, enabled=model.training):
             return forward(self, model, sample, reduce)
 
-    def watched(self, *args):
-        print("within" if torch.is_autocast_enabled("cpu") else "outside", file=sys.stderr)
-        return extract(self, *args)
+    def watched(kind, name):
+        method = getattr(kind, name)
+
+        def call(self, *args):
+            place = "within" if torch.is_autocast_enabled("cpu") else "outside"
+            print(f"{name} {place}", file=sys.stderr)
+            return method(self, *args)
+
+        monkeypatch.setattr(kind, name, call)
 
     monkeypatch.setattr(L2RWLabelSmoothedCrossEntropy, "forward", mixed)
-    monkeypatch.setattr(FeatureExtractor, "extract", watched)
-    done = train(data, *OURS, "--weighting", "deep", "--max-update", 6, "--no-save")
-    assert "outside" in done.stderr and "within" not in done.stderr
+    watched(FeatureExtractor, "extract")
+    watched(MetaWeightNet, "forward")
+    done = train(data, *OURS, "--weighting", "mwnet", "--max-update", 6, "--no-save")
+    assert {"extract outside", "forward outside"} <= {*done.stderr.splitlines()}
+    assert "within" not in done.stderr
 
 
 def test_a_large_update_has_a_size_in_mixed_precision_too():

@@ -179,6 +179,10 @@ def test_adam_adjoint_is_finite_where_a_parameter_never_had_a_gradient():
         assert torch.isfinite(value).all()
 
 
+def test_clipping_of_nothing_is_nothing():
+    Clipping(norm=5.0, max_norm=1.0, scale=128.0).pull_back([], [])
+
+
 def test_clipping_that_was_not_active_changes_nothing():
     for clipping in (Clipping(norm=0.5, max_norm=1.0), Clipping(norm=5.0, max_norm=0.0)):
         q = [torch.ones(2)]

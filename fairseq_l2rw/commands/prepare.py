@@ -34,6 +34,7 @@ example:
       --trusted trusted.tsv --valid valid.de valid.en --test test.de test.en --out data
 """
 #: What fairseq calls the splits, by our names of them. Its second validation set is `valid1`.
+_PIECES = ".pieces"  # a folder for the text in pieces, until it is binarized
 _SPLITS = {"train": "train", "valid": "valid", "trusted": "meta", "test": "test"}
 _LINES = 4096  # that are split at a time
 
@@ -85,24 +86,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Do it."""
     texts = {name: getattr(args, name) for name in _SPLITS if getattr(args, name)}
-    settings = _settings(args, texts)
+    made = _manifest(_settings(args, texts), texts)
     manifest = args.out / Manifest.NAME
-    if manifest.exists() and not args.overwrite:
-        if Manifest.read(args.out).settings == settings:
-            _manifest(settings, texts).write(args.out)  # the files may have been moved
-            print(f"{args.out} is already there, made from the same files")
-            print(_next_command(args))
-            return
-        raise InputError(f"{args.out} was made from other files: add --overwrite, or another --out")
-    manifest.unlink(missing_ok=True)
+    before = Manifest.read(args.out) if manifest.exists() else None
+    if before is not None and not args.overwrite:
+        if before.settings != made.settings:
+            raise InputError(
+                f"{args.out} was made from other files, or in another way: add --overwrite, or "
+                "another --out"
+            )
+        if before.texts != made.texts:  # they were moved
+            made.write(args.out)
+        print(f"{args.out} is already there, made from the same files")
+        print(_next_command(args))
+        return
+    _remove_old(args, before, made)
     args.out.mkdir(parents=True, exist_ok=True)
-    _remove_old(args)
     splitter = _splitter(args)
-    pieces = args.out / ".pieces"
+    pieces = args.out / _PIECES
     counts = {name: _split(args, splitter, files, pieces / name) for name, files in texts.items()}
     _binarize(args, pieces, counts)
     shutil.rmtree(pieces)
-    _manifest(settings, texts).write(args.out)
+    made.write(args.out)
     total = ", ".join(f"{_SPLITS[name]} {count:,}" for name, count in counts.items())
     print(f"{args.out}: {total} pairs")
     print(_next_command(args))
@@ -112,7 +117,8 @@ def _settings(args: argparse.Namespace, texts: dict[str, list[str]]) -> dict[str
     """What decides about the result.
 
     Raises:
-        InputError: for a file that is not there, or a name that fairseq-preprocess cannot read.
+        InputError: for a file that is not there, a model that is none, or a name that
+            fairseq-preprocess cannot read.
     """
     model, dictionaries = args.sentencepiece, _dictionaries(args)
     for file in [*chain(*texts.values()), *([model] if model else []), *dictionaries]:
@@ -120,6 +126,8 @@ def _settings(args: argparse.Namespace, texts: dict[str, list[str]]) -> dict[str
             raise InputError(f"missing file: {file}")
         if not Path(file).is_file():
             raise InputError(f"{file} is no plain file: it is read more than once")
+    if model:
+        SentencePieces(model)  # says so if it is none
     if "," in str(args.out):
         raise InputError(
             f"--out {args.out}: fairseq-preprocess takes a comma for the end of a name"
@@ -151,20 +159,40 @@ def _dictionaries(args: argparse.Namespace) -> list[Path]:
     return [folder / f"dict.{language}.txt" for language in languages] if folder else []
 
 
-def _remove_old(args: argparse.Namespace) -> None:
-    """Remove what an earlier call made of other files, or in another way.
+def _remove_old(args: argparse.Namespace, before: Manifest | None, made: Manifest) -> None:
+    """Remove what an earlier call made, and what is in the way of this one.
 
     A split that is not given now would stay, in the numbers of other dictionaries. What is given
     now may be in this very folder.
+
+    Raises:
+        InputError: for files in the way that no earlier call made, unless --overwrite is there.
     """
-    given = {Path(path).resolve() for path in [args.sentencepiece, *_dictionaries(args)] if path}
-    languages = f"{args.source_lang}-{args.target_lang}"
-    names = [f"{split}.{languages}.*" for split in _SPLITS.values()]
+    folder, given = args.out, [args.sentencepiece] if args.sentencepiece else []
+    given += [*map(Path, chain(*made.texts.values())), *_dictionaries(args)]
+    inputs = {path.resolve() for path in given}
+    names = [name for manifest in (before, made) if manifest for name in _outputs(manifest)]
+    old = [folder / name for name in dict.fromkeys(names) if (folder / name).is_file()]
+    old = [file for file in old if file.resolve() not in inputs]
+    unfinished = (folder / _PIECES).is_dir()  # an earlier call was interrupted
+    if old and before is None and not unfinished and not args.overwrite:
+        raise InputError(f"{old[0]} is in the way: add --overwrite, or another --out")
+    for file in [folder / Manifest.NAME, *old]:
+        file.unlink(missing_ok=True)
+
+
+def _outputs(manifest: Manifest) -> list[str]:
+    """Names of the files that a call with this manifest makes, but for the manifest."""
+    source, target = manifest.settings["languages"]
+    found = [f"dict.{language}.txt" for language in (source, target)]
     pieces = Path(Manifest.PIECES)
-    for name in [*names, "dict.*.txt", pieces.name, pieces.with_suffix(".vocab").name]:
-        for old in args.out.glob(name):
-            if old.resolve() not in given:
-                old.unlink()
+    found += [pieces.name, pieces.with_suffix(".vocab").name]
+    return found + [
+        f"{split}.{source}-{target}.{language}.{kind}"
+        for split in manifest.texts
+        for language in (source, target)
+        for kind in ("bin", "idx")
+    ]
 
 
 def _splitter(args: argparse.Namespace) -> Splitter:
@@ -173,7 +201,6 @@ def _splitter(args: argparse.Namespace) -> Splitter:
         return Blanks()
     model = args.out / Manifest.PIECES
     if args.sentencepiece:
-        SentencePieces(args.sentencepiece)  # says so if it is none
         if model.resolve() != args.sentencepiece.resolve():
             shutil.copyfile(args.sentencepiece, model)
     else:

@@ -87,8 +87,8 @@ def boundaries_of_types(dictionary: Any) -> Tensor:
     Where pieces say nothing of words, every type is one. Special symbols are none.
     """
     symbols = [dictionary[number] for number in range(len(dictionary))]
-    goes_on = any(symbol.endswith(_GOES_ON) for symbol in symbols)
-    marked = not goes_on and _share_marked(dictionary) >= _MARKED
+    begun, going_on = _shares_marked(dictionary)
+    marked = begun >= max(_MARKED, going_on)
     ends = [not symbol.endswith(_GOES_ON) for symbol in symbols]
     begins = [symbol.startswith(_BEGINS) or not marked for symbol in symbols]
     found = torch.tensor([ends, begins])
@@ -96,11 +96,12 @@ def boundaries_of_types(dictionary: Any) -> Tensor:
     return found
 
 
-def _share_marked(dictionary: Any) -> float:
-    """Share of the tokens that say that a word begins, by the dictionary's counts."""
-    symbols, counts = dictionary.symbols, dictionary.count
-    marked = sum(n for symbol, n in zip(symbols, counts, strict=True) if symbol.startswith(_BEGINS))
-    return marked / max(1, sum(counts[dictionary.nspecial :]))
+def _shares_marked(dictionary: Any) -> tuple[float, float]:
+    """Shares of the tokens that say that a word begins, and that it goes on, by their counts."""
+    counted = list(zip(dictionary.symbols, dictionary.count, strict=True))[dictionary.nspecial :]
+    total = max(1, sum(count for _, count in counted))
+    begun = sum(count for symbol, count in counted if symbol.startswith(_BEGINS))
+    return begun / total, sum(n for symbol, n in counted if symbol.endswith(_GOES_ON)) / total
 
 
 def _digest(*sides: Sequence[str]) -> str:

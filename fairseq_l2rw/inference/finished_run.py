@@ -39,17 +39,21 @@ def checkpoint_of(run: Path) -> Path:
 def where_given(name: str, checkpoint: Path, save_dir: str) -> Path:
     """A path as a run was given it, from the folder in which the run began.
 
-    Which folder that is shows in where the checkpoint is now and what ``--save-dir`` was called. If
-    it does not, paths are taken from the current folder.
+    Which folder that is shows in where the checkpoint is now and what ``--save-dir`` was called, if
+    that was neither absolute nor above the folder. Else paths are taken from the current folder.
 
     Args:
         name: the path, as it was typed.
         checkpoint: of the run.
         save_dir: its ``--save-dir``, as it was typed.
     """
-    here, typed = checkpoint.parent.resolve(), Path(os.path.normpath(save_dir))
-    known = not typed.is_absolute() and here.parts[-len(typed.parts) :] == typed.parts
-    return Path(*here.parts[: -len(typed.parts)]) / name if known and typed.parts else Path(name)
+    typed = Path(os.path.normpath(save_dir)).parts
+    count, found = len(typed), []
+    # The folder may be a link.
+    for here in (Path(os.path.abspath(checkpoint.parent)), checkpoint.parent.resolve()):
+        if here.parts[len(here.parts) - count :] == typed and not os.path.isabs(save_dir):
+            found.append(Path(*here.parts[: len(here.parts) - count]) / name)
+    return next((path for path in found if path.exists()), (found or [Path(name)])[0])
 
 
 def load_state(path: Path) -> dict[str, Any]:

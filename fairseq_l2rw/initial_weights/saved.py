@@ -85,7 +85,7 @@ def find_or_load(
         logger.info(f"initial weights: {said}, as an earlier run found with the same data ({kept})")
     else:
         model, found = find()
-        content = {"model": model.state_dict(), "weights": found}
+        content = {"model": model.state_dict(), "weights": found, "kept": kept.name}
         try:
             _write(kept, content)
             logger.info(f"initial weights: kept in {kept} for later runs with the same data")
@@ -103,9 +103,15 @@ def find_or_load(
     return weights
 
 
-def is_saved(folder: Path) -> bool:
-    """Whether there is a file beside a run's checkpoints."""
-    return (folder / NAME).is_file()
+def is_saved(folder: Path, kept: Path) -> bool:
+    """Whether the file beside a run's checkpoints is that of the same text.
+
+    Args:
+        folder: of the checkpoints.
+        kept: the file beside the data.
+    """
+    path = folder / NAME
+    return path.is_file() and _read(path).get("kept") == kept.name
 
 
 def load(folder: Path, dictionaries: Dictionaries) -> InitialWeightModel:

@@ -39,7 +39,9 @@ class Clipping(NamedTuple):
             direction: q, in tensors of any shapes.
             clipped: c g / d, in tensors of the same shapes.
         """
-        if self.factor == 1.0 or not direction:
+        if not direction:
+            return
+        if self.factor == 1.0:
             if self.scale != 1.0:
                 torch._foreach_div_(direction, self.scale)
             return

@@ -90,6 +90,11 @@ class ImportanceSampler:
         """Weights before training, shape (lines,)."""
         return from_bytes(self.find_initial_weights())
 
+    @property
+    def has_initial_weights(self) -> bool:
+        """Whether they were found, by this process or before the checkpoint."""
+        return self._initial_weights is not None
+
     def find_initial_weights(self) -> Tensor:
         """The same as bytes, shape (lines,): found once a run, however often resumed."""
         if self._initial_weights is None:

@@ -89,7 +89,7 @@ class RecordWriter:
         mean = partial(summary.by_sentence, unit=self.unit)
         columns = [summary.sentences, summary.lengths, *map(mean, numbers)]
         if summary.usefulness is None:
-            columns.append(torch.full_like(summary.sizes[: len(summary.sentences)], torch.nan))
+            columns.append(summary.sizes.new_full((len(summary.sentences),), torch.nan))
         else:  # per unit of its size
             sums, sizes = map(mean, (summary.usefulness, summary.sizes))
             columns.append(sums / sizes)

@@ -97,8 +97,7 @@ class TrainingData:
         self._tokens = self._find_token_weights(text) if self._weighs_tokens else None
         if self.sampler is None or len(self._paths) == 1:
             self.sampler = self._sampler()
-        if self._lacks_saved():
-            self.sampler.find_initial_weights()
+        self._save_initial_weights(text)
         begin = self._log.begin if self.sampler.minimum < 1 else None
         return SampledBatches(whole, text.lines, self.sampler, make_batches, self._tokens, begin)
 
@@ -145,16 +144,27 @@ class TrainingData:
             fingerprints,
         )
 
-    def _lacks_saved(self) -> bool:
-        """Whether what weighs other text is still missing beside the checkpoints.
+    def _save_initial_weights(self, text: TrainingText) -> None:
+        """See to it that what weighs other text is beside the checkpoints; every worker calls it.
 
         A run that goes on with a checkpoint of another folder has its initial weights from there.
-        Every worker must call it: one of them says so, as it will write the file.
         """
-        if not self.weighting.reads_initial_weights or self.cfg.no_save:
-            return False
-        lacks = partial(is_saved, Path(self.cfg.save_dir))
-        return not bool(by_one(lambda: torch.tensor(lacks()), torch.tensor(False)))
+        assert self.sampler is not None
+        if not self.weighting.reads_initial_weights or not self._saves:
+            return
+        # One of them says so, as it will write the file.
+        known = partial(is_saved, Path(self.cfg.save_dir), self._kept(text))
+        if by_one(lambda: torch.tensor(known()), torch.tensor(False)):
+            return
+        if self.sampler.has_initial_weights:
+            self._find_initial_weights()
+        else:
+            self.sampler.find_initial_weights()
+
+    @property
+    def _saves(self) -> bool:
+        """Whether what is found now is for other text, too: of several folders, the first one."""
+        return not self.cfg.no_save and self._number == 0
 
     def _find_initial_weights(self) -> Tensor:
         """Initial weights by line as bytes, NaN for those of other folders than the epoch's.
@@ -183,14 +193,15 @@ class TrainingData:
         return by_one(find, torch.empty(count, dtype=torch.uint8))
 
     def _find_or_load(self, text: TrainingText) -> Tensor:
+        beside = Path(self.cfg.save_dir) if self._saves else None
+        return find_or_load(self._kept(text), beside, partial(self._learn, text))
+
+    def _kept(self, text: TrainingText) -> Path:
+        """The file of a folder's initial weights, beside its data."""
         assert self._trusted is not None
         folder, options = Path(self._paths[self._number]), self.weighting.initial_options
         known = self._digests[self._number], text.lines.count, text.trained - text.lines.begin
-        kept = kept_path(folder, *known, self._trusted(), self._dictionaries, options)
-        save = Path(self.cfg.save_dir)
-        # What the first folder says weighs other text: one file has to do.
-        beside = None if self.cfg.no_save or (self._number and is_saved(save)) else save
-        return find_or_load(kept, beside, partial(self._learn, text))
+        return kept_path(folder, *known, self._trusted(), self._dictionaries, options)
 
     def _learn(self, text: TrainingText) -> tuple[InitialWeightModel, Tensor]:
         assert self._trusted is not None

@@ -125,8 +125,8 @@ class Weigher:
         with torch.autocast(self.student.device.type, enabled=False):
             features = self.extractor.extract(sample, context.states, tokens, state)
             features = self._aligned(features, sample, context, losses)
-        usual = self.usual.value(self.progress.in_warmup(number))
-        rule_weights, applied, fallback, factors = self._weights(features, context, usual)
+            usual = self.usual.value(self.progress.in_warmup(number))
+            rule_weights, applied, fallback, factors = self._weights(features, context, usual)
         by_sentence = self.student.criterion.sentence_avg
         plain_size = len(sample["target"]) if by_sentence else sample["ntokens"]
         context.update.batches.append(
