@@ -91,9 +91,9 @@ class ImportanceSampler:
         return from_bytes(self.find_initial_weights())
 
     @property
-    def has_initial_weights(self) -> bool:
-        """Whether they were found, by this process or before the checkpoint."""
-        return self._initial_weights is not None
+    def needs_initial_weights(self) -> bool:
+        """Whether they are still to be found: not by this process, nor before the checkpoint."""
+        return self._initial_weights is None
 
     def find_initial_weights(self) -> Tensor:
         """The same as bytes, shape (lines,): found once a run, however often resumed."""

@@ -156,10 +156,10 @@ class TrainingData:
         known = partial(is_saved, Path(self.cfg.save_dir), self._kept(text))
         if by_one(lambda: torch.tensor(known()), torch.tensor(False)):
             return
-        if self.sampler.has_initial_weights:
-            self._find_initial_weights()
-        else:
+        if self.sampler.needs_initial_weights:
             self.sampler.find_initial_weights()
+        else:
+            self._find_initial_weights()
 
     @property
     def _saves(self) -> bool:
