@@ -28,7 +28,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["fairseq_l2rw*"]),
-    package_data={"fairseq_l2rw.reporting": ["page.html"]},
+    package_data={"fairseq_l2rw": ["py.typed"], "fairseq_l2rw.reporting": ["page.html"]},
     install_requires=[
         "fairseq-fixed==0.12.3.1",
         "torch>=2.6",

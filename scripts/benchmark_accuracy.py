@@ -97,7 +97,7 @@ def table(found: Mapping[str, list[float]]) -> str:
 
 def main() -> None:
     """Run the command line."""
-    parser = arguments.parser(__doc__)
+    parser = arguments.parser(__doc__, "runs/benchmark-accuracy")
     parser.add_argument("--updates", type=int, default=400, help="of every student")
     parser.add_argument("--interval", type=int, default=20, help="updates from look to look")
     parser.add_argument("--width", type=int, default=Setting.width, help="of the students")

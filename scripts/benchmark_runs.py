@@ -89,7 +89,7 @@ def finish(runs: Sequence[Timed], another: Callable[[], Timed] | None = None) ->
 
 def main() -> None:
     """Run the command line."""
-    parser = arguments.parser(__doc__)
+    parser = arguments.parser(__doc__, "runs/benchmark-runs")
     parser.add_argument("--recipe", choices=training.CONFIGS, default="multi30k", help="trained")
     parser.add_argument("--updates", type=int, help="length of a run (default: the recipe's)")
     parser.add_argument("--turns", type=int, default=1, help="how often (default: %(default)s)")

@@ -73,7 +73,7 @@ def draw(found: dict[str, dict[str, Any]], names: Sequence[str], path: Path) -> 
 
 def main() -> None:
     """Run the command line."""
-    parser = arguments.parser(__doc__)
+    parser = arguments.parser(__doc__, "runs/benchmark-scale")
     parser.add_argument(
         "--sides",
         nargs="+",

@@ -24,6 +24,7 @@ from benchmarking.students import Student, quiet
 from tqdm import tqdm
 
 from score import versions
+from training import plugin
 
 _TRUSTED, _VALID = 1000, 100
 _SMALL = [
@@ -37,7 +38,7 @@ _SMALL = [
 ]
 _PLAIN = ["--task", "translation", "--criterion", "label_smoothed_cross_entropy"]
 _DEEP = [
-    *("--user-dir", "fairseq_l2rw", "--task", "l2rw_translation", "--weighting", "deep"),
+    *("--user-dir", str(plugin()), "--task", "l2rw_translation", "--weighting", "deep"),
     *("--criterion", "l2rw_label_smoothed_cross_entropy", "--meta-subset", "meta"),
 ]
 # Plain training, the first run with a corpus, and every later one.

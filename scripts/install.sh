@@ -74,8 +74,16 @@ fi
 raise SystemExit(not os.path.exists(p + "/Python.h"))' ||
     stop "no Python.h: install your Python's headers (for example the package python3.11-dev)"
 
-# The build of fairseq runs in isolation and asks for any torch: hold it, too, to ours.
-export PIP_CONSTRAINT="$root/constraints.txt" PIP_BUILD_CONSTRAINT="$root/constraints.txt"
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    "$venv/bin/python" -m ensurepip --upgrade >/dev/null 2>&1 ||
+        stop "no pip in $venv: delete it, or install your Python's venv (for example python3.11-venv)"
+fi
+
+# The build of fairseq runs in isolation and asks for any torch: hold it, too, to ours. As a URL,
+# because pip splits a path at blanks.
+PIP_CONSTRAINT="$("$venv/bin/python" -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1]).as_uri())' \
+    "$root/constraints.txt")"
+export PIP_CONSTRAINT PIP_BUILD_CONSTRAINT="$PIP_CONSTRAINT"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 pip=("$venv/bin/python" -m pip install -c constraints.txt)
 

@@ -210,9 +210,15 @@ def test_score_goes_on_where_it_was_killed_and_reads_columns_by_name(run, text, 
     call("score", given, text / "whole.tsv", *how)
     whole = (text / "whole.tsv").read_text()
     assert whole.startswith("id\tsrc\ttrg\tweight\tinitial\tusefulness\t")
+    with monkeypatch.context() as patch, pytest.raises(TypeError):  # it is killed
+        patch.setattr("fairseq_l2rw.inference.text_scorer.TextScorer.scores", None)
+        call("score", given, text / "part.tsv", *how, "--workers", 1)
+    with pytest.raises(InputError, match=r"part.tsv was begun with another --factors: give"):
+        call("score", given, text / "part.tsv", *how[:-1], "--resume")
     cut = text / ".unfinished-part.tsv"
     cut.write_text(whole[: len(whole) // 2])  # ends within a line
     call("score", given, text / "part.tsv", *how, "--resume")
+    assert not list(text.glob(".unfinished-part*"))
     assert column(text / "part.tsv", 0) == column(text / "whole.tsv", 0)
     for a, b in zip(column(text / "part.tsv", 3), column(text / "whole.tsv", 3), strict=True):
         assert a == b or float(a) == pytest.approx(float(b), rel=1e-3)

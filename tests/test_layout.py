@@ -52,8 +52,8 @@ def own(name):
 
 
 def test_every_part_has_its_floor():
-    names = {p.stem if p.is_file() else p.name for p in PACKAGE.iterdir() if p.name[0] != "_"}
-    assert names - {"__pycache__"} <= set(FLOOR)
+    parts = [p for p in PACKAGE.iterdir() if p.name[0] != "_" and p.name != "py.typed"]
+    assert {p.stem if p.is_file() else p.name for p in parts} <= set(FLOOR)
 
 
 def test_no_arrow_points_up():

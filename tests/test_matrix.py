@@ -27,6 +27,7 @@ import matrix
 import multi30k
 import recipes
 import score
+import steps
 import token_scores
 import training
 import young
@@ -82,11 +83,98 @@ def test_a_filter_knows_how_many_are_good_of_those_that_a_rule_left(
     lines.write_lines(tmp_path / "left", ["0", "1", "2", "3", "5"])
     monkeypatch.setattr(matrix, "score_references", lambda _: Path("scores"))
     monkeypatch.setattr(matrix.Experiment, "_binary", lambda *_: tmp_path)
-    found = experiment._judged_by(cell, tmp_path, tmp_path / "left")
+    found, inputs = experiment._judged_by(cell, tmp_path, tmp_path / "left")
+    assert inputs == [Path("scores"), tmp_path / "left"]
     share = float(found[found.index("--share") + 1])
     assert round(share * len(labels)) == 2 and found[-2:] == ["--among", str(tmp_path / "left")]
-    found = experiment._judged_by(cell, tmp_path, None)
+    found, inputs = experiment._judged_by(cell, tmp_path, None)
+    assert inputs == [Path("scores")]
     assert float(found[found.index("--share") + 1]) == 3 / 8 and "--among" not in found
+
+
+def test_a_filter_is_asked_again_where_the_text_or_the_scores_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def filtering(arguments: list[str]) -> None:
+        asked.append(arguments)
+        lines.write_lines(Path(arguments[-1]), ["0"])
+
+    monkeypatch.setattr(matrix, "filtering", filtering)
+    experiment = matrix.Experiment(matrix.Matrix(tmp_path, tmp_path / "matrix", 1))
+    for name in ("train.de", "train.en", "scores"):
+        lines.write_lines(tmp_path / name, ["one"])
+    kept = tmp_path / "bin-loss-1.kept"
+    for change in (None, "train.en", "scores", None):
+        if change:
+            lines.write_lines(tmp_path / change, ["another"])
+        experiment._filter(["loss"], tmp_path, kept, [tmp_path / "scores"])
+    assert len(asked) == 3
+    kept.unlink()
+    experiment._filter(["loss"], tmp_path, kept, [tmp_path / "scores"])
+    assert len(asked) == 4
+
+
+def test_two_filters_share_one_model_of_the_other_direction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waves: list[list[str]] = []
+
+    def follow(chains: list[str], jobs: int) -> None:
+        waves.append(chains)
+
+    monkeypatch.setattr(matrix, "follow", follow)
+    monkeypatch.setattr(matrix.Experiment, "_chain", lambda self, cell: cell.run)
+    monkeypatch.setattr(
+        matrix.Experiment, "_train_reverse", lambda self, cell: f"reverse-{cell.seed}"
+    )
+    runs = ["filter_dual", "filter_copies_dual", "uniform", "deep"]
+    cells = matrix.cells(["mixed50"], runs, [1, 2])
+    matrix.Experiment(matrix.Matrix(tmp_path, tmp_path, 2)).run(cells)
+    assert waves[1] == ["reverse-1", "reverse-2"]
+    assert waves[0] == ["uniform"] * 2 and sorted({*waves[2]}) == sorted({*runs} - {"uniform"})
+
+
+def test_a_kind_that_a_run_left_nothing_of_has_no_figure() -> None:
+    clean = {"clean": 1.0}
+    both = {
+        "auc": {"copied": 0.9, "short": 0.8},
+        "mean_weight": {**clean, "copied": 0.1, "short": 0},
+    }
+    one = {"auc": {"short": 0.8}, "mean_weight": {**clean, "short": 0.2}}
+    head, *rows = comparison.weight_table({"deep": [both], "rules_deep": [one]}, "auc")
+    told = {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
+    assert told["`rules_deep`"] == {"copied": "-", "short": "0.80"}
+    assert told["`deep`"] == {"copied": "0.90", "short": "0.80"}
+
+
+def test_where_there_are_no_results_none_are_written_over(tmp_path: Path) -> None:
+    (tmp_path / "matrix.md").write_text("mine")
+    with pytest.raises(SystemExit, match="no results"):
+        comparison.report([], tmp_path)
+    assert (tmp_path / "matrix.md").read_text() == "mine"
+
+
+def test_a_score_that_is_no_number_is_the_worst() -> None:
+    scores = {0: -2.0, 1: float("nan"), 2: -1.0, 3: float("nan"), 4: -3.0}
+    assert filtering.by_score(scores, 5, 3, range(5)) == [0, 2, 4]
+
+
+def test_a_step_runs_again_where_a_module_that_it_imports_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "step.py").write_text("from parts import x\nimport json\n")
+    (tmp_path / "parts.py").write_text("import deeper\nx = 1\n")
+    (tmp_path / "deeper.py").write_text("import parts\n")
+    (tmp_path / "other.py").write_text("")
+    found = {path.name for path in steps.modules(tmp_path / "step.py")}
+    assert found == {"step.py", "parts.py", "deeper.py"}
+
+
+def test_translations_that_score_the_same_differ_by_nothing() -> None:
+    references = ["a b c d e", "f g h i j"] * 20
+    one, two = ["a b c d x", "f g h i j"] * 20, ["a b c d y", "f g h i j"] * 20
+    found = score.significance(one, two, references)
+    assert found["difference"] == 0 and found["p"] == 1
 
 
 def test_the_best_scored_lines_stay_in_their_order(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+import fairseq_l2rw
 from digits import SETTINGS, only_trusted
 from learning import Recipe, Rule, Training
 
@@ -121,9 +122,11 @@ def _matched(
 
 @cache
 def _code() -> str:
-    """A digest of the modules that make the number, comments and all."""
-    here = Path(__file__).resolve().parent
-    files = (here / f"{name}.py" for name in ("digits", "classifier", "learning"))
+    """A digest of the modules that make the number, comments and all, and of the package."""
+    here, package = Path(__file__).resolve().parent, Path(fairseq_l2rw.__file__).parent
+    files = [here / f"{name}.py" for name in ("digits", "classifier", "learning")]
+    parts = ("features", "metagradient", "scoring", "utils", "weighting")
+    files += sorted(file for part in parts for file in (package / part).rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 

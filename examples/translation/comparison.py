@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -139,9 +140,11 @@ def weight_table(runs: Mapping[str, Results], key: str) -> Table:
         return []
     rows = []
     for run, group in shown.items():
-        found = [Estimate.of([r[key][kind] for r in group]) for kind in kinds]
-        digits = _digits(found) if key == "mean_weight" else 2
-        rows.append([f"`{run}`", *(estimate.text(digits) for estimate in found)])
+        # A filter may leave nothing of a kind.
+        told = [[r[key][kind] for r in group if kind in r[key]] for kind in kinds]
+        found = [Estimate.of(values) if values else None for values in told]
+        digits = _digits([x for x in found if x]) if key == "mean_weight" else 2
+        rows.append([f"`{run}`", *("-" if x is None else x.text(digits) for x in found)])
     return [["run", *kinds], *rows]
 
 
@@ -294,6 +297,8 @@ def draw(results: Results, path: Path) -> Path:
 
 def report(results: Results, out: Path) -> list[Path]:
     """Write `matrix.md` and `matrix.png` to `out`, and return their paths."""
+    if not results:
+        sys.exit("no results: name the file that `matrix.py run` writes")
     out.mkdir(parents=True, exist_ok=True)
     sections = [section(results, name) for name in recipes_in(results)]
     parts = [f"# The matrix\n\n{legend(results)}", *sections]

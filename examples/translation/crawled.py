@@ -49,6 +49,13 @@ UNJUDGED = "unjudged"
 TRUSTED_NEWS = 1000
 
 
+def positive(text: str) -> int:
+    """Return a number of pairs, 1 or more."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
+
+
 def pairs_of(prefix: Path) -> list[Pair]:
     """Return the pairs of `prefix.de` and `prefix.en`."""
     texts = read_parallel(prefix, LANGUAGES)
@@ -86,6 +93,8 @@ def software(args: argparse.Namespace) -> list[str]:
 
 def human(args: argparse.Namespace) -> list[str]:
     """Write the mixture with judged web pages; return the labels."""
+    if args.trusted is not None and args.trusted > TRUSTED_NEWS:
+        sys.exit(f"--trusted {args.trusted}: the test set begins after {TRUSTED_NEWS} lines")
     judged, news = pairs_of(args.judged / "pairs"), pairs_of(args.news / "all")
     parts = [pairs_of(folder / "train") for folder in (args.software, args.captions, args.talks)]
     others = [pair for part in parts for pair in part]
@@ -117,7 +126,8 @@ def parser() -> argparse.ArgumentParser:
     for name, what in (("software", "software texts alone"), ("human", "with judged web pages")):
         sub = commands.add_parser(name, help=what)
         sub.add_argument("--software", type=Path, required=True, help="folder of software texts")
-        sub.add_argument("--trusted", type=int, metavar="N", help="keep the first N trusted pairs")
+        few = "keep the first N trusted pairs"
+        sub.add_argument("--trusted", type=positive, metavar="N", help=few)
         sub.add_argument("--out", type=Path, required=True, help="folder to write to")
     sub.add_argument("--captions", type=Path, required=True, help="folder multi30k.py wrote")
     sub.add_argument("--talks", type=Path, required=True, help="folder iwslt14.py wrote")

@@ -66,11 +66,12 @@ def scores_of(output: Sequence[str]) -> dict[int, float]:
 def by_score(scores: dict[int, float], total: int, count: int, among: Collection[int]) -> list[int]:
     """Return the numbers of the `count` best-scored of the lines `among` all, in their order.
 
-    A line that was not scored (an empty one) is the worst.
+    A line that was not scored (an empty one), or whose score is no number, is the worst.
     """
     if not scores or max(scores) >= total:
         sys.exit(f"{len(scores)} scores do not belong to these {total} lines")
-    ranked = sorted(among, key=lambda number: -scores.get(number, float("-inf")))
+    known = {number: score for number, score in scores.items() if score == score}
+    ranked = sorted(among, key=lambda number: -known.get(number, float("-inf")))
     return sorted(ranked[:count])
 
 
@@ -134,9 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         among = sorted(read_numbers(args.among, total)) if args.among else range(total)
         kept = by_score(scores, total, round(args.share * total), among)
         scores = {number: scores[number] for number in among if number in scores}
-    write_lines(args.out, map(str, kept))
     nan = float("nan")
     write_lines(args.out.with_suffix(SCORES), (str(scores.get(n, nan)) for n in range(total)))
+    write_lines(args.out, map(str, kept))
     print(f"{args.out}: {len(kept)} of {total} lines kept")
 
 

@@ -30,9 +30,11 @@ def read_lines(path: Path) -> list[str]:
 def write_lines(path: Path, rows: Iterable[str]) -> None:
     """Write one row a line; a carriage return inside a row becomes a blank, so lines stay lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    unfinished = path.with_name(f".unfinished-{path.name}")  # a killed run leaves no half of it
+    with unfinished.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(row.replace("\r", " ").replace("\n", " ") + "\n")
+    unfinished.replace(path)
 
 
 def read_numbers(path: Path, lines: int) -> set[int]:

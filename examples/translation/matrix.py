@@ -35,7 +35,7 @@ from score import (
     significance,
     told,
 )
-from steps import say
+from steps import Stamp, digest, say
 from training import CONFIGS, Run, training
 from weights import read_weights
 
@@ -120,11 +120,14 @@ class Experiment:
     def run(self, wanted: Iterable[Cell]) -> None:
         """Run what is not finished, the baseline to its end before anything else."""
         left = [cell for cell in wanted if cell.key not in self.finished]
+        # Several filters may judge by one model of the other direction.
+        by_dual = {(c.recipe, c.seed): c for c in left if c.contender.by_dual}
         for wave in (
-            [cell for cell in left if cell.run == BASELINE],
-            [cell for cell in left if cell.run != BASELINE],
+            [self._chain(cell) for cell in left if cell.run == BASELINE],
+            [self._train_reverse(cell) for cell in by_dual.values()],
+            [self._chain(cell) for cell in left if cell.run != BASELINE],
         ):
-            follow([self._chain(cell) for cell in wave], self.matrix.side_by_side)
+            follow(wave, self.matrix.side_by_side)
         say(f"results: {self.matrix.results}")
 
     def folder(self, cell: Cell) -> Path:
@@ -151,8 +154,6 @@ class Experiment:
 
     def _chain(self, cell: Cell) -> Iterator[Job]:
         raw = prepare(cell.recipe, self.matrix.original, self.matrix.out)
-        if cell.contender.by_dual:
-            yield from training(self._reverse(cell, raw))
         run = self._job(cell, self._binary(cell, raw))
         yield from training(run)
         scores = evaluate(run.bin, run.out, raw)
@@ -181,6 +182,11 @@ class Experiment:
         texts = (ours, theirs, reference)
         return {"against_uniform": significance(*map(read_lines, texts))}
 
+    def _train_reverse(self, cell: Cell) -> Iterator[Job]:
+        self._check_baseline(cell)
+        raw = prepare(cell.recipe, self.matrix.original, self.matrix.out)
+        yield from training(self._reverse(cell, raw))
+
     def _reverse(self, cell: Cell, raw: Path) -> Run:
         """The baseline of the other direction."""
         whole = Cell(cell.recipe, BASELINE, cell.seed)
@@ -202,24 +208,35 @@ class Experiment:
         """Filter offline, and return the file with the numbers of the lines to keep."""
         contender, folder = cell.contender, self._recipe(cell)
         left = folder / f"bin-{contender.rule}.kept" if contender.rule else None
-        if left and not left.exists():
-            filtering([contender.rule, "--data", str(raw), "--out", str(left)])
+        if left:
+            self._filter([contender.rule], raw, left, [])
         if left and not contender.by_loss:
             return left
         kept = folder / f"bin-{contender.selection}-{cell.seed}.kept"
-        if not kept.exists():
-            judged = self._judged_by(cell, raw, left)
-            filtering([*judged, "--data", str(raw), "--out", str(kept)])
+        judged, inputs = self._judged_by(cell, raw, left)
+        self._filter(judged, raw, kept, inputs)
         return kept
 
-    def _judged_by(self, cell: Cell, raw: Path, left: Path | None) -> list[str]:
-        """The arguments of a filter by what trained models make of the pairs.
+    def _filter(self, how: list[str], raw: Path, kept: Path, inputs: Sequence[Path]) -> None:
+        """Write the numbers of the lines to keep, unless this was done with the same inputs.
 
         Args:
-            cell: the run.
-            raw: its text.
-            left: numbers of the pairs that a rule left, None for all.
+            how: the command, with its arguments but for the text and the file to write.
+            raw: the text.
+            kept: the file to write.
+            inputs: that the command reads beside the text.
         """
+        texts = [raw / f"train.{language}" for language in ("de", "en")]
+        wanted = {"command": how, "inputs": digest([*texts, *inputs])}
+        stamp = Stamp(kept.with_suffix(".kept.json"), wanted)
+        if stamp.done and kept.exists():
+            return
+        stamp.begin(replace=True)
+        filtering([*how, "--data", str(raw), "--out", str(kept)])
+        stamp.finish()
+
+    def _check_baseline(self, cell: Cell) -> Cell:
+        """The run whose model judges the pairs; leave where it is not here."""
         whole = Cell(cell.recipe, BASELINE, cell.seed)
         if not (self.folder(whole) / "checkpoint_last.pt").exists():
             sys.exit(
@@ -227,6 +244,17 @@ class Experiment:
                 "was trained elsewhere: to train it here, delete its line from "
                 f"{self.matrix.results}"
             )
+        return whole
+
+    def _judged_by(self, cell: Cell, raw: Path, left: Path | None) -> tuple[list[str], list[Path]]:
+        """The arguments of a filter by what trained models make of the pairs, and its inputs.
+
+        Args:
+            cell: the run.
+            raw: its text.
+            left: numbers of the pairs that a rule left, None for all.
+        """
+        whole = self._check_baseline(cell)
         scores = score_references(self._job(whole, self._binary(whole, raw)))
         labels = read_lines(raw / LABELS)
         among = sorted(read_numbers(left, len(labels))) if left else range(len(labels))
@@ -234,10 +262,11 @@ class Experiment:
         share = share_of_good([labels[n] for n in among]) * len(among) / len(labels)
         arguments = ["--scores", str(scores), "--share", str(share)]
         arguments += ["--among", str(left)] if left else []
+        inputs = [scores, *([left] if left else [])]
         if not cell.contender.by_dual:
-            return ["loss", *arguments]
+            return ["loss", *arguments], inputs
         reverse = score_references(self._reverse(cell, raw))
-        return ["dual", "--reverse-scores", str(reverse), *arguments]
+        return ["dual", "--reverse-scores", str(reverse), *arguments], [*inputs, reverse]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -130,7 +130,7 @@ def copy_other_splits(
         trusted: how many pairs of the split `meta` to keep, the first ones; None for all.
 
     Raises:
-        NoiseError: there are fewer trusted pairs than that.
+        NoiseError: there are fewer trusted pairs than that, or it is no number of them.
     """
     copied = []
     for path in sorted(data.glob(f"*.{languages[0]}")):
@@ -142,7 +142,7 @@ def copy_other_splits(
     if trusted is not None:
         for language in languages:
             rows = read_lines(out / f"meta.{language}") if "meta" in copied else []
-            if len(rows) < trusted:
+            if not 1 <= trusted <= len(rows):
                 raise NoiseError(f"--trusted {trusted}: there are {len(rows)} trusted pairs")
             write_lines(out / f"meta.{language}", rows[:trusted])
     return copied

@@ -46,8 +46,8 @@ def prepare(out: Path, seed: int) -> Path:
     """Write the text, spoil half of it, and return the folder of the binary data."""
     clean, raw = out / "clean", out / "raw"
     script(grammar_command(clean, seed), clean, sorted((HERE / "language").glob("*.*")))
-    text = [clean / f"train.{language}" for language in ("de", "en")]
-    script(noise_command(clean, raw, seed), raw, text)
+    text = [file for language in ("de", "en") for file in clean.glob(f"*.{language}")]
+    script(noise_command(clean, raw, seed), raw, sorted(text))
     binarize(Settings(data=raw, out=out / "bin", vocab=3000))
     return out / "bin"
 
@@ -108,7 +108,7 @@ def main() -> None:
     args = parser().parse_args()
     logging.getLogger().setLevel(logging.WARNING)  # which fairseq sets on import
     if args.fresh and args.out.exists():
-        if not (args.out / "clean").is_dir():
+        if not (args.out / "clean" / "grammar.json").is_file():
             sys.exit(f"--fresh would delete {args.out}, which the quickstart did not make")
         shutil.rmtree(args.out)
     quickstart(args.out, args.seed, args.updates, args.weightings)

@@ -216,7 +216,11 @@ def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
         ]
         script(command, raw, [*_texts(captions), *_texts(talks)])
     elif recipe.crawled is not None:
-        script(crawled_command(recipe, original, out, raw), raw, _crawled(original, recipe.crawled))
+        inputs = _crawled(original, recipe.crawled)
+        command = crawled_command(recipe, original, out, raw)
+        if recipe.crawled == "human":
+            inputs += [*_texts(out / "captions"), *_texts(out / "talks")]
+        script(command, raw, inputs)
     else:
         return _talks(original, out)
     return raw

@@ -172,8 +172,9 @@ def significance(
 ) -> dict[str, Any]:
     """Return sacreBLEU's paired bootstrap test of BLEU against a baseline.
 
-    Of identical translations p is 1: sacreBLEU counts how often resampled differences exceed the
-    true one, which 0 never does 0, and would say the smallest p there is.
+    Its p is that of one side, about: half of what a test of both sides would say. Where there is no
+    difference it is 1: sacreBLEU counts how often resampled differences exceed the true one, which
+    0 never does 0, and would say the smallest p there is.
     """
     from sacrebleu import BLEU
     from sacrebleu.significance import PairedTest, Result
@@ -184,7 +185,7 @@ def significance(
     before, after = (score for score in scores["BLEU"] if isinstance(score, Result))
     return {
         "difference": after.score - before.score,
-        "p": 1.0 if list(translations) == list(baseline) else after.p_value,
+        "p": after.p_value if after.score != before.score else 1.0,
         "signature": str(signatures["BLEU"]),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -124,10 +125,25 @@ def run(command: Sequence[str], log: Path) -> None:
         fail(command[0], code, log)
 
 
+def modules(path: Path) -> set[Path]:
+    """Return a script and the modules beside it that it imports, also by others."""
+    found, left = set(), [path]
+    while left:
+        file = left.pop()
+        found.add(file)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            beside = {file.with_name(f"{name}.py") for name in names}
+            left += [one for one in beside - found if one.is_file()]
+    return found
+
+
 def script(command: Sequence[str], out: Path, inputs: Sequence[Path]) -> None:
     """Run one of the example's scripts, unless it has run with these arguments, code and inputs."""
     name = Path(command[0]).stem
-    wanted = {"command": list(command[1:]), "inputs": digest([Path(command[0]), *inputs])}
+    code = sorted(modules(Path(command[0])))
+    wanted = {"command": list(command[1:]), "inputs": digest([*code, *inputs])}
     stamp = Stamp(out / f"{name}.json", wanted)
     if stamp.done:
         say(f"{name}: {short(out)} is already there")

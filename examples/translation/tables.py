@@ -90,8 +90,10 @@ def report(folders: Sequence[Path], out: Path) -> None:
     if not shown:
         return
     shown.sort(key=lambda folder: read_json(folder / "result.json")["weighting"] == "uniform")
-    labels = shown[0] / LABELS
-    flags = ["--labels", short(labels)] if labels.exists() else []
+    labels = [folder / LABELS for folder in shown]
+    # Runs that left out pairs number the others anew: labels are of all runs or of none.
+    known = all(file.exists() for file in labels) and len({f.read_bytes() for f in labels}) == 1
+    flags = ["--labels", short(labels[0])] if known else []
     command = ["fairseq-l2rw", "report", *map(short, shown), "--out", short(out), *flags]
     run(command, out.with_suffix(".log"))
     say(f"look:  {short(out)}: which sentences the model trusted, and why")

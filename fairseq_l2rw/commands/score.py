@@ -173,6 +173,8 @@ def _cores() -> int:
     """Processes that a CPU can run side by side, where processes can share memory."""
     if "fork" not in multiprocessing.get_all_start_methods():
         return 1
+    if sys.platform == "darwin":  # which has no way to ask, and where a fork of torch may crash
+        return 1
     return min(_MOST_WORKERS, len(os.sched_getaffinity(0)))
 
 

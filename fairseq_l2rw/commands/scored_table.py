@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import json
 import math
 import os
 import sys
@@ -16,6 +17,7 @@ from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.inference.text_scorer import Row, TextPair
 from fairseq_l2rw.text.columns import Columns
 from fairseq_l2rw.text.files import count_lines, lines, opened, replaced
+from fairseq_l2rw.utils.errors import InputError
 
 
 class Scorer(Protocol):
@@ -64,14 +66,36 @@ class ScoredTable:
         """The file to write; one that an earlier call left is gone on with if that is wanted."""
         path = Path(self.args.output)
         unfinished = path.with_name(f".unfinished-{path.name}")
+        settings = path.with_name(f"{unfinished.name}.json")
         if self.args.resume and unfinished.is_file():
+            self._check_same(settings)
             self._done = _complete_lines(unfinished)
             with opened(unfinished, "a") as file:
                 yield file
             os.replace(unfinished, path)
-            return
-        with replaced(self.args.output) as file:
-            yield file
+        else:
+            plain = self.args.output != "-" and (path.is_file() or not path.exists())
+            if plain:
+                settings.write_text(json.dumps(self._settings()), encoding="utf-8")
+            with replaced(self.args.output) as file:
+                yield file
+        settings.unlink(missing_ok=True)
+
+    def _settings(self) -> dict[str, str]:
+        """What decides about the columns that are written."""
+        names = ["input", "run", "initial", "by", "trusted", "data", "scol", "tcol", "header"]
+        names += ["score_only", "factors", "fp16"]
+        return {name: str(getattr(self.args, name)) for name in names}
+
+    def _check_same(self, settings: Path) -> None:
+        """Refuse to go on with what a call of another kind began."""
+        before = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+        other = [name for name, value in self._settings().items() if before.get(name) != value]
+        if other:
+            raise InputError(
+                f"{self.args.output} was begun with another --{other[0].replace('_', '-')}: give "
+                "the same, or leave out --resume to begin anew"
+            )
 
     def write(self, output: IO[str]) -> None:
         """Write all lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import subprocess
@@ -45,7 +46,8 @@ def compare(
             "seconds": statistics.median(seconds[name]),
             "time": {"median": statistics.median(ratios), "low": ratios[0], "high": ratios[-1]},
             "megabytes": megabytes[name],
-            "memory": megabytes[name] / megabytes["plain"],
+            # Not known without Linux's /proc.
+            "memory": megabytes[name] / megabytes["plain"] if megabytes["plain"] else math.nan,
         }
         if operations is not None:
             result[name]["operations"] = operations[name] / operations["plain"]
