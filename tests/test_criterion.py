@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from fairseq.criterions.label_smoothed_cross_entropy import label_smoothed_nll_loss
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from students import batch, criterion, pairs, plain_criterion, student
 
+from fairseq_l2rw.criterions.label_smoothing import smoothed_losses
 from fairseq_l2rw.sampling.importance_sampler import IMPORTANCE_WEIGHT
 from fairseq_l2rw.training.weigher import Weights
 from fairseq_l2rw.utils.errors import InputError
@@ -181,3 +183,33 @@ def test_the_criterion_without_the_task_is_refused_in_one_line():
         L2RWLabelSmoothedCrossEntropy(
             SimpleNamespace(target_dictionary=DICTIONARY), sentence_avg=False, label_smoothing=0.1
         )
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.lists(st.integers(0, 8), min_size=1, max_size=6),
+    st.sampled_from([0.0, 0.1, 0.4]),
+    st.integers(0, 99),
+)
+def test_smoothed_losses_are_those_of_fairseq_to_the_bit_and_so_are_their_gradients(
+    target, epsilon, seed
+):
+    """With types that come up twice, with padding, and with a gradient of either loss."""
+    chance = torch.Generator().manual_seed(seed)
+    logits = torch.randn(len(target), 9, generator=chance)
+    weights = torch.randn(2, len(target), 1, generator=chance)
+    found = []
+    for losses in (
+        lambda lprobs, places: smoothed_losses(lprobs, places, epsilon, 1),
+        lambda lprobs, places: label_smoothed_nll_loss(
+            lprobs, places, epsilon, ignore_index=1, reduce=False
+        ),
+    ):
+        given_logits = logits.clone().requires_grad_()
+        loss, nll = losses(given_logits.log_softmax(-1), torch.tensor(target))
+        sums = (weights[0] * loss).sum() + (weights[1] * nll).sum()
+        first = torch.autograd.grad(sums, given_logits, retain_graph=True)[0]
+        sums.backward()  # a second time, as a recorded pass is
+        assert torch.equal(first, given_logits.grad)
+        found.append((loss.detach(), nll.detach(), first))
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))

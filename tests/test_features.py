@@ -15,6 +15,7 @@ from fairseq_l2rw.features.copying import copied
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.student_states import Reader
+from fairseq_l2rw.features.token_losses import buckets
 
 pytestmark = pytest.mark.usefixtures("float64")
 MOMENT = TrainingState(update=5, progress=0.25, dev_loss=1.5)
@@ -86,7 +87,7 @@ def test_the_surprisal_residual_is_what_a_pair_costs_beyond_what_its_tokens_usua
     seen, _ = extract(model, sample, extractor=extractor)
     for i, n in enumerate(tokens.real.sum(1)):
         before = sample["net_input"]["prev_output_tokens"][i, :n]
-        usual = extractor.token_losses.usual(before, sample["target"][i, :n])
+        usual = extractor.token_losses.usual(buckets(before, sample["target"][i, :n]))
         expected = float((tokens.nll[i, :n] - usual).mean())
         assert float(seen["surprisal_residual"][i]) == pytest.approx(expected)
         largest = float((tokens.nll[i, :n] - usual).max())

@@ -6,27 +6,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw.features.features import ScoredTokens
-from fairseq_l2rw.features.token_losses import TokenLossTable
+from fairseq_l2rw.features.token_losses import TokenLossTable, buckets
 
 K = 5.0  # the prior of the published formula
 
 
 def tokens(bigrams, nll):
     return ScoredTokens(
-        bigrams=torch.tensor(bigrams, dtype=torch.long).view(-1, 2),
+        buckets=buckets(*torch.tensor(bigrams, dtype=torch.long).view(-1, 2).T).T,
         nll=torch.tensor(nll, dtype=torch.float64),
         real=torch.ones(len(nll), dtype=torch.bool),
     )
 
 
 def usual(costs, before, token):
-    return float(costs.usual(torch.tensor(before), torch.tensor(token)))
+    return float(costs.usual(buckets(torch.tensor(before), torch.tensor(token))))
 
 
 def test_before_anything_was_seen_nothing_is_usual():
-    assert TokenLossTable().usual(torch.tensor([[2, 5]]), torch.tensor([[5, 6]])).tolist() == [
-        [0, 0]
-    ]
+    places = buckets(torch.tensor([[2, 5]]), torch.tensor([[5, 6]]))
+    assert TokenLossTable().usual(places).tolist() == [[0, 0]]
 
 
 def test_a_bigram_backs_off_to_its_type_and_a_type_to_the_average():
@@ -58,7 +57,7 @@ def test_the_usual_cost_lies_among_the_costs(seen):
     costs = TokenLossTable()
     costs.add(tokens([s[:2] for s in seen], [s[2] for s in seen]))
     pairs = torch.cartesian_prod(torch.arange(8), torch.arange(8))
-    found = costs.usual(*pairs.unbind(1))
+    found = costs.usual(buckets(*pairs.unbind(1)))
     low, high = min(s[2] for s in seen), max(s[2] for s in seen)
     assert bool(((found >= low - 1e-9) & (found <= high + 1e-9)).all())
 

@@ -1,5 +1,7 @@
 """Label-smoothed cross entropy, a loss for every sentence or token, and their weighted sum."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +12,18 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
     LabelSmoothedCrossEntropyCriterionConfig,
     label_smoothed_nll_loss,
 )
+from fairseq.logging import metrics
+from fairseq.utils import get_perplexity
 from torch import Tensor
 from torch.nn.functional import nll_loss, pad
 
+from fairseq_l2rw.criterions.label_smoothing import smoothed_losses
 from fairseq_l2rw.features.features import rows
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT
 from fairseq_l2rw.utils.errors import InputError
+
+# Weighted loss and size; what begins like this is not in the log.
+_LOSS = "_loss"
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,30 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         # divided by is the task's business.
         return loss, weights.plain_size, logging_output
 
+    @classmethod
+    def reduce_metrics(cls, logging_outputs: Sequence[dict[str, Any]]) -> None:
+        """Log what an update came to; fairseq calls it with the outputs of all workers.
+
+        A weighted size is a tensor. fairseq would ask a GPU whether it is above 0 before it takes
+        it into a mean, so that here both are summed, and divided when the log is written.
+        """
+        sums = {
+            name: sum(log.get(name, 0) for log in logging_outputs)
+            for name in ("loss", "sample_size", "nll_loss", "ntokens", "n_correct", "total")
+        }
+        if not isinstance(sums["sample_size"], Tensor):
+            super().reduce_metrics(logging_outputs)
+            return
+        metrics.log_scalar_sum(_LOSS, torch.stack([sums["loss"], sums["sample_size"]]))
+        metrics.log_derived("loss", _mean_loss, priority=10)
+        tokens = sums["ntokens"]
+        metrics.log_scalar("nll_loss", sums["nll_loss"] / tokens / math.log(2), tokens, round=3)
+        metrics.log_derived("ppl", lambda meters: get_perplexity(meters["nll_loss"].avg))
+        if sums["total"]:
+            for name in ("n_correct", "total"):
+                metrics.log_scalar(name, sums[name])
+            metrics.log_derived("accuracy", _accuracy)
+
     def zero_output(self, sample: dict[str, Any]) -> Any:
         """What ``forward`` would give in training for a batch that counts for nothing.
 
@@ -107,7 +139,8 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
     def token_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> TokenLosses:
         """Per-token losses from the model's output."""
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
-        loss, nll = (self._by_sentence(x, sample) for x in self._smoothed(lprobs, target))
+        found = smoothed_losses(lprobs, target, self.eps, self.padding_idx)
+        loss, nll = (self._by_sentence(x, sample) for x in found)
         real = self._by_sentence(target.ne(self.padding_idx), sample)
         of_types = lprobs.detach().view(len(real), -1, lprobs.shape[-1])
         if self.ignore_prefix_size:
@@ -120,7 +153,10 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         Summed over each sentence, or of the real tokens one by one with ``--weight-unit token``.
         """
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
-        loss, _ = self._smoothed(lprobs, target)
+        # fairseq's: meta passes may be in forward mode, or be differentiated twice.
+        loss, _ = label_smoothed_nll_loss(
+            lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
+        )
         real = self._by_sentence(target.ne(self.padding_idx), sample)
         return self._rows(self._by_sentence(loss, sample), real, sample)
 
@@ -145,7 +181,16 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         found = values.view(len(sample["target"]), -1)
         return pad(found, (self.ignore_prefix_size, 0)) if self.ignore_prefix_size else found
 
-    def _smoothed(self, lprobs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        return label_smoothed_nll_loss(
-            lprobs, target, self.eps, ignore_index=self.padding_idx, reduce=False
-        )
+
+def _mean_loss(meters: Any) -> float | None:
+    """Of the updates since the last line of the log, in bits a token."""
+    found = meters[_LOSS].sum
+    if not isinstance(found, Tensor):  # there was none
+        return None
+    loss, size = found.tolist()
+    return round(loss / size / math.log(2), 3)
+
+
+def _accuracy(meters: Any) -> float:
+    correct, total = (float(meters[name].sum) for name in ("n_correct", "total"))
+    return round(100 * correct / total, 3) if total else math.nan

@@ -13,7 +13,7 @@ from torch import Tensor
 from fairseq_l2rw.features.copying import copied
 from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.student_states import pooled
-from fairseq_l2rw.features.token_losses import TokenLossTable
+from fairseq_l2rw.features.token_losses import TokenLossTable, buckets
 
 # Nats: below any residual, as usual costs are hardly above those of a uniform guess.
 _NO_RESIDUAL = -20.0
@@ -133,15 +133,24 @@ class ScoredBatch:
         """Where in it, 0 for a whole sentence, (rows,)."""
         return self._places[1]
 
+    def of_rows(self, values: Tensor) -> Tensor:
+        """What is known of sentences, (N, ...), as it is known of rows, (rows, ...)."""
+        return values[self.sentence] if self.by_token else values
+
     @cached_property
     def log_source_length(self) -> Tensor:
         """Logarithm of the source length, (rows,)."""
-        return self.source_real.sum(1)[self.sentence].to(self.loss).log()
+        return self.of_rows(self.source_real.sum(1)).to(self.loss).log()
 
     @cached_property
     def log_target_length(self) -> Tensor:
         """Logarithm of the target length, (rows,)."""
-        return self.scored[self.sentence].to(self.loss).log()
+        return self.of_rows(self.scored).to(self.loss).log()
+
+    @cached_property
+    def log_length_ratio(self) -> Tensor:
+        """Logarithm of how many times as long as the source the target is, (rows,)."""
+        return self.log_target_length - self.log_source_length
 
     @cached_property
     def log_best(self) -> Tensor:
@@ -158,8 +167,13 @@ class ScoredBatch:
     def residual(self) -> Tensor:
         """-log p(reference) beyond what such tokens usually have, 0 without a loss, (N, T)."""
         assert self.token_losses is not None
-        usual = self.token_losses.usual(self.before, self.target).to(self.loss)
-        return self.nll - usual * self.mask
+        usual = self.token_losses.usual(self.buckets).to(self.loss)
+        return torch.addcmul(self.nll, usual, self.mask, value=-1)
+
+    @cached_property
+    def buckets(self) -> Tensor:
+        """Places of the reference tokens in the table of what tokens cost, (2, N, T)."""
+        return buckets(self.before, self.target)
 
     @cached_property
     def largest_residual(self) -> Tensor:
@@ -173,9 +187,9 @@ class ScoredBatch:
 
         Padding is before or after them all.
         """
-        first = self.real.byte().argmax(1)
-        last = (first + self.lengths - 1).clamp(min=0)  # a dummy sentence may have none
-        found = -self.nll.gather(1, torch.stack([first, last], 1))[self.sentence]
+        first = self.mask.argmax(1)
+        places = torch.stack([first, first + self.scored - 1], 1)  # a dummy sentence may have none
+        found = self.of_rows(-self.nll.gather(1, places))
         return found[:, 0], found[:, 1]
 
     def constant(self, value: float | Tensor) -> Tensor:
@@ -200,7 +214,7 @@ TOKEN_MEANS: dict[str, Callable[[ScoredBatch], Tensor]] = {
 def _spread(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
     mean = pooled(batch.nll.unsqueeze(2), batch.real)
     squares = (batch.nll - mean).square().unsqueeze(2)
-    return pooled(squares, batch.real).squeeze(1).sqrt()[batch.sentence]
+    return batch.of_rows(pooled(squares, batch.real).squeeze(1).sqrt())
 
 
 def _loss_rank(batch: ScoredBatch, means: Mapping[str, Tensor]) -> Tensor:
@@ -215,15 +229,13 @@ def _train_accuracy(batch: ScoredBatch, _: Mapping[str, Tensor]) -> Tensor:
 
 #: Features of a row, from the batch and the means above.
 ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
-    "largest_residual": lambda batch, _: batch.largest_residual[batch.sentence],
+    "largest_residual": lambda batch, _: batch.of_rows(batch.largest_residual),
     "first_log_probability": lambda batch, _: batch.ends[0],
     "last_log_probability": lambda batch, _: batch.ends[1],
     "log_source_length": lambda batch, _: batch.log_source_length,
     "log_target_length": lambda batch, _: batch.log_target_length,
-    "log_length_ratio": lambda batch, _: batch.log_target_length - batch.log_source_length,
-    "squared_log_length_ratio": lambda batch, _: (
-        batch.log_target_length - batch.log_source_length
-    ).square(),
+    "log_length_ratio": lambda batch, _: batch.log_length_ratio,
+    "squared_log_length_ratio": lambda batch, _: batch.log_length_ratio.square(),
     "spread": _spread,
     "loss_rank": _loss_rank,
     "progress": lambda batch, _: batch.constant(batch.state.progress),

@@ -94,16 +94,16 @@ class FeatureExtractor(nn.Module):
             state: when it was scored.
         """
         batch = self._scored(sample, losses, state)
-        sentence, importance = batch.sentence, None
+        importance = None
         means, sizes = self._means(batch)
         if IMPORTANCE_WEIGHT in sample:
-            importance = sample[IMPORTANCE_WEIGHT].to(sizes)[sentence]
+            importance = batch.of_rows(sample[IMPORTANCE_WEIGHT].to(sizes))
             sizes = sizes * importance
         known = {name: ROWS[name](batch, means) for name in ROWS if name in self.reads}
         return Features(
             columns={**means, **known},
             sizes=sizes,
-            ids=sample["id"][sentence.to(sample["id"].device)].to(sentence.device),
+            ids=batch.of_rows(sample["id"].to(sizes.device)),
             positions=batch.position,
             lengths=batch.lengths,
             update=state.update,
@@ -143,15 +143,15 @@ class FeatureExtractor(nn.Module):
         # All at once: on small batches the number of operations is what takes time.
         wanted = {name: TOKEN_MEANS[name](batch) for name in TOKEN_MEANS if name in self.reads}
         sums = rows(torch.stack([*wanted.values(), batch.mask]), batch.real, self.unit)
-        sentence, token_rows = batch.sentence, batch.by_token
-        means = sums[:-1] / (1 if token_rows else batch.scored)
+        token_rows = batch.by_token
+        means = sums[:-1] if token_rows else sums[:-1] / batch.scored
         size = sums[-1]
         if self.prefix:  # fairseq counts all tokens of a sentence, also those without a loss
             whole = batch.target.ne(self.padding_idx).sum(1).to(batch.loss)
-            size = (whole / batch.scored)[sentence] if token_rows else whole
+            size = batch.of_rows(whole / batch.scored) if token_rows else whole
         if self.sentence_avg:
-            one = 1 / batch.scored[sentence].to(batch.loss)
-            size = one if token_rows else torch.ones_like(size)
+            one = torch.ones_like(size)
+            size = one / batch.of_rows(batch.scored) if token_rows else one
         return dict(zip(wanted, means, strict=True)), size
 
     @staticmethod
@@ -161,7 +161,7 @@ class FeatureExtractor(nn.Module):
         if found is None:
             return None
         found = found.to(batch.loss)
-        return found[batch.real] if found.dim() == 2 else found[batch.sentence]
+        return found[batch.real] if found.dim() == 2 else batch.of_rows(found)
 
     def _states(self, states: States, batch: ScoredBatch) -> Tensor:
         gather = states.per_token if self.unit == "token" else states.pool
@@ -169,5 +169,5 @@ class FeatureExtractor(nn.Module):
 
     @staticmethod
     def _tokens(batch: ScoredBatch) -> ScoredTokens:
-        bigrams = torch.stack([batch.before.flatten(), batch.target.flatten()], 1)
-        return ScoredTokens(bigrams, batch.nll.flatten(), batch.real.flatten())
+        places = batch.buckets.flatten(1).T
+        return ScoredTokens(places, batch.nll.flatten(), batch.real.flatten())

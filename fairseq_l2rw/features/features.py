@@ -12,12 +12,12 @@ class ScoredTokens(NamedTuple):
     """All reference tokens of a batch, padding included: to leave it out would wait for a GPU.
 
     Attributes:
-        bigrams: the token before, and the reference token, shape (M, 2).
+        buckets: where a table has the token, and where with the one before it, shape (M, 2).
         nll: -log p of the reference token, shape (M,), nats.
         real: whether it is no padding, shape (M,), bool.
     """
 
-    bigrams: Tensor
+    buckets: Tensor
     nll: Tensor
     real: Tensor
 

@@ -43,26 +43,30 @@ class TokenLossTable(nn.Module):
         """Add the tokens of one update, of all workers; losses that are not finite do not count."""
         self.sums.mul_(1 - 1 / _MEMORY)
         nll = tokens.nll.to(self.sums)
-        counts = tokens.real & nll.isfinite()
+        counts = tokens.real & (nll < torch.inf)  # never below 0
         cost = torch.stack([torch.where(counts, nll, 0.0), counts.to(nll)])
-        for sums, bucket in zip(self.sums, _buckets(*tokens.bigrams.unbind(1)), strict=True):
+        for sums, bucket in zip(self.sums, tokens.buckets.unbind(1), strict=True):
             sums.index_add_(1, bucket, cost)
 
-    def usual(self, before: Tensor, tokens: Tensor) -> Tensor:
-        """What ``tokens`` cost of late after ``before``, in nats, in their shape; 0 at first.
+    def usual(self, places: Tensor) -> Tensor:
+        """What tokens cost of late, in nats, of any shape; 0 at first.
 
         Args:
-            before: the token before each, of the same shape.
-            tokens: reference tokens, any shape.
+            places: what ``buckets`` gives of them, shape (2, ...).
         """
         nats, times = self.sums[0].sum(1)
         mean = nats / times.clamp(min=1e-300)
-        for sums, bucket in zip(self.sums, _buckets(before, tokens), strict=True):
+        for sums, bucket in zip(self.sums, places, strict=True):
             nats, times = sums[:, bucket]
             mean = torch.add(nats, mean, alpha=_PRIOR) / (times + _PRIOR)
         return mean
 
 
-def _buckets(before: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
-    """Places in the tables of types and of bigrams."""
-    return tokens % _BUCKETS, (before * _HASH + tokens) % _BUCKETS
+def buckets(before: Tensor, tokens: Tensor) -> Tensor:
+    """Places in the tables of types and of bigrams, shape (2, ...).
+
+    Args:
+        before: the token before each, of the same shape.
+        tokens: reference tokens, any shape.
+    """
+    return torch.stack([tokens, torch.add(tokens, before, alpha=_HASH)]) % _BUCKETS

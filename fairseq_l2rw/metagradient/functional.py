@@ -28,10 +28,8 @@ def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwar
     Returns:
         What the module returns.
     """
-    values = {
-        id(p): parameters[n] for n, p in module.named_parameters() if parameters.get(n, p) is not p
-    }
-    if not values:
+    own = not parameters or all(parameters.get(n, p) is p for n, p in module.named_parameters())
+    if own:
         with without_checkpointing(module):
             return module(*args, **kwargs)
     values = {id(p): parameters[n] for n, p in module.named_parameters() if n in parameters}

@@ -13,7 +13,7 @@ from fairseq_l2rw.metagradient.ghost import PassRecord
 from fairseq_l2rw.metagradient.gradients import gradients
 from fairseq_l2rw.metagradient.signature import Losses, Parameters
 from fairseq_l2rw.metagradient.updates import Update
-from fairseq_l2rw.metagradient.weights import normaliser
+from fairseq_l2rw.metagradient.weights import normaliser, scalar
 from fairseq_l2rw.utils.reduction import Total
 
 #: How older updates are got back: copies of them, copies in the CPU's memory, or run backwards.
@@ -216,13 +216,13 @@ def update_sums(
     Returns:
         sum_i w_i n_i and the bound of S, scalars, float64.
     """
-    sums = torch.zeros(2, dtype=torch.double, device=device)
+    sums = []
     for batch in batches:
         weighted = batch.weights.double() @ batch.sizes.double()
         # Not by way of float32, in which a small number is 0.
-        least = torch.as_tensor(batch.least, dtype=torch.double, device=weighted.device)
-        sums += torch.stack([weighted, least])
-    weighted, least = total(sums)
+        sums.append(torch.stack([weighted, scalar(batch.least, weighted)]))
+    nothing = torch.zeros(2, dtype=torch.double, device=device)
+    weighted, least = total(sum(sums[1:], sums[0]) if sums else nothing)
     return weighted, least
 
 

@@ -18,10 +18,16 @@ def normaliser(weighted: Tensor, least: Tensor | float) -> Tensor:
         weighted: sum_i w_i n_i over the update, a scalar.
         least: a share of what the sum usually is, a scalar.
     """
-    size = torch.maximum(
-        weighted, torch.as_tensor(least, dtype=weighted.dtype, device=weighted.device)
-    )
+    size = torch.maximum(weighted, scalar(least, weighted))
     return torch.where(size > 0, size, 1.0)
+
+
+def scalar(value: Tensor | float, values: Tensor) -> Tensor:
+    """A number as a scalar of the type of ``values``, and where that is.
+
+    To hand a number over to a GPU as a tensor would wait for it.
+    """
+    return value.to(values) if isinstance(value, Tensor) else values.new_full((), value)
 
 
 def weight_gradient(
@@ -52,7 +58,7 @@ def weight_gradient(
     parts = (
         weights @ products,
         weights @ sizes,
-        torch.as_tensor(least, dtype=weights.dtype, device=weights.device),
+        scalar(least, weights),
     )
     aligned, weighted, bound = total(torch.stack(parts))
     size = normaliser(weighted, bound)

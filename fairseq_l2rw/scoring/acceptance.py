@@ -25,10 +25,17 @@ def distance(scores: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     Returns:
         Distances, shape (N, K).
     """
-    return torch.where(variance > 0, (scores - mean) / variance.sqrt(), 0.0)
+    return (scores - mean) / deviation(variance)
 
 
-def acceptance(distance: Tensor, sharpness: float, tolerance: float | Tensor) -> Tensor:
+def deviation(variance: Tensor) -> Tensor:
+    """Standard deviations, shape (K,): infinite where nothing varies, so that distances are 0."""
+    return torch.where(variance > 0, variance.sqrt(), torch.inf)
+
+
+def acceptance(
+    distance: Tensor, sharpness: float, tolerance: float | Tensor, highest: Tensor | None = None
+) -> Tensor:
     """A sigmoid of the ``distance`` from the trusted pairs' scores: 1 for their mean.
 
     Args:
@@ -36,12 +43,14 @@ def acceptance(distance: Tensor, sharpness: float, tolerance: float | Tensor) ->
         sharpness: how steeply it falls, per standard deviation.
         tolerance: standard deviations below the mean at which it is about a half, a scalar or of
             shape (K,).
+        highest: what the sigmoid of the mean is, if that is known, of the shape of ``tolerance``.
 
     Returns:
         Acceptances, shape (N, K), from 0 to a little above 1.
     """
-    top = torch.sigmoid(torch.as_tensor(sharpness * tolerance).to(distance))
-    return torch.sigmoid(sharpness * (distance + tolerance)) / top
+    if highest is None:
+        highest = torch.sigmoid(torch.as_tensor(sharpness * tolerance).to(distance))
+    return torch.sigmoid(sharpness * (distance + tolerance)) / highest
 
 
 def rejection_precision(train: Tensor, trusted: Tensor, variance: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fairseq_l2rw.scoring.acceptance import (
     acceptance,
-    distance,
+    deviation,
     precision_of_samples,
     tolerance_factor,
 )
@@ -36,6 +36,24 @@ class _Strictness:
     offset: Tensor
     tolerance_factor: Tensor
     exponent: Tensor
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What scores are measured by, from one change of it to the next.
+
+    Attributes:
+        of: moments of trusted pairs, and comparisons, that it is of.
+        mean, deviation: of the trusted pairs' scores, shape (K,).
+        tolerances: of the scores, shape (K,).
+        highest: see ``fairseq_l2rw.scoring.acceptance.acceptance``, shape (K,).
+    """
+
+    of: tuple[Tensor, Tensor]
+    mean: Tensor
+    deviation: Tensor
+    tolerances: Tensor
+    highest: Tensor
 
 
 class Calibration(LazyBuffers):
@@ -90,6 +108,7 @@ class Calibration(LazyBuffers):
         self.offsets = SuffixAverage(_COMPARISONS)  # (K,), not cut off at 0
         self.register_empty("trusted_moments", "trusted_location")
         self._known: _Strictness | None = None
+        self._scale_known: _Scale | None = None
 
     @property
     def ready(self) -> bool:
@@ -158,7 +177,8 @@ class Calibration(LazyBuffers):
         self.trusted_location = torch.cat([middle, rejected])
 
     def _distances(self, scores: Tensor) -> Tensor:
-        return distance(scores, *self.trusted_moments)
+        scale = self._scale()
+        return (scores - scale.mean) / scale.deviation
 
     def _offset(self) -> Tensor:
         """Shape (K,); 0 until pairs were compared."""
@@ -167,11 +187,22 @@ class Calibration(LazyBuffers):
         return self._strictness().offset
 
     def _accepted(self, distances: Tensor) -> Tensor:
-        tolerances = distances.new_full(distances.shape[1:], self.tolerance)
-        tolerances[1:].mul_(TOLERANCE)
-        if self.ready:
-            tolerances = tolerances * self._strictness().tolerance_factor
-        return acceptance(distances, self.sharpness, tolerances)
+        scale = self._scale()
+        return acceptance(distances, self.sharpness, scale.tolerances, scale.highest)
+
+    def _scale(self) -> _Scale:
+        """Computed where it changes and not once a batch; trusted pairs must be known."""
+        of = self.trusted_moments, self.rejections.values
+        known = self._scale_known
+        if known is None or known.of[0] is not of[0] or known.of[1] is not of[1]:
+            mean, variance = of[0]
+            tolerances = torch.full_like(mean, self.tolerance)
+            tolerances[1:].mul_(TOLERANCE)
+            if self.ready:
+                tolerances = tolerances * self._strictness().tolerance_factor
+            highest = torch.sigmoid(self.sharpness * tolerances)
+            known = self._scale_known = _Scale(of, mean, deviation(variance), tolerances, highest)
+        return known
 
     def _locate(
         self, distances: Tensor, accepted: Tensor, sizes: Tensor, total: Total
@@ -180,7 +211,7 @@ class Calibration(LazyBuffers):
 
         Of that the share, and 1 / the effective number of pairs: sum s^2 / (sum s)^2 of sizes s.
         """
-        below, above = (self._accepted(side * distances).prod(1) for side in (1, -1))
+        below, above = (self._accepted(x).prod(1) for x in (distances, -distances))
         # From both sides, so that the middle stays where most are, however many are far out.
         central = sizes * (below * above).clamp(min=1e-30)
         ones, rejected = torch.ones_like(sizes), 1 - accepted.prod(1).clamp(max=1)

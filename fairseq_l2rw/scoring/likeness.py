@@ -139,7 +139,7 @@ class Likeness(LazyBuffers):
             Shape (M, P).
         """
         assert self._precision is not None  # solve() comes first
-        beyond = x - self.trusted.centre()[0]
+        beyond = x - self.trusted.mean()
         distance = ((beyond @ self._precision) * beyond) @ self.parts
         more = left_out(distance, share.unsqueeze(1)) - distance
         return _drawn_in(self._ratios(x) - more / 2)

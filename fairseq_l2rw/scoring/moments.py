@@ -132,6 +132,10 @@ class Moments(RunningMean):
         rows = torch.cat([torch.ones_like(y).unsqueeze(1), x, y.unsqueeze(1)], dim=1)
         return rows.T @ (rows * sizes.unsqueeze(1))
 
+    def mean(self) -> Tensor:
+        """Means of the features, shape (F,)."""
+        return self.value[0, 1:-1] / self.value[0, 0]
+
     def centre(self) -> tuple[Tensor, Tensor]:
         """Means of the features, shape (F,), and their covariances, shape (F, F)."""
         m = self.value[:-1, :-1] / self.value[0, 0]
@@ -142,8 +146,8 @@ class Moments(RunningMean):
 
         A feature that never varied has deviation 1.
         """
-        m = self.value / self.value[0, 0]
-        mean, squares = m[0, 1:-1], m.diagonal()[1:-1]
+        size = self.value[0, 0]
+        mean, squares = self.value[0, 1:-1] / size, self.value.diagonal()[1:-1] / size
         variance = squares - mean.square()
         # Rounding leaves a tiny variance to a constant: judge it against the feature's own size.
         varies = variance > 1e-9 * squares
@@ -161,10 +165,10 @@ class Moments(RunningMean):
         """
         _, deviation, varies = self.scale()
         mean, covariance = self.centre()
-        m = self.value / self.value[0, 0]
+        last = self.value[:-1, -1] / self.value[0, 0]
         correlation = covariance / torch.outer(deviation, deviation)
         correlation = correlation * torch.outer(varies, varies)
-        target = (m[1:-1, -1] - mean * m[0, -1]) / deviation
+        target = (last[1:] - mean * last[0]) / deviation
         return correlation, target * varies
 
 

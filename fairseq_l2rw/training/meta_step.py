@@ -182,7 +182,7 @@ def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float
         sizes = [b.sizes for b in batches]
         # While warm-up applies other weights, centre with the weighting's own.
         weights = torch.cat([b.rule_weights for b in batches])
-        least = torch.stack([torch.as_tensor(b.least) for b in batches]).sum()
+        least = sum(batch.least for batch in batches)
         gradient = weight_gradient(torch.cat(found), torch.cat(sizes), weights, total, least)
         parts = (-gradient).split([len(n) for n in sizes])
         for batch, part in zip(batches, parts, strict=True):

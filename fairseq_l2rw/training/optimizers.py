@@ -120,9 +120,7 @@ class GradientWatch:
             multiply = optimizer.multiply_grads
             # The trainer multiplies once an update, with the number of workers (each of which has
             # the mean of their gradients) divided by the sample size, in float32.
-            optimizer.multiply_grads = lambda _factor: multiply(
-                (workers.count() / normaliser()).float()
-            )
+            optimizer.multiply_grads = lambda _factor: multiply(_reciprocal(normaliser()).float())
         self.norm: Any = 0.0
         self.max_norm, self._again = 0.0, 1.0
         self._clip = optimizer.clip_grad_norm
@@ -137,6 +135,19 @@ class GradientWatch:
             self._again = loss_scale(self.optimizer)
         return norm
 
+    def is_finite(self) -> bool:
+        """Whether the gradient is finite, so that the step is taken.
+
+        fairseq's trainer has seen to it but under AMP, where it tries the update again.
+        """
+        mixed = isinstance(self.optimizer, AMPOptimizer)
+        return not mixed or bool(torch.isfinite(torch.as_tensor(self.norm)).all())
+
     def clipping(self) -> Clipping:
         """How the gradients were clipped."""
         return Clipping(float(self.norm), float(self.max_norm), scale=self._again)
+
+
+def _reciprocal(size: Tensor) -> Tensor:
+    """How many workers there are, divided by S, a scalar."""
+    return size.reciprocal() if workers.alone() else workers.count() / size

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import isnan
+from math import isnan, nan
 from multiprocessing.util import Finalize
 from pathlib import Path
 
@@ -30,14 +30,21 @@ class _Rows:
 
     Attributes:
         update, epoch: their numbers.
-        columns: on the device, float64, which holds every number, shape (columns, S).
+        columns: on the device, each of shape (S,); None for one that has no numbers.
         tokens: weights of all its tokens, flat, where tokens have weights.
     """
 
     update: int
     epoch: int
-    columns: Tensor
+    columns: list[Tensor | None]
     tokens: Tensor | None
+
+    @property
+    def sentences(self) -> Tensor:
+        """Their numbers, shape (S,)."""
+        (first, *_) = self.columns
+        assert first is not None
+        return first
 
 
 class RecordWriter:
@@ -82,25 +89,27 @@ class RecordWriter:
             self._fetch()
             self.record.flush()
 
-    def _columns(self, summary: Summary) -> Tensor:
-        """Of a sentence whose tokens have weights their means; shape (columns, S)."""
+    def _columns(self, summary: Summary) -> list[Tensor | None]:
+        """Of a sentence whose tokens have weights their means, each of shape (S,)."""
         numbers = [summary.applied_weights, summary.importance_weight, summary.columns["loss"]]
         numbers += [summary.factors[name] for name in self.factors]
         mean = partial(summary.by_sentence, unit=self.unit)
-        columns = [summary.sentences, summary.lengths, *map(mean, numbers)]
+        columns: list[Tensor | None] = [summary.sentences, summary.lengths, *map(mean, numbers)]
         if summary.usefulness is None:
-            columns.append(summary.sizes.new_full((len(summary.sentences),), torch.nan))
+            columns.append(None)
         else:  # per unit of its size
             sums, sizes = map(mean, (summary.usefulness, summary.sizes))
             columns.append(sums / sizes)
-        return torch.stack([column.double() for column in columns])
+        return columns
 
     def _fetch(self) -> None:
         """Hand all rows over to the record; a GPU is asked for them at once."""
         if self.record is None or not self._waiting:
             return
         rows, self._waiting = self._waiting, []
-        found = torch.cat([r.columns for r in rows], 1).tolist()
+        counts = [len(r.sentences) for r in rows]
+        parts = zip(*(r.columns for r in rows), strict=True)
+        found = torch.stack([_joined(part, rows) for part in parts]).tolist()
         sentences, lengths = ([int(x) for x in column] for column in found[:2])
         means, importance_weights, losses, *factors, usefulness = found[2:]
         by_token: list[list[float] | None] = [None] * len(lengths)
@@ -109,8 +118,8 @@ class RecordWriter:
             by_token = [part.tolist() for part in weights.split(lengths)]
         self.record.add(
             zip(
-                [r.update for r in rows for _ in range(r.columns.shape[1])],
-                [r.epoch for r in rows for _ in range(r.columns.shape[1])],
+                [r.update for r, count in zip(rows, counts, strict=True) for _ in range(count)],
+                [r.epoch for r, count in zip(rows, counts, strict=True) for _ in range(count)],
                 sentences,
                 means,
                 importance_weights,
@@ -122,3 +131,10 @@ class RecordWriter:
                 strict=True,
             )
         )
+
+
+def _joined(parts: Sequence[Tensor | None], rows: Sequence[_Rows]) -> Tensor:
+    """One column of all updates, float64, which holds every number; shape (sentences,)."""
+    pairs = zip(parts, rows, strict=True)
+    known = [torch.full_like(r.sentences.double(), nan) if x is None else x for x, r in pairs]
+    return torch.cat([x.double() for x in known])

@@ -162,8 +162,7 @@ class Reweighting:
         """Take the student's step; take a meta step if it is time; tell what the update came to."""
         update, rate = self._update, optimizer.get_lr()
         assert self._watch is not None
-        # Under AMP fairseq calls this for updates that overflowed and will be tried again.
-        happens = bool(torch.isfinite(torch.as_tensor(self._watch.norm)).all())
+        happens = self._watch.is_finite()
         if self._told is not None:  # costs no wait here, where the norm was waited for
             update.told = [[int(n) for n in numbers] for numbers in self._told.tolist()]
             self._told = None

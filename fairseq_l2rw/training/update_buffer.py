@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from fairseq_l2rw.features.features import Features
@@ -41,10 +42,11 @@ class SubBatch(Batch):
     @classmethod
     def of(cls, replay: Replay, **kept: Any) -> "SubBatch":
         """From all but the fields of ``Batch``."""
-        real = not kept["dummy"]
         losses = replay.training(kept["sample"], kept["random"])
-        kept["least"] = kept["least"] * real
-        weights, sizes = kept["applied_weights"] * real, kept["features"].sizes * real
+        weights, sizes = kept["applied_weights"], kept["features"].sizes
+        if kept["dummy"]:  # counts for nothing
+            kept["least"] = 0.0
+            weights, sizes = torch.zeros_like(weights), torch.zeros_like(sizes)
         return cls(losses, weights, sizes, **kept)
 
 

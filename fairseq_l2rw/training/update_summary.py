@@ -137,8 +137,8 @@ def _tables(own: Summary | None, names: SummaryNames, device: torch.device) -> l
     tokens = empty[2]
     if own.tokens is not None:
         # Before they stand side by side: half precision does not hold the numbers of types.
-        bigrams, nll, real = (part.double() for part in own.tokens)
-        tokens = torch.cat([bigrams, nll.unsqueeze(1), real.unsqueeze(1)], 1)
+        places, nll, real = (part.double() for part in own.tokens)
+        tokens = torch.cat([places, nll.unsqueeze(1), real.unsqueeze(1)], 1)
     sentences = torch.stack([own.sentences, own.lengths], 1)
     tables = [sentences, torch.stack([r.double() for r in rows], 1), tokens]
     return [*(table.double() for table in tables), own.fallback.double().view(1, 1)]

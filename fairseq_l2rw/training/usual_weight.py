@@ -47,13 +47,13 @@ class UsualWeight(nn.Module):
         for name in ("mean", "recent", "count"):
             self.register_buffer(name, torch.zeros((), dtype=torch.float64))
 
-    def value(self, in_warmup: bool) -> Tensor:
-        """The usual weight, a scalar; 0 where nothing is known of it yet.
+    def value(self, in_warmup: bool) -> Tensor | float:
+        """The usual weight, a scalar: 0 where nothing is known yet, 1.0 where weights say it.
 
         Args:
             in_warmup: whether ``--weighting-warmup`` lasts, whose weights are absolute for all.
         """
-        return torch.ones_like(self.mean) if self.absolute or in_warmup else self.mean
+        return 1.0 if self.absolute or in_warmup else self.mean
 
     @property
     def scale(self) -> Tensor:

@@ -19,7 +19,7 @@ from fairseq_l2rw.training.student import Student
 from fairseq_l2rw.training.update_buffer import SubBatch, UpdateBuffer
 from fairseq_l2rw.training.usual_weight import SHARE, UsualWeight
 from fairseq_l2rw.utils.rng import RandomState
-from fairseq_l2rw.weighting import Weighting, safe
+from fairseq_l2rw.weighting import Weighting, kept, safe
 
 
 @dataclass(frozen=True)
@@ -159,13 +159,15 @@ class Weigher:
 
     @torch.no_grad()
     def _weights(
-        self, features: Features, context: SubBatchContext, usual: Tensor
+        self, features: Features, context: SubBatchContext, usual: Tensor | float
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """The weighting's own weights, those to apply, how many fell back, and the factors."""
         in_warmup = self.progress.in_warmup(context.update.number)
-        warmup, _ = safe(self.weighting.warmup_weights(features))
+        warmup = kept(self.weighting.warmup_weights(features))
         # What cannot be weighed has its warm-up weight, beside the usual ones of this weighting.
-        instead = warmup * torch.where(usual > 0, usual, 1.0)
+        instead = warmup
+        if isinstance(usual, Tensor):
+            instead = warmup * torch.where(usual > 0, usual, 1.0)
         explain = self.weighting.explained if self._explains else self._unexplained
         weights, factors = explain(features)
         rule_weights, fallback = safe(weights, instead)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from fairseq_l2rw.training.update_summary import Summary
 
-# Numbers that are averaged side by side, as every one of them takes operations at every update: by
-# sentence and by update. What begins like this is not in the log.
+# Numbers that are summed side by side, as every one of them takes operations at every update: by
+# sentence and by update; and how many of these there are. What begins like this is not in the log.
 _OF_WEIGHTS, _OF_UPDATES = "_weights", "_updates"
+_SENTENCES, _COUNT = "_sentences", "_count"
 _NAMES = ("weight_mean", "weight_std", "weight_min", "weight_max", "weight_ess")
 
 
@@ -30,25 +31,27 @@ def log_weights(update: Summary, share: Tensor) -> None:
     size = mean.square() / weights.square().mean()
     # Tensors: a GPU is asked for them when the log is written.
     found = torch.stack([mean, deviation, least, most, size])
-    metrics.log_scalar(_OF_WEIGHTS, found, weight=len(weights))
+    metrics.log_scalar_sum(_OF_WEIGHTS, found * len(weights))
+    metrics.log_scalar_sum(_SENTENCES, len(weights))
     for place, name in enumerate(_NAMES):
         # l2rw's are small
-        _log(name, 600, partial(_average, _OF_WEIGHTS, place, 6))
-    _log("step_share", 605, partial(_average, _OF_UPDATES, 0, 4))
+        _log(name, 600, partial(_average, _OF_WEIGHTS, _SENTENCES, place, 6))
+    _log("step_share", 605, partial(_average, _OF_UPDATES, _COUNT, 0, 4))
     _log("weight_fallbacks", 610, _fallbacks)
-    metrics.log_scalar(_OF_UPDATES, torch.stack([share.double(), update.fallback.double()]))
+    both = torch.stack([share.double(), update.fallback.double()])
+    metrics.log_scalar_sum(_OF_UPDATES, both)
+    metrics.log_scalar_sum(_COUNT, 1)
 
 
 def _log(name: str, priority: int, value: Callable[[Any], float | None]) -> None:
     metrics.log_derived(name, value, priority=priority)
 
 
-def _average(key: str, place: int, digits: int, meters: Any) -> float | None:
-    """One of the numbers that are averaged side by side; None before the first update."""
-    found = meters[key].avg
-    return None if found is None else round(float(found[place]), digits)
+def _average(key: str, count: str, place: int, digits: int, meters: Any) -> float | None:
+    """One of the numbers that are summed side by side, as a mean; None before the first update."""
+    total = meters[count].sum
+    return round(float(meters[key].sum[place]) / total, digits) if total else None
 
 
 def _fallbacks(meters: Any) -> float | None:
-    found = meters[_OF_UPDATES]
-    return float(found.sum[1]) if found.count else None
+    return float(meters[_OF_UPDATES].sum[1]) if meters[_COUNT].sum else None

@@ -4,7 +4,7 @@ Add your own from any ``--user-dir``: subclass ``Weighting`` and decorate it wit
 ``@register("name")``; it is then ``--weighting name`` (``docs/extending.md``).
 """
 
-from fairseq_l2rw.weighting.base import Signal, Weighting, safe
+from fairseq_l2rw.weighting.base import Signal, Weighting, kept, safe
 from fairseq_l2rw.weighting.deep import Deep
 from fairseq_l2rw.weighting.error_norm import ErrorNorm
 from fairseq_l2rw.weighting.initial import Initial
@@ -35,6 +35,7 @@ __all__ = [
     "Weighting",
     "build",
     "find",
+    "kept",
     "names",
     "option",
     "register",

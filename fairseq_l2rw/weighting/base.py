@@ -126,6 +126,22 @@ def safe(weights: Tensor, instead: Tensor | float = 1.0) -> tuple[Tensor, Tensor
     Returns:
         Weights, shape (N,), and a count, a scalar tensor.
     """
-    good = (weights >= 0) & (weights < torch.inf)  # fewer operations than torch.isfinite takes
-    kept = nn.functional.threshold(weights, _SMALLEST, 0.0)
-    return torch.where(good, kept, instead).to(weights), (~good).sum()
+    good = _good(weights)
+    return kept(weights, instead, good), (~good).sum()
+
+
+def kept(weights: Tensor, instead: Tensor | float = 1.0, good: Tensor | None = None) -> Tensor:
+    """The weights that ``safe`` gives, shape (N,).
+
+    Args:
+        weights: shape (N,).
+        instead: see ``safe``, a scalar or of shape (N,).
+        good: which weights need not be replaced, if that is known, bool, shape (N,).
+    """
+    found = nn.functional.threshold(weights, _SMALLEST, 0.0)
+    return torch.where(_good(weights) if good is None else good, found, instead).to(weights)
+
+
+def _good(weights: Tensor) -> Tensor:
+    # Finite and not negative, in fewer operations than that takes.
+    return weights == weights.clamp(0, torch.finfo(weights.dtype).max)
