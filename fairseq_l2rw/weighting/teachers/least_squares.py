@@ -100,6 +100,7 @@ class LeastSquaresHead(LazyBuffers, Head):
         self.register_empty("trusted", dims=2)
         self.register_empty("trusted_ids", dtype=torch.int64)
         self._trusted: _Trusted | None = None  # until learn()
+        self._penalty_known: tuple[list[int], Tensor] | None = None  # by widths
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from inputs of shape (N, F)."""
@@ -200,6 +201,17 @@ class LeastSquaresHead(LazyBuffers, Head):
             for old, added in ((self.trusted_sizes, new.sizes), (self.trusted_ids, new.ids))
         )
 
+    def _penalty(self, widths: Sequence[int], values: Tensor) -> Tensor:
+        """What is added to the variances of F inputs, of the type of ``values``, shape (F,).
+
+        Made once: to hand numbers over to a GPU waits for it.
+        """
+        known = self._penalty_known
+        if known is None or known[0] != [*widths] or known[1].device != values.device:
+            numbers = [self.ridge * width**2 for width in widths for _ in range(width)]
+            known = self._penalty_known = [*widths], values.new_tensor(numbers)
+        return known[1]
+
     def _solve(self, widths: Sequence[int]) -> None:
         """The likeness and the regression's slope, from the moments; and how trusted pairs score.
 
@@ -212,10 +224,10 @@ class LeastSquaresHead(LazyBuffers, Head):
         if self.likeness is not None:
             self.likeness.solve()
             widths = [*widths, *[1] * len(widths)]
-        penalty = [self.ridge * width**2 for width in widths for _ in range(width)]
         _, deviation, _ = self.moments.scale()
         correlation, target = self.moments.regression()
-        root = torch.linalg.cholesky(correlation + correlation.new_tensor(penalty).diag())
+        correlation.diagonal().add_(self._penalty(widths, correlation))
+        root = torch.linalg.cholesky(correlation)
         self.slope = torch.cholesky_solve(target.unsqueeze(1), root).squeeze(1) / deviation
         # Trusted pairs are scored by today's solution: its scale shrinks as noise is weighed down.
         x = self.trusted
