@@ -1,6 +1,5 @@
 """Label-smoothed cross entropy, a loss for every sentence or token, and their weighted sum."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +11,6 @@ from fairseq.criterions.label_smoothed_cross_entropy import (
     LabelSmoothedCrossEntropyCriterionConfig,
     label_smoothed_nll_loss,
 )
-from fairseq.logging import metrics
-from fairseq.utils import get_perplexity
 from torch import Tensor
 from torch.nn.functional import nll_loss, pad
 
@@ -21,9 +18,6 @@ from fairseq_l2rw.criterions.label_smoothing import smoothed_losses
 from fairseq_l2rw.features.features import rows
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT
 from fairseq_l2rw.utils.errors import InputError
-
-# Weighted loss and size; what begins like this is not in the log.
-_LOSS = "_loss"
 
 
 @dataclass(frozen=True)
@@ -103,25 +97,15 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
     def reduce_metrics(cls, logging_outputs: Sequence[dict[str, Any]]) -> None:
         """Log what an update came to; fairseq calls it with the outputs of all workers.
 
-        A weighted size is a tensor. fairseq would ask a GPU whether it is above 0 before it takes
-        it into a mean, so that here both are summed, and divided when the log is written.
+        A weighted size is a tensor, and fairseq asks a GPU whether what counts in a mean is above
+        0. So the weighted loss of an update counts as often as the update has target tokens.
         """
-        sums = {
-            name: sum(log.get(name, 0) for log in logging_outputs)
-            for name in ("loss", "sample_size", "nll_loss", "ntokens", "n_correct", "total")
-        }
-        if not isinstance(sums["sample_size"], Tensor):
-            super().reduce_metrics(logging_outputs)
-            return
-        metrics.log_scalar_sum(_LOSS, torch.stack([sums["loss"], sums["sample_size"]]))
-        metrics.log_derived("loss", _mean_loss, priority=10)
-        tokens = sums["ntokens"]
-        metrics.log_scalar("nll_loss", sums["nll_loss"] / tokens / math.log(2), tokens, round=3)
-        metrics.log_derived("ppl", lambda meters: get_perplexity(meters["nll_loss"].avg))
-        if sums["total"]:
-            for name in ("n_correct", "total"):
-                metrics.log_scalar(name, sums[name])
-            metrics.log_derived("accuracy", _accuracy)
+        names = ("loss", "nll_loss", "ntokens", "sample_size", "n_correct", "total")
+        sums = {name: sum(log.get(name, 0) for log in logging_outputs) for name in names}
+        size, tokens = sums["sample_size"], sums["ntokens"]
+        if isinstance(size, Tensor):
+            sums |= {"loss": sums["loss"] * (tokens / size), "sample_size": tokens}
+        super().reduce_metrics([sums])
 
     def zero_output(self, sample: dict[str, Any]) -> Any:
         """What ``forward`` would give in training for a batch that counts for nothing.
@@ -180,17 +164,3 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         """Values of tokens one after the other as (N, T), 0 where ``--ignore-prefix-size`` says."""
         found = values.view(len(sample["target"]), -1)
         return pad(found, (self.ignore_prefix_size, 0)) if self.ignore_prefix_size else found
-
-
-def _mean_loss(meters: Any) -> float | None:
-    """Of the updates since the last line of the log, in bits a token."""
-    found = meters[_LOSS].sum
-    if not isinstance(found, Tensor):  # there was none
-        return None
-    loss, size = found.tolist()
-    return round(loss / size / math.log(2), 3)
-
-
-def _accuracy(meters: Any) -> float:
-    correct, total = (float(meters[name].sum) for name in ("n_correct", "total"))
-    return round(100 * correct / total, 3) if total else math.nan
