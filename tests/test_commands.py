@@ -215,6 +215,10 @@ def test_score_goes_on_where_it_was_killed_and_reads_columns_by_name(run, text, 
         call("score", given, text / "part.tsv", *how, "--workers", 1)
     with pytest.raises(InputError, match=r"part.tsv was begun with another --factors: give"):
         call("score", given, text / "part.tsv", *how[:-1], "--resume")
+    (text / ".unfinished-part.tsv.json").rename(text / "settings.json")
+    with pytest.raises(InputError, match=r"nothing says how .*part.tsv was begun"):
+        call("score", given, text / "part.tsv", *how, "--resume")
+    (text / "settings.json").rename(text / ".unfinished-part.tsv.json")
     cut = text / ".unfinished-part.tsv"
     cut.write_text(whole[: len(whole) // 2])  # ends within a line
     call("score", given, text / "part.tsv", *how, "--resume")
@@ -222,8 +226,9 @@ def test_score_goes_on_where_it_was_killed_and_reads_columns_by_name(run, text, 
     assert column(text / "part.tsv", 0) == column(text / "whole.tsv", 0)
     for a, b in zip(column(text / "part.tsv", 3), column(text / "whole.tsv", 3), strict=True):
         assert a == b or float(a) == pytest.approx(float(b), rel=1e-3)
-    call("score", given, text / "only.txt", *how[:-1], "--score-only")
-    assert column(text / "only.txt", 0) == column(text / "whole.tsv", 3)
+    call("score", given, text / "new" / "only.txt", *how[:-1], "--score-only")
+    assert [path.name for path in (text / "new").iterdir()] == ["only.txt"]
+    assert column(text / "new" / "only.txt", 0) == column(text / "whole.tsv", 3)
 
 
 def test_score_before_training_compares_with_trusted_pairs(prepared, text, capsys):

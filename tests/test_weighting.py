@@ -609,3 +609,10 @@ def test_hidden_states_that_are_merely_unlike_reject_only_by_the_domain(by, reje
     weights, factors = teacher.explained(two_parts(x))
     assert (weights[other].mean() < 0.2) == rejected and weights[~other].mean() > 0.85
     assert ("likeness_states" in factors) == rejected
+
+
+def test_weights_of_whole_numbers_or_of_yes_and_no_are_weights_too():
+    for values in ([1, 0, 2], [True, False, True]):
+        weights, replaced = safe(torch.tensor(values))
+        assert weights.is_floating_point() and weights.tolist() == [float(v) for v in values]
+        assert replaced == 0

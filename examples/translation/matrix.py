@@ -124,8 +124,9 @@ class Experiment:
         by_dual = {(c.recipe, c.seed): c for c in left if c.contender.by_dual}
         for wave in (
             [self._chain(cell) for cell in left if cell.run == BASELINE],
+            [self._chain(c) for c in left if c.run != BASELINE and not c.contender.by_dual],
             [self._train_reverse(cell) for cell in by_dual.values()],
-            [self._chain(cell) for cell in left if cell.run != BASELINE],
+            [self._chain(cell) for cell in left if cell.contender.by_dual],
         ):
             follow(wave, self.matrix.side_by_side)
         say(f"results: {self.matrix.results}")

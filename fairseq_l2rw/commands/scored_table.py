@@ -67,6 +67,7 @@ class ScoredTable:
         path = Path(self.args.output)
         unfinished = path.with_name(f".unfinished-{path.name}")
         settings = path.with_name(f"{unfinished.name}.json")
+        plain = self.args.output != "-" and (path.is_file() or not path.exists())
         if self.args.resume and unfinished.is_file():
             self._check_same(settings)
             self._done = _complete_lines(unfinished)
@@ -74,22 +75,30 @@ class ScoredTable:
                 yield file
             os.replace(unfinished, path)
         else:
-            plain = self.args.output != "-" and (path.is_file() or not path.exists())
-            if plain:
-                settings.write_text(json.dumps(self._settings()), encoding="utf-8")
+            if plain:  # and no pipe or device
+                with replaced(settings) as file:
+                    json.dump(self._settings(), file)
             with replaced(self.args.output) as file:
                 yield file
-        settings.unlink(missing_ok=True)
+        if plain:
+            settings.unlink(missing_ok=True)
 
     def _settings(self) -> dict[str, str]:
         """What decides about the columns that are written."""
-        names = ["input", "run", "initial", "by", "trusted", "data", "scol", "tcol", "header"]
-        names += ["score_only", "factors", "fp16"]
-        return {name: str(getattr(self.args, name)) for name in names}
+        files = ["input", "run", "data", "sentencepiece", "user_dir"]
+        names = ["initial", "by", "scol", "tcol", "header", "score_only", "factors", "fp16"]
+        found = {name: str(getattr(self.args, name)) for name in [*names, "pieces_given"]}
+        found |= {name: _absolute(getattr(self.args, name)) for name in files}
+        return {**found, "trusted": " ".join(map(_absolute, self.args.trusted or []))}
 
     def _check_same(self, settings: Path) -> None:
         """Refuse to go on with what a call of another kind began."""
-        before = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+        try:
+            before = json.loads(settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise InputError(
+                f"nothing says how {self.args.output} was begun: leave out --resume to begin anew"
+            ) from None
         other = [name for name, value in self._settings().items() if before.get(name) != value]
         if other:
             raise InputError(
@@ -147,6 +156,10 @@ class ScoredTable:
             f"{counts.unweighed:,} could not be weighed (a side is empty or too long)",
             file=sys.stderr,
         )
+
+
+def _absolute(path: object) -> str:
+    return str(path) if path in (None, "-") else str(Path(str(path)).resolve())
 
 
 def _complete_lines(path: Path) -> int:

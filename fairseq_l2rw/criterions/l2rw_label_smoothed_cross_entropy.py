@@ -1,6 +1,5 @@
 """Label-smoothed cross entropy, a loss for every sentence or token, and their weighted sum."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,20 +91,6 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         # A number: of a tensor the trainer would ask a GPU before it clips gradients. What they are
         # divided by is the task's business.
         return loss, weights.plain_size, logging_output
-
-    @classmethod
-    def reduce_metrics(cls, logging_outputs: Sequence[dict[str, Any]]) -> None:
-        """Log what an update came to; fairseq calls it with the outputs of all workers.
-
-        A weighted size is a tensor, and fairseq asks a GPU whether what counts in a mean is above
-        0. So the weighted loss of an update counts as often as the update has target tokens.
-        """
-        names = ("loss", "nll_loss", "ntokens", "sample_size", "n_correct", "total")
-        sums = {name: sum(log.get(name, 0) for log in logging_outputs) for name in names}
-        size, tokens = sums["sample_size"], sums["ntokens"]
-        if isinstance(size, Tensor):
-            sums |= {"loss": sums["loss"] * (tokens / size), "sample_size": tokens}
-        super().reduce_metrics([sums])
 
     def zero_output(self, sample: dict[str, Any]) -> Any:
         """What ``forward`` would give in training for a batch that counts for nothing.

@@ -27,7 +27,7 @@ class _PickedAndSummed(torch.autograd.Function):
             Both of shape (N, 1).
         """
         ctx.save_for_backward(places)
-        ctx.width = rows.shape[-1]
+        ctx.width, ctx.dtype = rows.shape[-1], rows.dtype
         return rows.gather(-1, places), rows.sum(-1, keepdim=True)
 
     @staticmethod
@@ -40,6 +40,8 @@ class _PickedAndSummed(torch.autograd.Function):
             summed: by the sums, shape (N, 1).
         """
         (places,) = ctx.saved_tensors
+        # Under AMP a sum may be of another type than what is summed.
+        picked, summed = picked.to(ctx.dtype), summed.to(ctx.dtype)
         return summed.expand(-1, ctx.width).scatter_add(-1, places, picked), None
 
 

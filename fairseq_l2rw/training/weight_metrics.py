@@ -12,7 +12,7 @@ from fairseq_l2rw.training.update_summary import Summary
 
 # Numbers that are summed side by side, as every one of them takes operations at every update: by
 # sentence and by update; and how many of these there are. What begins like this is not in the log.
-_OF_WEIGHTS, _OF_UPDATES = "_weights", "_updates"
+_OF_WEIGHTS, _OF_UPDATES = "_weight_sums", "_update_sums"
 _SENTENCES, _COUNT = "_sentences", "_count"
 _NAMES = ("weight_mean", "weight_std", "weight_min", "weight_max", "weight_ess")
 

@@ -126,6 +126,7 @@ def safe(weights: Tensor, instead: Tensor | float = 1.0) -> tuple[Tensor, Tensor
     Returns:
         Weights, shape (N,), and a count, a scalar tensor.
     """
+    weights = _floating(weights)
     good = _good(weights)
     return kept(weights, instead, good), (~good).sum()
 
@@ -138,8 +139,14 @@ def kept(weights: Tensor, instead: Tensor | float = 1.0, good: Tensor | None = N
         instead: see ``safe``, a scalar or of shape (N,).
         good: which weights need not be replaced, if that is known, bool, shape (N,).
     """
+    weights = _floating(weights)
     found = nn.functional.threshold(weights, _SMALLEST, 0.0)
     return torch.where(_good(weights) if good is None else good, found, instead).to(weights)
+
+
+def _floating(weights: Tensor) -> Tensor:
+    """Weights of whole numbers, or of yes and no, as others are, shape (N,)."""
+    return weights if weights.is_floating_point() else weights.float()
 
 
 def _good(weights: Tensor) -> Tensor:
