@@ -294,6 +294,19 @@ def test_real_noise_has_the_labels_that_are_known(tmp_path: Path) -> None:
     assert lines.read_lines(raw / "test.en") == [f"news en {n}" for n in range(1000, 1010)]
 
 
+def test_no_trusted_pair_is_in_the_test_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["human", "--software", str(tmp_path), "--out", str(tmp_path)]
+    for name in ("captions", "talks", "judged", "news"):
+        command += [f"--{name}", str(tmp_path)]
+    with pytest.raises(SystemExit, match="--trusted 1001: the test set begins after 1000 lines"):
+        crawled.main([*command, "--trusted", "1001"])
+    with pytest.raises(SystemExit):
+        crawled.main([*command, "--trusted", "0"])
+    assert "0 is below 1" in capsys.readouterr().err
+
+
 def test_bicleaner_answers_the_questions_that_weights_are_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

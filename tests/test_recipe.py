@@ -429,6 +429,16 @@ def test_the_report_holds_the_numbers_and_shows_the_weights_of_the_learnt_run_fi
     assert command[-1] == str(tmp_path / "deep" / "train.labels")
 
 
+def test_labels_are_shown_only_where_all_runs_number_the_same_lines(
+    tmp_path: Path, commands_run: list[list[str]]
+) -> None:
+    runs = [make_run(tmp_path, "uniform", 10.04, 1.0), make_run(tmp_path, "deep", 32.6, 0.25)]
+    labels = [run / "train.labels" for run in runs]
+    labels[0].write_text(labels[0].read_text() + "clean\n")
+    tables.report(runs, tmp_path / "report.html")
+    assert "--labels" not in commands_run[0]
+
+
 def test_a_run_without_weights_is_reported_by_its_scores_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], commands_run: list[list[str]]
 ) -> None:
