@@ -56,6 +56,32 @@ def where_given(name: str, checkpoint: Path, save_dir: str) -> Path:
     return next((path for path in found if path.exists()), (found or [Path(name)])[0])
 
 
+def data_folders(
+    given: str | Path | None, typed: str, checkpoint: Path, save_dir: str
+) -> list[Path]:
+    """The folders of binary data of a run, of which the first, with the dictionaries, is there.
+
+    Args:
+        given: where they are now, if they were moved, with colons between them.
+        typed: as the run was given them.
+        checkpoint: of the run.
+        save_dir: its ``--save-dir``, as it was typed.
+
+    Raises:
+        InputError: when the first one is missing.
+    """
+    names = utils.split_paths(str(given or typed))
+    found = [Path(name) if given else where_given(name, checkpoint, save_dir) for name in names]
+    check_folder(found[0])
+    return found
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ``InputError`` where a folder of binary data is missing."""
+    if not folder.is_dir():
+        raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
+
+
 def load_state(path: Path) -> dict[str, Any]:
     """A checkpoint of a run with ``--task l2rw_translation``, on the CPU.
 
@@ -110,8 +136,8 @@ class FinishedRun:
     ) -> None:
         state = load_state(path)
         cfg = state["cfg"]
-        cfg.task.data = data or _typed(cfg.task.data, path, cfg.checkpoint.save_dir)
-        _check_is_there(cfg.task.data)
+        folders = data_folders(data, cfg.task.data, path, cfg.checkpoint.save_dir)
+        cfg.task.data = os.pathsep.join(map(str, folders))
         self.device, self.half = device, half
         self.task: Any = tasks.setup_task(cfg.task, from_checkpoint=True)
         rule = self.weighting = weighting.build(cfg.task)
@@ -201,15 +227,3 @@ def _means(rows: Tensor, sentence: Tensor, count: int) -> Tensor:
         return rows.float().cpu()
     sums = rows.new_zeros(count).index_add_(0, sentence, rows)
     return (sums / torch.bincount(sentence, minlength=count).clamp(min=1)).float().cpu()
-
-
-def _check_is_there(data: str) -> None:
-    folder = Path(utils.split_paths(data)[0])
-    if not folder.is_dir():
-        raise InputError(f"the run's folder of binary data is not there: {folder}; give --data")
-
-
-def _typed(data: str, checkpoint: Path, save_dir: str) -> str:
-    """Folders of binary data, with colons between them, from where the run began."""
-    folders = (where_given(name, checkpoint, save_dir) for name in utils.split_paths(data))
-    return os.pathsep.join(map(str, folders))

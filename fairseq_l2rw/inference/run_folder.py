@@ -9,9 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from fairseq.data.data_utils import infer_language_pair, load_indexed_dataset
-from fairseq.utils import split_paths
 
-from fairseq_l2rw.inference.finished_run import checkpoint_of, where_given
+from fairseq_l2rw.inference.finished_run import (
+    check_folder,
+    checkpoint_of,
+    data_folders,
+    where_given,
+)
 from fairseq_l2rw.text.columns import PairFiles
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.utils.errors import InputError
@@ -77,7 +81,7 @@ class RunFolder:
         named = given or self.task.get("weights_dir")
         if named is None:
             raise InputError(f"{self.checkpoint} was trained without --weights-dir: no weights")
-        first = given or self._where(str(named))
+        first = given or where_given(str(named), self.checkpoint, self.save_dir)
         for folder in (first, self.checkpoint.parent / Path(named).name):
             if folder.is_dir():
                 return folder
@@ -97,13 +101,9 @@ class RunFolder:
         Raises:
             InputError: when one is not there.
         """
-        names = split_paths(str(given or self.task["data"]))
-        found = [Path(name) if given else self._where(name) for name in names]
+        found = data_folders(given, self.task["data"], self.checkpoint, self.save_dir)
         for folder in found:
-            if not folder.is_dir():
-                raise InputError(
-                    f"the run's folder of binary data is not there: {folder}; give --data"
-                )
+            check_folder(folder)
         return found
 
     def target_lengths(self, data: Path | None = None) -> npt.NDArray[np.float64]:
@@ -140,10 +140,6 @@ class RunFolder:
                 "give all of the text that it was trained on by --text SOURCE TARGET"
             )
         return files
-
-    def _where(self, name: str) -> Path:
-        """A path that the run was given."""
-        return where_given(name, self.checkpoint, self.save_dir)
 
 
 def _text(folder: Path) -> list[str]:
