@@ -4,8 +4,9 @@
 
 All sides train the same student on the same batches, in one process, one update each in turn, so
 that whatever else the machine does hurts all alike. A turn is ten updates; ratios are to plain
-`fairseq-train` (`plain`) in the same turn. Memory is how far a process of its own grows. Operations
-are torch's, of any size: what counts where a GPU waits for Python.
+`fairseq-train` (`plain`) in the same turn. Time is the processor's on a CPU with one thread. Memory
+is how far a process of its own grows. Operations are torch's, of any size: what counts where a GPU
+waits for Python.
 
 Sides that are named by a `--meta-method` take the exact meta-gradient, through all parameters, but
 those with `attention`: through the attention to the source, the default. `deep` has all defaults, a
@@ -138,9 +139,11 @@ def _off(peer: Peer, sample: dict[str, Any]) -> float:
 
 
 def _now(setting: Setting) -> float:
+    """Seconds: of the processor where a thread of it does all, which other programs hardly move."""
     if setting.device == "cuda":
         torch.cuda.synchronize()
-    return time.perf_counter()
+    alone = setting.device == "cpu" and torch.get_num_threads() == 1
+    return time.process_time() if alone else time.perf_counter()
 
 
 def memory(setting: Setting, name: str) -> float:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from students import ARCHITECTURES, VOCABULARY, batch, pairs, student
 from torch import nn
+from torch.nn import functional
 
 from fairseq_l2rw.features.student_states import Reader, pooled
 from fairseq_l2rw.utils.errors import InputError
@@ -72,10 +73,39 @@ def test_deeper_layers_are_added_on_request():
     torch.testing.assert_close(deep[:, 16:24], shallow[:, 8:])
 
 
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_later_passes_read_what_the_first_one_would(arch):
+    model = student(arch).eval()
+    reader = Reader(model, VOCABULARY)
+    for length in (3, 5, 4):
+        sample = batch(pairs(3, shortest=length, longest=length))
+        with torch.no_grad(), reader.reading() as states:
+            model(**sample["net_input"])
+        with torch.no_grad(), Reader(model, VOCABULARY).reading() as first:
+            model(**sample["net_input"])
+        for ours, expected in zip(
+            states.encoder + states.decoder, first.encoder + first.decoder, strict=True
+        ):
+            assert torch.equal(ours, expected)
+
+
+def test_only_the_first_pass_listens_to_every_linear_function():
+    model, sample, own = student(), batch(pairs(3)), functional.linear
+    reader = Reader(model, VOCABULARY)
+    for listens in (True, False, False):
+        with reader.reading():
+            assert (functional.linear is not own) == listens
+            model(**sample["net_input"])
+        assert functional.linear is own
+
+
 def test_reading_leaves_no_hook_behind():
     model = student()
-    features(model, batch(pairs(3)), depth=2)
-    assert not any(m._forward_hooks for m in model.modules())
+    reader = Reader(model, VOCABULARY, depth=2)
+    for _ in range(2):
+        with reader.reading():
+            model(**batch(pairs(3))["net_input"])
+        assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
 def test_states_are_detached():

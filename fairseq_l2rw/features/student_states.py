@@ -103,6 +103,7 @@ class Reader:
         self.vocabulary = vocabulary
         self.sides = sides
         self.deeper = {p: self._deeper(p, depth) for p in ("encoder", "decoder")}
+        self._projection: nn.Module | None = None  # the layer that does it, once it is known
         self._batch_dims: dict[Callable[[Any], Tensor | None], int] = {}
 
     def _deeper(self, part: str, depth: int) -> list[nn.Module]:
@@ -127,24 +128,51 @@ class Reader:
         """
         states, projected = States(), list[Tensor]()
         deeper: dict[str, list[Tensor]] = {"encoder": [], "decoder": []}
-
-        def listen(_name: str, _function: Any, given: dict[str, Any], _output: Tensor) -> None:
-            if given["weight"].shape[0] == self.vocabulary:
-                projected[:] = [given["input"].detach()]  # the last one is the decoder's
-
         handles = self._hooks(states, deeper)
         try:
-            with listening({"linear": ("input", "weight", "bias")}, listen):
+            with self._projecting(projected, handles):
                 yield states
         finally:
             for handle in handles:
                 handle.remove()
         self._check(projected, deeper)
-        states.decoder += projected
+        states.decoder += [x.detach() for x in projected]
         states.encoder += deeper["encoder"]
         states.decoder += deeper["decoder"]
         for side in {"encoder", "decoder"} - set(self.sides):
             getattr(states, side).clear()
+
+    @contextmanager
+    def _projecting(self, projected: list[Tensor], handles: list[Any]) -> Iterator[None]:
+        """Keep what is projected onto the vocabulary inside the ``with`` block; the last one stays.
+
+        The first time every linear function is listened to, as several decoders call it plainly.
+        If a layer of the decoder called it, that layer alone is watched from then on, which takes
+        less time.
+
+        Args:
+            projected: where it goes.
+            handles: hooks are added to these.
+        """
+        if self._projection is not None:
+            handles.append(self._projection.register_forward_pre_hook(_keep_input(projected)))
+            yield
+            return
+        given: dict[nn.Module, list[Tensor]] = {}
+        for module in self.decoder.modules():
+            if isinstance(module, nn.Linear) and module.out_features == self.vocabulary:
+                keep = _keep_input(given.setdefault(module, []))
+                handles.append(module.register_forward_pre_hook(keep))
+
+        def listen(_name: str, _function: Any, given: dict[str, Any], _output: Tensor) -> None:
+            if given["weight"].shape[0] == self.vocabulary:
+                projected[:] = [given["input"]]  # the last one is the decoder's
+
+        with listening({"linear": ("input", "weight", "bias")}, listen):
+            yield
+        last = projected[0] if projected else None
+        same = (m for m, inputs in given.items() if inputs and inputs[0] is last)
+        self._projection = next(same, None)
 
     def _hooks(self, states: States, deeper: dict[str, list[Tensor]]) -> list[Any]:
         """Hooks that keep what the encoder gives, and the layers below the top ones."""
@@ -210,6 +238,15 @@ class Reader:
                 "states of shape (time, batch, channels)"
             )
         return out.detach().transpose(0, 1)
+
+
+def _keep_input(kept: list[Tensor]) -> Callable[[nn.Module, Any], None]:
+    """A hook that keeps what a module was given last."""
+
+    def keep(_module: nn.Module, inputs: Any) -> None:
+        kept[:] = inputs[:1]
+
+    return keep
 
 
 def _first(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """The student's steps as they happen: what is kept of each for looking back through it."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,9 @@ class KeptSteps:
         self.model, self.parameters, self.adjoints = model, parameters, adjoints
         self.rewind, self.tolerance = trajectory == "rewind", tolerance
         self.offload = trajectory == "offloaded"
-        trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        self.masters = {n: Master(p, p.shape) for n, p in trained.items()}
+        # Asking the model at every step takes longer than going through them.
+        self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self.masters = {n: Master(p, p.shape) for n, p in self._trained.items()}
         self.steps: deque[Step | Trace] = deque(maxlen=window)
         self._before: _Before | None = None
 
@@ -95,7 +96,7 @@ class KeptSteps:
         for group in optimizer.param_groups:
             of_group = {k: v for k, v in group.items() if k != "params"}
             options.update({id(p): of_group for p in group["params"]})
-        used = {n: self.masters[n].tensor for n, p in self._trained() if p.grad is not None}
+        used = {n: self.masters[n].tensor for n, p in self._trained.items() if p.grad is not None}
         unread = not passes and self.adjoints.get(type(optimizer)) in WITHOUT_PARAMETER
         parameters = {} if self.rewind or unread else self._snapshot(passes)
         self._before = _Before(
@@ -167,9 +168,6 @@ class KeptSteps:
             tolerance=self.tolerance,
             total=total,
         )
-
-    def _trained(self) -> Iterator[tuple[str, nn.Parameter]]:
-        return ((n, p) for n, p in self.model.named_parameters() if n in self.masters)
 
     def _master(self, name: str, copied: Tensor) -> Tensor:
         """What the optimizer steps, copied; where it is the parameter itself that is done."""

@@ -45,7 +45,8 @@ class Bookkeeping:
         factors: Sequence[str] = (),
     ) -> None:
         self.cfg, self.extractor, self.usual = cfg, extractor, usual
-        self._interval = cfg.weights_interval
+        # Reading an option at every update takes a while.
+        self._interval, self._unit = cfg.weights_interval, cfg.weight_unit
         self.sampler, self.progress, self.device = sampler, progress, device
         # Factors are known where they are recorded.
         self._factors = factors if cfg.weights_dir is not None else ()
@@ -91,7 +92,7 @@ class Bookkeeping:
             self.sampler is not None
             and 4 * self.progress.age(update.number) >= self.progress.warmup
         ):
-            weights = summary.by_sentence(summary.rule_weights, self.cfg.weight_unit)
+            weights = summary.by_sentence(summary.rule_weights, self._unit)
             self.sampler.update(summary.sentences, weights)
             self.sampler.uses_learnt_weights = not in_warmup
         if not in_warmup:

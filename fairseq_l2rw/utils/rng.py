@@ -42,5 +42,8 @@ def seeded(seed: int) -> Iterator[None]:
     """Run a block with torch's generators at ``seed``, and put back what was there before."""
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        # torch.manual_seed notes down where it was called from, once for each kind of device.
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            torch.cuda.manual_seed(seed)
         yield
