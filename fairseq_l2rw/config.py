@@ -30,7 +30,7 @@ class WeightingConfig(FairseqDataclass):
         "deep",
         "how sentences are weighted: 'uniform' (plain training), 'random' (control), 'trim' (drop "
         "the largest losses), 'error_norm' (drop tokens where the student is sure of another one, "
-        "with --weight-unit token), 'initial' (what pairs look like beside the trusted ones before "
+        "with --weight-unit token), 'initial' (whether a pair is a translation, by its text before "
         "training), 'l2rw' and 'mask' (alignment of a sentence's gradient with the dev "
         "gradient), 'mwnet' (network of the loss), 'lilaw' (three scalars), 'surface' (teacher on "
         "losses, copying, lengths), 'deep' (teacher on internal states too), or a name registered "

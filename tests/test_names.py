@@ -31,8 +31,8 @@ exchanged explained explains export extra extract extractor file files filled fi
 fingerprint finished finite first fit flag flush folder format formats free frequency from function
 get given good group header help highest history id ignore in indices inner input instead integers
 is join judged keep kept key known languages largest last layer layout leading learnt least leave
-left length link links list listen listener load local location logger look lost made main make mask
-max mean measures memory message method min minimum mode most move name nearly need negative neutral
+left length link links list listen listener load location logger look lost made main make mask max
+mean measures memory message method min minimum mode most move name nearly need negative neutral
 next no now num number of offload once one only open opened option or order out output over overlap
 overwrite own pack padded page parallel parse parser path pattern per pictures points position
 prepare progress pruned pull ratio reach read reader ready real reason recent recorder reduce

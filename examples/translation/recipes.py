@@ -89,7 +89,7 @@ RECIPES = {
     ),
     "misaligned50": Recipe("half of the targets belong to another line", {"misaligned": 0.5}),
     "misordered50": Recipe(
-        "half of the targets have their words shuffled: noise that only a student can tell",
+        "half of the targets have their words shuffled",
         {"misordered": 0.5},
     ),
     "wrong_word50": Recipe(

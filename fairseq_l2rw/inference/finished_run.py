@@ -144,7 +144,7 @@ class FinishedRun:
         if not rule.weighs_any_pair:
             raise InputError(
                 f"--weighting {cfg.task.weighting} weighs a pair by what else is trained on with "
-                "it, so it says nothing of other text; deep, surface, initial, mwnet and lilaw do"
+                "it; use deep, surface, initial, mwnet, lilaw or error_norm to weigh other text"
             )
         kept = reweighting_state(state, path)
         check_same(kept, cfg.task)

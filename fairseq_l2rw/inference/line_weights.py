@@ -27,7 +27,7 @@ REASONS = {
     "likeness_surface": "losses, copying or lengths unlike those of trusted pairs",
     "likeness_states": "hidden states unlike those of trusted pairs",
     "teacher": "the teacher's network gives it little weight",
-    LEFT_OUT: "not trained on: longer than the model or a batch takes",
+    LEFT_OUT: "not trained on: too long, or in no full batch",
     "weight": "the weighting gives it little weight",
 }
 #: The same in a word or two.

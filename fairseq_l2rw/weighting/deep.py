@@ -27,8 +27,8 @@ class Deep(Teacher):
 
         reads: str = option(
             "surface+encoder+decoder+likeness+initial",
-            "what it reads, separated by +; leave out 'initial' if trusted pairs are of another "
-            "kind of text than what is wanted, and 'encoder' or 'decoder' to see what they give",
+            "what it reads, separated by +; leave out 'initial' to see what the teacher does "
+            "alone, and 'encoder' or 'decoder' to see what they give",
         )
         depth: int = option(
             1,

@@ -15,8 +15,8 @@ class L2RW(Weighting):
     The published algorithm perturbs every weight by epsilon, looks one step ahead, and takes
     w_i = max(0, -dL_dev/d epsilon_i) at epsilon = 0. There the look-ahead *is* the student, so
     w_i is proportional to max(0, <grad L_dev, grad l_i>) with l_i per token. Normalising over the
-    update is the criterion's. ``--meta-interval 1 --meta-average 0 --meta-params .`` is the paper
-    to the letter.
+    update is the criterion's. ``--weighting-warmup 0 --meta-interval 1 --meta-average 0
+    --meta-params .`` gives the paper's weights.
     """
 
     units = ("sentence", "token")

@@ -24,6 +24,5 @@ class Surface(Teacher):
 
         reads: str = option(
             "surface+likeness+initial",
-            "what it reads, separated by +; leave out 'initial' if trusted pairs are of another "
-            "kind of text than what is wanted",
+            "what it reads, separated by +; leave out 'initial' to see what the teacher does alone",
         )
