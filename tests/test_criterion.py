@@ -213,3 +213,16 @@ def test_smoothed_losses_are_those_of_fairseq_to_the_bit_and_so_are_their_gradie
         assert torch.equal(first, given_logits.grad)
         found.append((loss.detach(), nll.detach(), first))
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_targets_that_are_shorter_than_the_prefix_have_no_loss(width):
+    rule, model = criterion(None), student()
+    rule.ignore_prefix_size = 3
+    sample = batch(pairs(4, shortest=width - 1, longest=width - 1))
+    assert sample["target"].shape[1] == width
+    output = model(**sample["net_input"])
+    tokens = rule.token_losses(model, output, sample)
+    assert tokens.loss.shape == tokens.real.shape == tokens.lprobs.shape[:2] == (4, width)
+    assert not tokens.real.any() and not tokens.loss.any()
+    assert not rule.dev_losses(model, output, sample).any()

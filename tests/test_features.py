@@ -15,7 +15,6 @@ from fairseq_l2rw.features.copying import copied
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.student_states import Reader
-from fairseq_l2rw.features.token_losses import buckets
 
 pytestmark = pytest.mark.usefixtures("float64")
 MOMENT = TrainingState(update=5, progress=0.25, dev_loss=1.5)
@@ -85,9 +84,10 @@ def test_the_surprisal_residual_is_what_a_pair_costs_beyond_what_its_tokens_usua
     torch.testing.assert_close(plain["surprisal_residual"], -plain["log_probability"])
     extractor.update(plain)
     seen, _ = extract(model, sample, extractor=extractor)
+    costs = extractor.token_losses
     for i, n in enumerate(tokens.real.sum(1)):
         before = sample["net_input"]["prev_output_tokens"][i, :n]
-        usual = extractor.token_losses.usual(buckets(before, sample["target"][i, :n]))
+        usual = costs.usual(costs.buckets(before, sample["target"][i, :n]))
         expected = float((tokens.nll[i, :n] - usual).mean())
         assert float(seen["surprisal_residual"][i]) == pytest.approx(expected)
         largest = float((tokens.nll[i, :n] - usual).max())
@@ -235,7 +235,7 @@ def trained(loss, correct=None, sizes=None):
 
 def test_ranks_are_the_fraction_of_recent_losses_that_are_smaller():
     history = LossHistory()
-    assert history.rank(torch.tensor([3.0])).tolist() == [0.5]
+    assert history.rank(torch.tensor([3.0])).tolist() == [0.0]
     history.add(*trained([1.0, 2.0, 3.0, 4.0]))
     found = history.rank(torch.tensor([0.5, 1.5, 3.5, 9.0, math.nan, 1e9]))
     assert found.tolist() == pytest.approx([0.0, 0.25, 0.75, 1.0, 1.0, 1.0])

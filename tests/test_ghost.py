@@ -223,3 +223,36 @@ def test_parameters_that_nobody_will_read_are_not_kept(optimizer, reads):
         meta.dev_gradient(run.dev_loss)
         meta.look_back(run.optimizer)
     assert kept == [set(by_name(run.model)), set(meta.parameters) if reads else set()]
+
+
+def test_a_student_without_a_layer_that_is_known_is_found_out_also_before_its_backward_pass():
+    """As `l2rw` asks, which needs the products before there are weights."""
+    model, x = WithAnother().double(), torch.randn(6, 3).double()
+    with PassRecorder(model, ["other"]).recording(6) as record:
+        losses = model(x).square().sum(1)
+    record.differentiate(losses)
+    assert not record.products({"other": torch.ones(4).double()}, some_weights(6)).any()
+
+
+def test_the_bias_of_a_frozen_weight_has_products_also_before_the_backward_pass():
+    model, x = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2)).double(), torch.randn(5, 3).double()
+    model[1].weight.requires_grad_(False)
+    direction = {"1.bias": torch.tensor([2.0, -1.0]).double()}
+    with PassRecorder(model, direction).recording(5) as record:
+        output = model(x)
+        losses = output.square().sum(1)
+    record.differentiate(losses)
+    found = record.products(direction, torch.ones(5).double())
+    torch.testing.assert_close(found, (2 * output @ direction["1.bias"]).detach())
+
+
+def test_what_was_found_out_of_a_model_is_not_asked_again_after_a_resume(caplog):
+    caplog.set_level(logging.INFO)
+    meta = MetaGradient(student(), method="ghost")
+    meta.method.ghost, meta.method.name, meta.method._compared = False, "forward", True
+    resumed = MetaGradient(student(), method="ghost")
+    resumed.load_state_dict(meta.state_dict())
+    assert not resumed.method.ghost and resumed.method.name == "forward"
+    other = MetaGradient(student(), method="reverse")
+    other.load_state_dict(meta.state_dict())
+    assert other.method.name == "reverse"

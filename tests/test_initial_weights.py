@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.initial_weights import estimate
+from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.cost import worth
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.text_features import domain_log_odds
 from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
@@ -323,3 +325,42 @@ def test_text_of_another_domain_is_good_by_quality_and_not_by_domain(known):
     assert found["quality"][1000:].mean() > 0.9 and found["quality"][:100].mean() < 0.2
     assert found["domain"][1000:].mean() < 0.1 and found["domain"][:100].mean() > 0.9
     torch.testing.assert_close(found["both"], found["quality"] * found["domain"])
+
+
+def of_length(count, seed, shortest, longest, spoilt=0):
+    """Good pairs of so many words, but that the first ones have each other's targets."""
+    rng, pairs = random.Random(seed), []
+    for _ in range(count):
+        size = rng.randint(shortest, longest)
+        words = [min(int(rng.expovariate(0.1)), WORDS - 1) for _ in range(size)]
+        pairs.append((sentence(words, "source"), sentence(reversed(words), "target")))
+    text = Split(*map(list, zip(*pairs, strict=True)))
+    text.tgt[:spoilt] = text.tgt[1:spoilt] + text.tgt[:1] if spoilt else []
+    return text
+
+
+@pytest.mark.parametrize("lengths", [((3, 6), (10, 16)), ((10, 16), (3, 6)), ((3, 8), (6, 14))])
+@pytest.mark.parametrize("spoilt", [0, 300])
+def test_good_pairs_may_be_of_other_lengths_than_trusted_ones(lengths, spoilt):
+    train, trusted = of_length(1500, 1, *lengths[0], spoilt), of_length(150, 2, *lengths[1])
+    found = weights(train, trusted)
+    assert found[spoilt:].mean() > 0.9 and (spoilt or (found == 1).all())
+
+
+def test_bad_pairs_are_told_by_trusted_ones_of_which_some_are_as_long():
+    train, trusted = of_length(1500, 1, 3, 8, 300), of_length(150, 2, 6, 14)
+    assert weights(train, trusted)[:300].mean() < 0.2
+
+
+@pytest.mark.parametrize(("shortest", "warned"), [(3, False), (10, True)])
+def test_trusted_pairs_of_other_lengths_are_warned_about(shortest, warned, caplog):
+    weights(of_length(300, 1, 3, 6), of_length(100, 2, shortest, shortest + 3))
+    said = "as long as a trusted one (sources of 4 to 7 and of 11 to 14 tokens)"
+    assert (said in caplog.text) == warned
+
+
+def test_odds_are_finite_however_certain_a_pair_is():
+    numbers = {"mean": torch.zeros(2), "deviation": torch.ones(2), "share": torch.tensor(0.5)}
+    contrast = Contrast({**numbers, "slope": torch.tensor([-9000.0, 0, 0, 0, 0]).double()})
+    odds = contrast.odds(torch.zeros(1, 2).double())
+    assert torch.isfinite(odds).all() and worth(odds, 0.0).tolist() == [1.0]

@@ -1,5 +1,7 @@
 """Sides with different digits lose weight where more pairs have them than trusted pairs do."""
 
+import random
+
 import pytest
 import torch
 from fairseq.data import Dictionary
@@ -114,3 +116,19 @@ def test_digits_count_however_they_are_cut_into_pieces():
     features = TextFeatures.learn(pairs, pairs, Dictionaries.of(source, target), found)
     expected = torch.tensor([[8, 0, 0], [0, 0, 0], [2, 1, 1], [2, 2, 0]]).double()
     torch.testing.assert_close(features(pairs, found)[:, 5:], expected)
+
+
+def spelled_out(count, digits, rng):
+    """Pairs of so many digits each, every one of which a side may spell in words."""
+    rows = []
+    for _ in range(count):
+        lacking = [sum(rng.random() < 0.05 for _ in range(digits)) for _ in range(2)]
+        rows.append([0.0] * 5 + [2.0 * digits - sum(lacking), *map(float, lacking)])
+    return torch.tensor(rows).double()
+
+
+@pytest.mark.parametrize("digits", [(6, 2), (2, 6), (12, 2)])
+def test_good_pairs_with_more_digits_than_trusted_ones_have_cost_nothing(digits):
+    rng = random.Random(1)
+    train, trusted = (spelled_out(n, d, rng) for n, d in zip((4000, 300), digits, strict=True))
+    assert weights(learnt(train, trusted)) == dict.fromkeys(KINDS, 1.0)

@@ -7,7 +7,7 @@ import torch
 from rows import FIRST_TWO, changed, local, take, teacher, two_parts
 
 from fairseq_l2rw.features.features import ScoredTokens
-from fairseq_l2rw.features.token_losses import TokenLossTable, buckets
+from fairseq_l2rw.features.token_losses import TokenLossTable
 from fairseq_l2rw.weighting import Signal
 from fairseq_l2rw.weighting.rows import Rows
 
@@ -198,8 +198,8 @@ def test_rows_of_no_signal_are_as_wide_as_those_of_other_workers():
 
 
 def test_a_loss_that_is_not_finite_does_not_become_usual():
-    table = TokenLossTable()
-    places = buckets(torch.tensor([2, 5, 6]), torch.tensor([5, 6, 7]))
+    table = TokenLossTable(9)
+    places = table.buckets(torch.tensor([2, 5, 6]), torch.tensor([5, 6, 7]))
     for nll in ([1.0, 2.0, 3.0], [1.0, NAN, INF]):
         table.add(ScoredTokens(places.T, torch.tensor(nll), torch.ones(3).bool()))
     assert table.sums.isfinite().all()

@@ -8,11 +8,14 @@ import torch
 from fairseq.data.iterators import EpochBatchIterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rows import rows
 
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler, truncated
 from fairseq_l2rw.sampling.sampled_batches import EpochSize, SampledBatches
+from fairseq_l2rw.training.meta_step import _signals
+from fairseq_l2rw.training.update_buffer import SubBatch
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import to_bytes
 
@@ -295,3 +298,34 @@ def test_sentences_that_fill_no_batch_are_trained_on_all_the_same():
 
     batches, _ = iterator(begin(60, 0.1, 1), fours)
     assert [len(batch) for batch in epoch(batches)] == [60]
+
+
+def test_the_usefulness_of_a_pair_is_the_derivative_by_the_weight_that_it_had():
+    """A pair that was drawn against the odds has at most twice its probability as its weight."""
+    generator = torch.Generator().manual_seed(3)
+    stands_for = torch.tensor([20.0, 1.0, 1.0]).double()
+    rule = torch.tensor([1.0, 0.9, 0.8]).double()
+    applied, sizes = truncated(rule, stands_for), 10 * stands_for
+    gradients = torch.randn(3, 5, generator=generator).double() * sizes[:, None]
+    direction = torch.randn(5, generator=generator).double()
+    features = rows(3, importance_weight=stands_for)
+    batch = SubBatch(
+        losses=None,
+        weights=applied,
+        sizes=sizes,
+        sample={},
+        features=features,
+        rule_weights=rule,
+        applied_weights=applied,
+        fallback=torch.tensor(0),
+        random=None,
+        dummy=False,
+    )
+    (signal,) = _signals([([batch], [gradients @ direction])], 1.0)
+
+    def dev_loss(weights):
+        return direction @ ((weights @ gradients) / (weights @ sizes))
+
+    steps = torch.eye(3).double() * 1e-6
+    expected = [(dev_loss(applied + e) - dev_loss(applied - e)) / 2e-6 for e in steps]
+    torch.testing.assert_close(-signal.usefulness, torch.stack(expected), rtol=1e-6, atol=1e-9)

@@ -30,6 +30,8 @@ from commands import (
 
 from fairseq_l2rw.commands.options import listing
 from fairseq_l2rw.config import MetaConfig, WeightingConfig
+from fairseq_l2rw.metagradient.dev_gradient import DevGradient
+from fairseq_l2rw.metagradient.kept_steps import KeptSteps
 from fairseq_l2rw.training.reweighting import Reweighting
 from fairseq_l2rw.weighting import find
 from fairseq_l2rw.weighting import names as weightings
@@ -561,3 +563,18 @@ checkpoint: {{save_dir: {tmp_path}, no_epoch_checkpoints: true}}
     run("fairseq-hydra-train", "--config-dir", tmp_path, "--config-name", "run", cwd=tmp_path)
     state = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]
     assert state["progress"]["updates"] == 3 and state["window"]["meta"]["count"] == 2
+
+
+def test_no_update_is_kept_for_a_meta_step_that_was_left_out(data, tmp_path, monkeypatch):
+    """A trusted batch whose loss is not finite teaches nothing: the next one is not in sight."""
+    kept = KeptSteps.before_step
+
+    def keeps(self, *args):
+        print("kept an update")
+        return kept(self, *args)
+
+    monkeypatch.setattr(KeptSteps, "before_step", keeps)
+    monkeypatch.setattr(DevGradient, "_tells", lambda self, *_: self.count != 1)
+    flags = [*OURS, "--weighting", "mwnet", "--max-update", 12, "--no-save"]
+    done = train(data, *flags)
+    assert done.stdout.count("kept an update") == 3

@@ -1,10 +1,12 @@
 """Promise: what an update came to is one table of sentences, however it was split to train on."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
 import torch
+from fairseq.logging import metrics, progress_bar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import rows
@@ -13,6 +15,8 @@ from fairseq_l2rw.features.features import ScoredTokens
 from fairseq_l2rw.training import update_summary
 from fairseq_l2rw.training.update_buffer import SubBatch, UpdateBuffer
 from fairseq_l2rw.training.update_summary import Summary, SummaryNames, gathered
+from fairseq_l2rw.training.weight_histograms import WeightHistograms
+from fairseq_l2rw.training.weight_metrics import log_weights
 
 NAMES = SummaryNames(["loss", "accuracy"], ["initial"])
 CPU = torch.device("cpu")
@@ -145,3 +149,24 @@ def test_one_worker_alone_joins_its_sub_batches_and_has_nobody_to_tell():
     assert found.usefulness.isnan().tolist() == [False, False, True]
     assert float(found.fallback) == pytest.approx(3)
     assert gathered(UpdateBuffer(0, None), NAMES, CPU) is None
+
+
+def test_an_update_without_any_weight_leaves_the_log_of_others_as_it_is():
+    scalar = {"fallback": torch.zeros(())}
+    some = replace(summary([3, 2], 2), **scalar)
+    none = replace(some, applied_weights=torch.zeros(2))
+    with metrics.aggregate() as log:
+        for update in (some, none):
+            log_weights(update, torch.ones(()))
+    weights = some.applied_weights.double()
+    share = float(weights.mean() ** 2 / weights.square().mean())
+    assert log.get_smoothed_value("weight_ess") == pytest.approx(share / 2, abs=1e-6)
+
+
+def test_weights_do_not_pile_up_where_nothing_opens_that_shows_them():
+    cfg = SimpleNamespace(tensorboard_logdir="nowhere", wandb_project=None, log_interval=5)
+    histograms = WeightHistograms(cfg)
+    with patch.object(progress_bar, "_tensorboard_writers", {}):
+        for number in range(50):
+            histograms.add(number, summary([3, 2], 2))
+    assert len(histograms._weights) <= 2 * cfg.log_interval

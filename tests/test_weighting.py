@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from rows import local, options, two_parts
+from rows import local, options, rows, two_parts
 from rows import teacher as build
 
 from fairseq_l2rw import weighting
+from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.metagradient.weights import weight_gradient
 from fairseq_l2rw.scoring.acceptance import rejection_precision, tolerance_factor
 from fairseq_l2rw.scoring.calibration import Calibration
@@ -616,3 +617,10 @@ def test_weights_of_whole_numbers_or_of_yes_and_no_are_weights_too():
         weights, replaced = safe(torch.tensor(values))
         assert weights.is_floating_point() and weights.tolist() == [float(v) for v in values]
         assert replaced == 0
+
+
+def test_before_any_loss_is_known_trim_drops_nothing():
+    history = LossHistory()
+    rank = history.rank(torch.tensor([1.0, 5.0, 9.0]))
+    trim = weighting.build(options("trim", "drop=0.6"))
+    assert trim(rows(3, loss_rank=rank)).tolist() == [1, 1, 1]

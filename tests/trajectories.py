@@ -54,6 +54,9 @@ OPTIMIZERS = {
     "adam": fairseq_optimizer(FairseqAdam, adam_betas="(0.9, 0.98)", adam_eps=1e-6, use_old_adam=1),
     "torch adam": lambda p: torch.optim.Adam(p, lr=0.02, weight_decay=DECAY, eps=1e-6),
     "adamw": lambda p: torch.optim.AdamW(p, lr=0.02, weight_decay=DECAY, eps=1e-6),
+    "decoupled": lambda p: torch.optim.Adam(
+        p, lr=0.02, weight_decay=DECAY, eps=1e-6, decoupled_weight_decay=True
+    ),
 }
 ADJOINTS = {**FAIRSEQ_ADJOINTS, DoubleNAG: updates.nag}
 

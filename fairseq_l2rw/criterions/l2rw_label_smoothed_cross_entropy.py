@@ -111,9 +111,11 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         found = smoothed_losses(lprobs, target, self.eps, self.padding_idx)
         loss, nll = (self._by_sentence(x, sample) for x in found)
         real = self._by_sentence(target.ne(self.padding_idx), sample)
-        of_types = lprobs.detach().view(len(real), -1, lprobs.shape[-1])
-        if self.ignore_prefix_size:
-            of_types = pad(of_types, (0, 0, self.ignore_prefix_size, 0))
+        left_out = self._left_out(sample)
+        size = len(real), real.shape[1] - left_out, lprobs.shape[-1]
+        of_types = lprobs.detach().view(size)
+        if left_out:
+            of_types = pad(of_types, (0, 0, left_out, 0))
         return TokenLosses(loss, nll, of_types, real)
 
     def row_losses(self, model: Any, net_output: Any, sample: dict[str, Any]) -> Tensor:
@@ -137,7 +139,7 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
         """
         lprobs, target = self.get_lprobs_and_target(model, net_output, sample)
         nll = nll_loss(lprobs, target, ignore_index=self.padding_idx, reduction="none")
-        return nll.view(len(sample["target"]), -1).sum(1)
+        return self._by_sentence(nll, sample).sum(1)
 
     def _rows(self, losses: Tensor, real: Tensor, sample: dict[str, Any]) -> Tensor:
         """Losses of what gets a weight, as often as each stands for others: (N, T) to (rows,)."""
@@ -147,5 +149,11 @@ class L2RWLabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyCriterion):
 
     def _by_sentence(self, values: Tensor, sample: dict[str, Any]) -> Tensor:
         """Values of tokens one after the other as (N, T), 0 where ``--ignore-prefix-size`` says."""
-        found = values.view(len(sample["target"]), -1)
-        return pad(found, (self.ignore_prefix_size, 0)) if self.ignore_prefix_size else found
+        count, width = sample["target"].shape
+        left_out = self._left_out(sample)
+        found = values.view(count, width - left_out)
+        return pad(found, (left_out, 0)) if left_out else found
+
+    def _left_out(self, sample: dict[str, Any]) -> int:
+        """Places at the beginning of all targets without a loss: all, if they are that short."""
+        return min(self.ignore_prefix_size, sample["target"].shape[1])

@@ -13,7 +13,7 @@ from torch import Tensor
 from fairseq_l2rw.features.copying import copied
 from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.student_states import pooled
-from fairseq_l2rw.features.token_losses import TokenLossTable, buckets
+from fairseq_l2rw.features.token_losses import TokenLossTable
 
 # Nats: below any residual, as usual costs are hardly above those of a uniform guess.
 _NO_RESIDUAL = -20.0
@@ -173,7 +173,8 @@ class ScoredBatch:
     @cached_property
     def buckets(self) -> Tensor:
         """Places of the reference tokens in the table of what tokens cost, (2, N, T)."""
-        return buckets(self.before, self.target)
+        assert self.token_losses is not None
+        return self.token_losses.buckets(self.before, self.target)
 
     @cached_property
     def largest_residual(self) -> Tensor:

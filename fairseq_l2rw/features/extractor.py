@@ -74,7 +74,7 @@ class FeatureExtractor(nn.Module):
         if unknown:
             raise ValueError(f"no feature {unknown[0]!r}; known: {', '.join(sorted(NAMES))}")
         self.history = LossHistory() if reads_history(reads) else None
-        self.token_losses = TokenLossTable() if reads_token_losses(reads) else None
+        self.token_losses = TokenLossTable(len(shared)) if reads_token_losses(reads) else None
         self.reads = {*reads, *(HISTORY if self.history else ())}
         self.unit, self.padding_idx, self.sentence_avg = unit, padding_idx, sentence_avg
         self.prefix = prefix

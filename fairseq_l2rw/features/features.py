@@ -88,6 +88,21 @@ class Features:
         return {name: self.columns[name] for name in names if name in self.columns}
 
 
+def by_sentence(values: Tensor, lengths: Tensor, unit: str) -> Tensor:
+    """The mean over each sentence's rows: (N,) to (S,); 0 for a sentence without tokens.
+
+    Args:
+        values: of the rows, shape (N,).
+        lengths: target tokens with a loss of each sentence, shape (S,).
+        unit: ``sentence`` or ``token``: what a row is.
+    """
+    if unit == "sentence":
+        return values
+    place = torch.arange(len(lengths), device=values.device).repeat_interleave(lengths)
+    sums = values.new_zeros(len(lengths)).index_add_(0, place, values)
+    return sums / lengths.clamp(min=1)
+
+
 def rows(values: Tensor, real: Tensor, unit: str) -> Tensor:
     """Sums over sentences, or the real tokens one by one, shape (..., rows).
 

@@ -45,7 +45,7 @@ class LossHistory(nn.Module):
         self.right += torch.stack([accuracy.double() @ sizes, sizes.sum()])
 
     def rank(self, loss: Tensor) -> Tensor:
-        """The fraction of recent losses that are smaller, shape (N,); 0.5 before there are any.
+        """The fraction of recent losses that are smaller, shape (N,); 0 before there are any.
 
         Args:
             loss: nats per token, shape (N,).
@@ -55,7 +55,7 @@ class LossHistory(nn.Module):
         # Linear within a bin, so that rounding moves a rank by no more than a little.
         below = self.counts.cumsum(0)[number] + (place - number - 1) * self.counts[number]
         whole = self.counts.sum()
-        return torch.where(whole > 0, below / whole.clamp(min=1e-300), 0.5).to(loss)
+        return (below / whole.clamp(min=1e-300)).to(loss)
 
     def accuracy(self) -> Tensor:
         """The fraction of recent training tokens predicted right, a scalar; 0 before any."""

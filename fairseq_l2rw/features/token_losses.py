@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from fairseq_l2rw.features.features import ScoredTokens
 
-# Pairs of tokens share a table of this size by their hash; few of them recur.
-_BUCKETS = 1 << 16
+# Pairs of tokens share a table of this size, at least, by their hash; few of them recur.
+_LEAST = 1 << 16
 _HASH = 1_000_003
 _MEMORY = 200  # updates; longer than other histories, because most tokens are rare
 # A mean starts from its backoff, as if a token had been seen so many times at that cost.
@@ -29,15 +29,19 @@ class TokenLossTable(nn.Module):
     where a is the average cost of all tokens: the bigram backs off to the type, the type to the
     average (docs/mathematics.md, "What it reads").
 
+    Args:
+        types: size of the vocabulary: every type has a place of its own.
+
     Attributes:
         sums: by type and by bigram, S in nats and c, in each of B places, shape (2, 2, B), float64.
     """
 
     sums: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, types: int) -> None:
         super().__init__()
-        self.register_buffer("sums", torch.zeros(2, 2, _BUCKETS, dtype=torch.float64))
+        places = max(types, _LEAST)
+        self.register_buffer("sums", torch.zeros(2, 2, places, dtype=torch.float64))
 
     def add(self, tokens: ScoredTokens) -> None:
         """Add the tokens of one update, of all workers; losses that are not finite do not count."""
@@ -61,12 +65,12 @@ class TokenLossTable(nn.Module):
             mean = torch.add(nats, mean, alpha=_PRIOR) / (times + _PRIOR)
         return mean
 
+    def buckets(self, before: Tensor, tokens: Tensor) -> Tensor:
+        """Places in the tables of types and of bigrams, shape (2, ...).
 
-def buckets(before: Tensor, tokens: Tensor) -> Tensor:
-    """Places in the tables of types and of bigrams, shape (2, ...).
-
-    Args:
-        before: the token before each, of the same shape.
-        tokens: reference tokens, any shape.
-    """
-    return torch.stack([tokens, torch.add(tokens, before, alpha=_HASH)]) % _BUCKETS
+        Args:
+            before: the token before each, of the same shape.
+            tokens: reference tokens, any shape.
+        """
+        bigrams = torch.add(tokens, before, alpha=_HASH)
+        return torch.stack([tokens, bigrams]) % self.sums.shape[-1]

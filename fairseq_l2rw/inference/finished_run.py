@@ -12,6 +12,7 @@ from torch import Tensor
 from fairseq_l2rw import weighting
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
+from fairseq_l2rw.features.features import by_sentence
 from fairseq_l2rw.features.sample import INITIAL_WEIGHT, in_places
 from fairseq_l2rw.initial_weights import saved
 from fairseq_l2rw.training.assembly import build_extractor
@@ -214,16 +215,6 @@ class FinishedRun:
         features = self.extractor.extract(sample, states, tokens, self._when)
         weights, factors = self.weighting.explained(features)
         safe, _ = weighting.safe(weights, torch.nan)
-        place = torch.arange(len(features.lengths), device=safe.device)
-        if len(safe) != len(place):  # a row a token
-            place = place.repeat_interleave(features.lengths)
         found = {"weight": safe, **factors}
-        return {name: _means(rows, place, len(features.lengths)) for name, rows in found.items()}
-
-
-def _means(rows: Tensor, sentence: Tensor, count: int) -> Tensor:
-    """Means of rows over their sentences, shape (count,), on the CPU."""
-    if len(rows) == count:
-        return rows.float().cpu()
-    sums = rows.new_zeros(count).index_add_(0, sentence, rows)
-    return (sums / torch.bincount(sentence, minlength=count).clamp(min=1)).float().cpu()
+        means = (by_sentence(rows, features.lengths, self.unit) for rows in found.values())
+        return {name: mean.float().cpu() for name, mean in zip(found, means, strict=True)}

@@ -15,12 +15,14 @@ from torch.nn.functional import logsigmoid
 
 from fairseq_l2rw.initial_weights.cost import worth
 from fairseq_l2rw.scoring.acceptance import precision_of_samples
+from fairseq_l2rw.scoring.post_stratification import COMPARABLE, post_stratified
 
 _STEPS = 200  # of the maximisation, at most
 _FIRST = 0.1  # share of bad pairs that it begins with
 _RIDGE = 1e-5
 _MOST = 1 - 1e-9  # share of bad pairs
 _CERTAIN = 9.0  # twice a difference of log-likelihoods: three standard errors
+_LARGEST = 600.0  # log odds, so that odds are finite
 _SAMPLE = 200_000  # training pairs that are looked at while learning
 
 
@@ -60,10 +62,10 @@ class Contrast:
             copies: how often each training pair is there, shape (N,). What a pair looks like that
                 is there a thousand times is no thousand times as usual.
             is_known: whether training pairs are known to have been spoilt. Otherwise none is bad
-                where chance explains that more of them than of the trusted pairs look so. If it is
-                known, the trusted pairs may be too few to say so. None is bad then where a mixture
-                explains the training pairs no better, or where most would be: then good pairs look
-                as the made ones do.
+                where chance explains that more of them than of trusted pairs of their lengths look
+                so. If it is known, the trusted pairs may be too few to say so, and if they have
+                other lengths they cannot. None is bad then where a mixture explains the training
+                pairs no better, or where most would be: then good pairs look as the made ones do.
         """
         good, copies = (
             torch.ones(len(train), dtype=torch.double) if x is None else x for x in (good, copies)
@@ -77,25 +79,29 @@ class Contrast:
         if not len(made) or not float(good.sum()):
             model.numbers |= {"slope": real.new_zeros(real.shape[1]), "share": real.new_zeros(())}
             return model
+        likewise = post_stratified(train[:, -1], good, trusted[:, -1])
+        comparable = bool(likewise.sum() >= COMPARABLE)
+        if not comparable:  # their lengths alone would tell trusted pairs from the others
+            known = known[:0]
         slope, share, misfit = _fit(real, false, known, once)
         model.numbers |= {"slope": slope, "share": share}
-        if is_known and share >= 0.5:
+        if comparable and not is_known:
+            has_bad = model._has_bad(real, known, likewise)
+        elif share >= 0.5:
             has_bad = False
-        elif is_known:
+        else:
             _, _, alone = _fit(real, false, known, once, mixed=False)
             gain = 2 * (alone - misfit) * min(float(once.sum()), len(made))
             has_bad = bool(gain > _CERTAIN)
-        else:
-            has_bad = model._has_bad(real, known, good)
         model.numbers["share"] = share * has_bad
         return model
 
-    def _has_bad(self, train: Tensor, trusted: Tensor, good: Tensor) -> bool:
+    def _has_bad(self, train: Tensor, trusted: Tensor, counts: Tensor) -> bool:
         """Whether chance does not explain that more training than trusted pairs look bad."""
         slope, share = self.numbers["slope"], self.numbers["share"]
-        real = (_bad(train @ slope, share) * good).sum() / good.sum()
+        real = (_bad(train @ slope, share) * counts).sum() / counts.sum()
         false = _bad(trusted @ slope, share).mean()
-        return bool(precision_of_samples(real, false, good.sum(), len(trusted)) > 0)
+        return bool(precision_of_samples(real, false, counts.sum(), len(trusted)) > 0)
 
     def probability(self, evidence: Tensor) -> Tensor:
         """The probability that pairs are good, shape (N,), by evidence of shape (N, D + 1)."""
@@ -111,7 +117,8 @@ class Contrast:
             Shape (N,); exactly 0 where no training pair may be bad.
         """
         ratio = self._rows(evidence) @ self.numbers["slope"]
-        return torch.exp(self.numbers["share"].clamp(max=_MOST).logit() - ratio)
+        odds = self.numbers["share"].clamp(max=_MOST).logit() - ratio
+        return torch.exp(odds.clamp(max=_LARGEST))
 
     def _rows(self, evidence: Tensor) -> Tensor:
         scaled = ((evidence - self.numbers["mean"]) / self.numbers["deviation"]).clamp(-5, 5)

@@ -92,6 +92,6 @@ def _bad(train: Tensor, trusted: Tensor) -> Tensor:
     bad = [tails.new_zeros(())]
     for share, falsely in zip(known[0][1:], torch.maximum(tails, known[1][1:]), strict=True):
         # By chance alone, if all of them were good; a handful of odd ones is to be expected.
-        few = falsely.clamp(min=_HANDFUL / len(train))
+        few = falsely.clamp(min=_HANDFUL / len(train), max=1)
         bad.append(precision_of_samples(share, falsely, len(train), len(trusted), few))
     return torch.stack(bad).cummax(0).values

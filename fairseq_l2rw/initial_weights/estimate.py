@@ -17,6 +17,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import digests, spread
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
+from fairseq_l2rw.initial_weights import messages
 from fairseq_l2rw.initial_weights.copying import Copying, nearly_copied
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
@@ -28,19 +29,14 @@ from fairseq_l2rw.initial_weights.word_order import WordOrder
 from fairseq_l2rw.initial_weights.wrong_words import WrongWords
 from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.weight_bytes import summary, to_bytes
 
 logger = logging.getLogger(__name__)
 
 #: Of what is found, and of what ``state_dict`` gives.
-VERSION = 14
+VERSION = 15
 
 # Pairs of a large corpus that are learnt from: more do not say more, and take memory.
 _LEARNT = 1 << 18
-# With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
-_FEW = 60
-# Share of the training pairs that are rejected from where on something is likely to be wrong.
-_NEARLY_ALL = 0.9
 # Costs of bad pairs in good ones, by factor: a bad pair harms as much as so many good ones help.
 # By some factors good pairs are odd, too: words of a rarer kind of text are covered less, some of
 # it is copied, a free translation leaves something out, a terse one has an order of its own, and a
@@ -107,16 +103,14 @@ class InitialWeightModel:
             dictionaries: of their languages.
             options: what weights go by.
         """
-        if len(trusted) < _FEW:
-            logger.warning(
-                f"only {len(trusted)} trusted pairs: good pairs may lose initial weight by chance; "
-                f"{_FEW} or more tell reliably"
-            )
         own = ParallelText.gathered(train, spread(len(train), _LEARNT))
+        theirs = ParallelText.of(trusted)
+        messages.of_trusted(own, theirs)
         if len(own) < len(train):
             logger.info(f"initial weights: learnt from {len(own):,} of {len(train):,} pairs")
-        model, texts, odds = cls._learn((own, ParallelText.of(trusted)), dictionaries, options)
-        _report(model, model._factors(texts, odds))
+        model, texts, odds = cls._learn((own, theirs), dictionaries, options)
+        factors = model._factors(texts, odds)
+        messages.of_weights(model.weights(factors), factors, model.FACTORS, model.by)
         return model
 
     @classmethod
@@ -281,18 +275,3 @@ class InitialWeightModel:
         others = [self.numerals.odds(texts), in_order, self.copying.odds(texts)]
         others.append(self.richness.odds(pairs, digests))
         return torch.cat([by_words, torch.stack(others, 1)], 1)
-
-
-def _report(model: InitialWeightModel, factors: Tensor) -> None:
-    logger.info(f"initial weights: {summary(to_bytes(model.weights(factors)))}")
-    means = factors.mean(0).tolist()
-    said = ", ".join(f"{name} {mean:.2f}" for name, mean in zip(model.FACTORS, means, strict=True))
-    counted = {"quality": "all but the last count", "domain": "the last one counts"}
-    logger.info(f"initial weights, mean factors: {said} ({counted.get(model.by, 'all count')})")
-    unlike = float((factors.prod(1) < 0.3).double().mean())  # whatever counts
-    if unlike > _NEARLY_ALL:
-        logger.warning(
-            f"{unlike:.0%} of the training pairs are unlike the trusted pairs or bad: check "
-            "that source and target of the trusted pairs are not swapped, that both texts have the "
-            "same tokenisation and casing, and that they are of the same domain"
-        )

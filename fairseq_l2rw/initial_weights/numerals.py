@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.scoring.acceptance import precision_of_samples
+from fairseq_l2rw.scoring.post_stratification import post_stratified
 
 # Of the text features: digits of both sides, and those of either that the other one lacks.
 _DIGITS, _LACKING = 5, [6, 7]
@@ -40,18 +41,20 @@ class Numerals:
             trusted: of M trusted pairs, shape (M, 8).
             good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
         """
-        has, known = train[:, _DIGITS] > 0, trusted[:, _DIGITS] > 0
-        places, good = _places(train)[has], good.double()[has]
-        pairs, others = len(places), float(known.sum()) + _PRIOR
-        shares = torch.bincount(places, minlength=3) / max(pairs, 1)
-        usual = torch.bincount(places, good, minlength=3) / good.sum().clamp(min=1e-30)
-        expected = torch.bincount(_places(trusted)[known], minlength=3) + _PRIOR * usual
+        train, good = train[train[:, _DIGITS] > 0], good.double()[train[:, _DIGITS] > 0]
+        trusted = trusted[trusted[:, _DIGITS] > 0]
+        # The more digits there are, the more may be written in another way.
+        ones = torch.ones(len(train), dtype=torch.double)
+        counts = post_stratified(train[:, _DIGITS], ones, trusted[:, _DIGITS])
+        pairs, others = float(counts.sum()), len(trusted) + _PRIOR
+        shares, usual = (_shares(train, x) for x in (counts, counts * good))
+        expected = torch.bincount(_places(trusted), minlength=3) + _PRIOR * usual
         odds = torch.zeros(3, dtype=torch.double)
-        for place in (1, 2) if pairs else ():
+        for place in (1, 2) if pairs > 0 else ():
             falsely = expected[place] / others
             # By chance alone, if all of them were good; a handful is to be expected.
-            few, share = falsely.clamp(min=_HANDFUL / pairs, max=1), shares[place].double()
-            bad = precision_of_samples(share, falsely, pairs, int(others), few).clamp(max=1 - 1e-6)
+            few, share = falsely.clamp(min=_HANDFUL / pairs, max=1), shares[place]
+            bad = precision_of_samples(share, falsely, pairs, others, few).clamp(max=1 - 1e-6)
             odds[place] = bad / (1 - bad)
         return cls({"odds": odds})
 
@@ -65,6 +68,12 @@ class Numerals:
             Shape (N,); exactly 0 for pairs whose sides have the same digits.
         """
         return self.numbers["odds"][_places(texts)]
+
+
+def _shares(texts: Tensor, counts: Tensor) -> Tensor:
+    """Shares of pairs by how many sides have others, shape (3,), where each counts so often."""
+    found = torch.bincount(_places(texts), counts, minlength=3)
+    return found / counts.sum().clamp(min=1e-30)
 
 
 def _places(texts: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.halves import copies_of, halves, judged
 from fairseq_l2rw.initial_weights.surprisal import Pieces, Surprisal
 from fairseq_l2rw.scoring.local_rates import local_rates
+from fairseq_l2rw.scoring.post_stratification import post_stratified
 
 _TOKENS = 2_000_000  # of targets that are learnt from: more do not say more, and take memory
 
@@ -133,7 +134,10 @@ class Richness:
             The probability that each training pair is bad, shape (N,).
         """
         scores = self._scores(train)
-        bounds, bad = local_rates(scores, once, self._scores(trusted))
+        # Lengths of sources: targets of bad pairs may be short because they are bad.
+        lengths = [x.pieces[0].sizes.double() for x in (train, trusted)]
+        counts = post_stratified(lengths[0], once, lengths[1])
+        bounds, bad = local_rates(scores, counts, self._scores(trusted))
         self.numbers |= {"bounds": bounds, "odds": bad / (1 - bad)}
         return bad[torch.bucketize(scores, bounds)]
 

@@ -19,7 +19,7 @@ from fairseq_l2rw.data.digests import drawn, sampled
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.halves import halves, judged
+from fairseq_l2rw.initial_weights.halves import copies_of, halves, judged
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 
 # Counts that a type's frequency speaks for: after a word that came up rarely, little is known.
@@ -172,10 +172,12 @@ class WordOrder:
         texts = [Bigrams.of(Words.of(x, boundaries)) for x in (targets, mixed, trusted)]
         parts = [halves(x) for x in (found, found[picked], digests[1])]
         given = good = good[some].double()
+        copies = copies_of(found)
         for _ in range(_ROUNDS):
             table = BigramTable.learn(texts[0], parts[0], good, dictionaries.types[1])
             rows, made, known = (table.evidence(*x) for x in zip(texts, parts, strict=True))
-            contrast = Contrast.learn(rows, made, known, given, is_known=bool(given.min() < 1))
+            is_known = bool(given.min() < 1)
+            contrast = Contrast.learn(rows, made, known, given, copies, is_known)
             good = given * contrast.probability(rows)
             if bool((good == given).all()):
                 break

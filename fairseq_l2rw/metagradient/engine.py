@@ -216,13 +216,14 @@ class MetaGradient:
     # -- what lasts ------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """The running mean of dev gradients, and what passes told of the student's layout."""
+        """The running mean of dev gradients, and what passes told of the student."""
         axes = [(*key, axis) for key, axis in self._recorder.axes.items()]
-        return {**self._dev.state_dict(), "axes": axes}
+        return {**self._dev.state_dict(), "axes": axes, "method": self.method.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore ``state_dict``."""
         self._dev.load_state_dict(state)
+        self.method.load_state_dict(state["method"])
         self._recorder.axes.update({(name, use): axis for name, use, axis in state["axes"]})
 
 

@@ -47,6 +47,7 @@ class PassRecord:
         axes: which axis of an output counts sentences, by use, as far as is known.
         scale: what the losses are multiplied with before the backward pass, a scalar.
         uses: of the parameters that one looks back through.
+        sources: of every use the weight, or the bias where only that is trained, of any shapes.
         last: whether the next backward pass is the last one.
     """
 
@@ -54,6 +55,7 @@ class PassRecord:
     axes: dict[tuple[str, int], int]
     scale: float | Tensor = 1.0
     uses: list[LayerUse] = field(default_factory=list)
+    sources: list[Tensor] = field(default_factory=list)
     last: bool = True
 
     @property
@@ -73,9 +75,11 @@ class PassRecord:
             losses: of the pass, any shape.
         """
         self.last = False
-        weights = {id(w): w for w in (use.given["weight"] for use in self.uses)}
+        sources = {id(x): x for x in self.sources if x.requires_grad}
+        if not sources:  # the student has no layer of a kind that is known
+            return
         total = losses.sum() * self.scale
-        torch.autograd.grad(total, list(weights.values()), retain_graph=True, allow_unused=True)
+        torch.autograd.grad(total, list(sources.values()), retain_graph=True, allow_unused=True)
 
     def products(self, direction: Parameters, weights: Tensor) -> Tensor:
         """Inner products of ``direction`` with the gradient of every sentence's loss.
@@ -171,6 +175,8 @@ class PassRecorder:
         # gives it another history, and the hook is lost.
         _made_by(output.grad_fn).register_prehook(keep)
         record.uses.append(use)
+        trained = given["weight"].requires_grad or bias is None
+        record.sources.append(given["weight"] if trained else bias)
         record.place(use)
 
 

@@ -1,7 +1,8 @@
 """A method by its name, and the choice where the name is ``auto``."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,12 +38,27 @@ class MethodChoice:
     """
 
     def __init__(self, name: str, half: bool = False) -> None:
-        self.half = half
+        self.half, self._asked = half, name
         self.ghost = name == "ghost"
         self.name = "auto" if self.ghost else name
         self.error = 0.0
         self._curvature = METHODS["reverse" if self.name == "auto" else name]
         self._compared = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was found out, so that a run that is resumed does not decide anew."""
+        return {
+            "asked": self._asked,
+            "name": self.name,
+            "ghost": self.ghost,
+            "compared": self._compared,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore ``state_dict``, if it is of the same method."""
+        if state["asked"] == self._asked:
+            self.name, self.ghost = state["name"], state["ghost"]
+            self._compared = state["compared"]
 
     @property
     def needs_pass(self) -> bool:

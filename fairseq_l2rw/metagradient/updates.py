@@ -108,9 +108,11 @@ def adamw(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Cotangen
 def adam(update: Update, bar: Tensor, states: Mapping[str, Tensor]) -> Cotangents:
     """Adam of torch: weight decay is added to the gradient.
 
-    Kingma and Ba, 2015, "Adam: A Method for Stochastic Optimization" (arXiv 1412.6980). Arguments
-    as for ``Adjoint``.
+    Kingma and Ba, 2015, "Adam: A Method for Stochastic Optimization" (arXiv 1412.6980). With
+    ``decoupled_weight_decay`` it is AdamW. Arguments as for ``Adjoint``.
     """
+    if update.group.get("decoupled_weight_decay"):
+        return adamw(update, bar, states)
     decay = update.group["weight_decay"]
     whole = update.gradient + decay * update.before if decay else update.gradient
     correction = math.sqrt(1 - update.group["betas"][1] ** float(update.state["step"]))

@@ -83,7 +83,7 @@ def rejection_precision(train: Tensor, trusted: Tensor, variance: Tensor) -> Ten
     return (1 - falsely_odds / all_odds).clamp(min=0) * certain.clamp(min=0)
 
 
-def sampling_variance(share: Tensor, pairs: Tensor | int) -> Tensor:
+def sampling_variance(share: Tensor, pairs: Tensor | float) -> Tensor:
     """The variance, at most, of a mean of numbers from 0 to 1 over pairs drawn one by one.
 
     Args:
@@ -99,8 +99,8 @@ def sampling_variance(share: Tensor, pairs: Tensor | int) -> Tensor:
 def precision_of_samples(
     train: Tensor,
     trusted: Tensor,
-    pairs: Tensor | int,
-    trusted_pairs: Tensor | int,
+    pairs: Tensor | float,
+    trusted_pairs: Tensor | float,
     usual: Tensor | None = None,
 ) -> Tensor:
     """The precision of rejection where both shares are of pairs drawn one by one.

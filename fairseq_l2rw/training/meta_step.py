@@ -15,12 +15,13 @@ from fairseq_l2rw.data.trusted_pairs import TrustedBatches
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.metagradient import Batch, Losses, weight_gradient
+from fairseq_l2rw.sampling.importance_sampler import truncated
 from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.optimizers import loss_scale
 from fairseq_l2rw.training.progress import Progress
 from fairseq_l2rw.training.shared_batches import gathered_features, share
 from fairseq_l2rw.training.student import Student
-from fairseq_l2rw.training.update_buffer import UpdateBuffer, sub_batches
+from fairseq_l2rw.training.update_buffer import SubBatch, UpdateBuffer, sub_batches
 from fairseq_l2rw.training.usual_weight import UsualWeight
 from fairseq_l2rw.training.workers import alone, count, rank, total
 from fairseq_l2rw.utils.reduction import Total, local_only
@@ -94,6 +95,8 @@ class MetaStep:
             )
         if self.weighting.learns and usable:
             log |= self._learn(update, optimizer, mass)
+        elif self.window is not None:
+            self.window.finish()
         # In bits, as all losses in fairseq's log.
         log["dev_loss"] = self.progress.dev_loss / math.log(2)
         for name, value in log.items():
@@ -165,6 +168,12 @@ class MetaStep:
         return log | self.weighting.learn(signals, total)
 
 
+def _own_weights(batch: SubBatch) -> Tensor:
+    """What the weighting alone would apply, shape (N,): while warm-up applies others, too."""
+    sampled = batch.features.importance_weight
+    return batch.rule_weights if sampled is None else truncated(batch.rule_weights, sampled)
+
+
 def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float) -> list[Signal]:
     """The usefulness of every weight of the updates looked back through.
 
@@ -180,8 +189,7 @@ def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float
         batches = sub_batches(step)
         found = [p * (not b.dummy) for b, p in zip(batches, products, strict=True)]
         sizes = [b.sizes for b in batches]
-        # While warm-up applies other weights, centre with the weighting's own.
-        weights = torch.cat([b.rule_weights for b in batches])
+        weights = torch.cat([_own_weights(b) for b in batches])
         least = sum(batch.least for batch in batches)
         gradient = weight_gradient(torch.cat(found), torch.cat(sizes), weights, total, least)
         parts = (-gradient).split([len(n) for n in sizes])

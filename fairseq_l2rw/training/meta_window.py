@@ -90,9 +90,13 @@ class MetaWindow:
     def look_back(self, optimizer: Any) -> list[tuple[Sequence[Batch], list[Tensor]]]:
         """See ``fairseq_l2rw.metagradient.MetaGradient.look_back``."""
         found = self.meta.look_back(optimizer.optimizer, total)
-        if self.length <= self.interval:
-            self.clear()  # no later window reaches these
+        self.finish()
         return found
+
+    def finish(self) -> None:
+        """After a meta step, let go of the updates that no later window reaches."""
+        if self.length <= self.interval:
+            self.clear()
 
     def clear(self) -> None:
         """Keep no update any longer."""

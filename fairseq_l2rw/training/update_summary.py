@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.features.columns import HISTORY
-from fairseq_l2rw.features.features import ScoredTokens
+from fairseq_l2rw.features.features import ScoredTokens, by_sentence
 from fairseq_l2rw.training.update_buffer import SubBatch, UpdateBuffer
 from fairseq_l2rw.training.workers import all_rows, alone
 
@@ -91,12 +91,7 @@ class Summary:
             rows: shape (N,).
             unit: ``sentence`` or ``token``: what a row is.
         """
-        if unit == "sentence":
-            return rows
-        sentence = torch.arange(len(self.lengths), device=rows.device)
-        place = sentence.repeat_interleave(self.lengths)
-        sums = rows.new_zeros(len(self.lengths)).index_add_(0, place, rows)
-        return sums / self.lengths.clamp(min=1)
+        return by_sentence(rows, self.lengths, unit)
 
 
 def gathered(update: UpdateBuffer, names: SummaryNames, device: torch.device) -> Summary | None:

@@ -46,6 +46,7 @@ class WeightHistograms:
         if wandb is not None and wandb.run is None:
             wandb = None
         if writer is None and wandb is None:
+            del self._weights[: -self._interval]  # it may never open
             return
         weights = torch.cat(self._weights).float().cpu().numpy()
         self._weights.clear()

@@ -28,7 +28,7 @@ def log_weights(update: Summary, share: Tensor) -> None:
     deviation, mean = torch.std_mean(weights, correction=0)
     least, most = weights.aminmax()
     # (sum w)^2 / (n sum w^2): the share of the sentences that plain training would have used.
-    size = mean.square() / weights.square().mean()
+    size = mean.square() / weights.square().mean().clamp(min=1e-300)  # all may be 0
     # Tensors: a GPU is asked for them when the log is written.
     found = torch.stack([mean, deviation, least, most, size])
     metrics.log_scalar_sum(_OF_WEIGHTS, found * len(weights))
