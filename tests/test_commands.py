@@ -23,6 +23,7 @@ from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.text.files import lines, replaced
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import SentencePieces
+from fairseq_l2rw.training.weight_record import WeightRecord
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.weighting import registry
 
@@ -520,3 +521,157 @@ def test_files_of_ones_own_stay_where_they_are(text, tmp_path):
     with pytest.raises(InputError, match="is no sentencepiece model"):
         call("prepare", *[f for f in flags if f not in ("--pieces", 90)], *wrong)
     assert list(out.glob("train.en-de.*.bin"))
+
+
+def test_raw_text_in_the_folder_stays_as_it_is(text, tmp_path):
+    for name in ("train.de", "train.en", "meta.de", "meta.en", "valid.de", "valid.en"):
+        write(tmp_path / name, [f"{name} w{n}" for n in range(30)])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    files = {name: [tmp_path / f"{name}.{side}" for side in ("de", "en")] for name in ("train",)}
+    flags = ["--source-lang", "de", "--target-lang", "en", "--pieces", 90, "--out", tmp_path]
+    flags += ["--trusted", tmp_path / "meta.de", tmp_path / "meta.en", "--train", *files["train"]]
+    call("prepare", *flags)
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    assert len(list(tmp_path.glob("meta.de-en.*"))) == 4 and not list(tmp_path.glob("valid.de-en*"))
+
+
+def test_a_call_that_was_interrupted_early_can_be_made_again(text, tmp_path, monkeypatch):
+    flags = ["--source-lang", "de", "--target-lang", "en", "--pieces", 90, "--out", tmp_path / "d"]
+    flags += ["--trusted", text / "trusted.tsv", "--train", text / "valid.tsv"]
+    with monkeypatch.context() as patch:
+        patch.setattr(SentencePieces, "split", None)  # once the vocabulary is there
+        with pytest.raises(TypeError):
+            call("prepare", *flags)
+    call("prepare", *flags)
+    assert (tmp_path / "d" / "prepare.json").is_file()
+
+
+def test_words_that_the_dictionary_lacks_are_said(text, tmp_path, capsys):
+    other = write(tmp_path / "other.tsv", ["日 本\t日 本"] * 20)
+    flags = ["--source-lang", "de", "--target-lang", "en", "--pieces-given"]
+    given = ["--train", text / "valid.tsv", "--out", tmp_path / "d"]
+    call("prepare", *flags, *given, "--trusted", text / "trusted.tsv")
+    assert "warning" not in capsys.readouterr().out
+    call("prepare", *flags, *given, "--trusted", other, "--overwrite")
+    said = capsys.readouterr().out
+    assert "warning: 67% of the tokens of meta.de-en.de are not in the dictionary" in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--workers", 0], "--workers must be 1 or more, not 0"),
+        (["--dictionaries", "again"], "are of some vocabulary: add --sentencepiece MODEL"),
+    ],
+)
+def test_flags_of_prepare_that_cannot_work_are_one_line(prepared, text, flags, says):
+    flags = [prepared if flag == "again" else flag for flag in flags]
+    given = ["--train", text / "valid.tsv", "--trusted", text / "trusted.tsv", *flags]
+    with pytest.raises(InputError, match=says):
+        call("prepare", "--source-lang", "de", "--target-lang", "en", "--out", "x", *given)
+
+
+def test_a_run_in_the_other_direction_has_its_text_the_other_way_round(prepared, text, tmp_path):
+    flags = ["--source-lang", "en", "--target-lang", "de", "--max-update", "6"]
+    out = trained(prepared, tmp_path / "run", *flags)
+    call("export", out, "tsv", "--out", tmp_path / "out")
+    rows = [line.split("\t") for line in read(tmp_path / "out" / "weights.tsv")]
+    places = rows[0].index("source"), rows[0].index("target")
+    assert [[row[place] for place in places] for row in rows[1:3]] == [
+        list(pair)
+        for pair in zip(read(text / "train.en")[:2], read(text / "train.de.gz")[:2], strict=True)
+    ]
+
+
+def test_a_text_that_has_changed_since_it_was_prepared_is_one_line(text, tmp_path):
+    for name in ("valid.tsv", "trusted.tsv"):
+        shutil.copy(text / name, tmp_path / name)
+    flags = ["--source-lang", "de", "--target-lang", "en", "--out", tmp_path / "data"]
+    flags += ["--pieces", 90, "--trusted", tmp_path / "trusted.tsv"]
+    call("prepare", *flags, "--train", tmp_path / "valid.tsv")
+    out = trained(tmp_path / "data", tmp_path / "run", "--max-update", "6", "--disable-validation")
+    as_it_was = (tmp_path / "valid.tsv").rename(tmp_path / "before.tsv")
+    with pytest.raises(InputError, match="the training text is not there"):
+        call("export", out, "tsv", "--out", tmp_path / "out")
+    write(tmp_path / "valid.tsv", reversed(read(as_it_was)))
+    with pytest.raises(InputError, match=r"has changed since .* was prepared from it"):
+        call("export", out, "tsv", "--out", tmp_path / "out")
+    call("export", out, "tsv", "--out", tmp_path / "out", "--text", as_it_was)
+
+
+def test_an_earlier_checkpoint_has_the_weights_from_before_it(prepared, tmp_path):
+    flags = ["--weighting", "mwnet", "--weighting-warmup", "0", "--save-interval-updates", "20"]
+    out = trained(prepared, tmp_path / "run", *flags, "--max-update", "40")
+    found = {}
+    for name, updates in (("checkpoint_last.pt", 40), (f"{first(out)}", 20)):
+        folder = RunFolder.of(out / name)
+        assert folder.recorded == updates
+        found[name] = LineWeights.of(folder, folder.record(), 406)
+    late, early = found.values()
+    assert np.nansum(early.times) < np.nansum(late.times)
+    rows = pq.read_table(out / "weights").to_pylist()
+    assert np.nansum(early.times) == sum(row["update"] < 20 for row in rows)
+
+
+def first(out):
+    """The name of the first checkpoint."""
+    (path,) = out.glob("checkpoint_*_20.pt")
+    return path.name
+
+
+def test_a_file_that_is_no_checkpoint_is_one_line(run, tmp_path):
+    (tmp_path / "text.pt").write_text("no checkpoint\n" * 99)
+    whole = (run / "checkpoint_last.pt").read_bytes()
+    (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
+    for name in ("text.pt", "half.pt"):
+        for command in (["export"], ["score"]):
+            more = ["tsv", "--out", tmp_path] if command == ["export"] else []
+            given = [*command, tmp_path / name, *more]
+            if command == ["score"]:
+                given = ["score", write(tmp_path / "x.tsv", ["a\tb"]), "--run", tmp_path / name]
+            with pytest.raises(InputError, match=f"{name} is no whole checkpoint"):
+                call(*given)
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--workers", 0], "--workers must be 1 or more, not 0"),
+        (["--max-tokens", -5], "--max-tokens must be 1 or more, not -5"),
+        (["--by", "domain"], "--by is for --initial"),
+        (["--device", "nonsense"], "--device nonsense: "),
+        (["--labels", "LABELS", "--good", "fine"], "no line has the label 'fine' of --good"),
+    ],
+)
+def test_flags_of_score_that_cannot_work_are_one_line(run, text, tmp_path, flags, says):
+    flags = [text / "train.labels" if flag == "LABELS" else flag for flag in flags]
+    given = table(text, tmp_path / "given.tsv")
+    with pytest.raises(InputError, match=says):
+        call("score", given, tmp_path / "scored.tsv", "--run", run, *flags)
+    assert not (tmp_path / "scored.tsv").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(run, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="file"):
+        call("export", run, "tsv", "--out", tmp_path / "file")
+    with pytest.raises(InputError, match=r"--weights-dir .* cannot be made"):
+        WeightRecord(tmp_path / "file")
+
+
+def test_a_line_that_is_in_the_log_twice_is_shown_once(tmp_path, capsys):
+    line = "epoch 001:     {0} / 20 loss={0}.5, num_updates={0}"
+    write(tmp_path / "train.log", [line.format(n) for n in (1, 2, 2, 2, 3)])
+    call("watch", tmp_path, "--once")
+    assert "▁▄█ " in capsys.readouterr().out.splitlines()[1].replace("▅", "▄")
+
+
+def test_the_log_file_has_all_that_is_said_and_no_line_twice(prepared, tmp_path):
+    log = tmp_path / "run.log"
+    flags = ["--log-file", str(log), "--max-epoch", "4", "--max-update", "0"]
+    trained(prepared, tmp_path / "run", *flags, "--log-interval", "3")
+    found = read(log)
+    assert any("initial weights: mean" in line for line in found)
+    assert sum("epoch 2 holds" in line for line in found) <= 1
+    updates = [line for line in found if "num_updates" in line and "wps" in line]
+    assert len(updates) == len(set(updates)) > 4

@@ -41,8 +41,8 @@ replaced report restore resume reverse right safe same save scalar scale schedul
 screen second seen select selection sentence set settings shape short shown shuffled side signature
 single skip slope solve source space spark split splitter spread square start sum summary table take
 target task teach text threshold thresholds through times to told total translated translation
-truncate unit unpack update usage use user utils validation value version watch weigh weigher what
-where whole why width with without word words worse worth write writer wrong zero
+truncate unit unpack update usage use user utils validation value version warn watch weigh weigher
+what where whole why width with without word words worse worth write writer wrong zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.

@@ -204,3 +204,10 @@ def test_a_loss_that_is_not_finite_does_not_become_usual():
         table.add(ScoredTokens(places.T, torch.tensor(nll), torch.ones(3).bool()))
     assert table.sums.isfinite().all()
     assert table.usual(places).isfinite().all()
+
+
+def test_a_pair_that_was_sampled_against_the_odds_counts_for_no_more_than_two():
+    seen, usefulness = some(1, n=3)
+    seen = replace(seen, importance_weight=torch.tensor([1.0, 2.0, 20.0]))
+    found = Rows.of([Signal(seen, usefulness, 4.0)], lambda x: x.states, local, torch.device("cpu"))
+    torch.testing.assert_close(found.masses, torch.tensor([4.0, 4.0, 0.4]).double())

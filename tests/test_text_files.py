@@ -101,7 +101,7 @@ def test_columns_have_numbers_or_names():
     assert columns.Columns.named("3", "1", None) == columns.Columns(2, 0)
     with pytest.raises(InputError, match="no column 'tgt'; the header has url, src, trg"):
         columns.Columns.named("src", "tgt", header)
-    with pytest.raises(InputError, match="'0' is no number from 1 on; for a name, add --header"):
+    with pytest.raises(InputError, match="'0' is no number from 1 on; a name needs a header"):
         columns.Columns.named("0", "1", None)
 
 

@@ -578,3 +578,17 @@ def test_no_update_is_kept_for_a_meta_step_that_was_left_out(data, tmp_path, mon
     flags = [*OURS, "--weighting", "mwnet", "--max-update", 12, "--no-save"]
     done = train(data, *flags)
     assert done.stdout.count("kept an update") == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--weighting-warmup", 9, "--meta-interval", 2], "lasts until the end (--max-update 3)"),
+        (["--meta-interval", 9], "is longer than the run (--max-update 3)"),
+        (["--weighting", "initial", "--weighting-warmup", 9], None),
+    ],
+)
+def test_a_run_that_is_too_short_for_what_it_learns_is_warned_of(data, flags, says):
+    done = train(data, *OURS, "--weighting-warmup", 0, *flags, "--max-update", 3, "--no-save")
+    said = [line for line in done.stdout.splitlines() if "(--max-update 3)" in line]
+    assert len(said) == (says is not None) and all(says in line for line in said)

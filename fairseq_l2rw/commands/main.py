@@ -10,6 +10,7 @@ from types import ModuleType
 import shtab
 
 from fairseq_l2rw.commands import compare, export, options, prepare, report, score, user_dir, watch
+from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.version import __version__
 
 _COMMANDS: dict[str, ModuleType] = {
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as of `| head`
         sys.stderr.close()
         return 1
+    except OSError as error:  # a disk that is full, a file where a folder is asked for
+        raise InputError(str(error)) from None
     except KeyboardInterrupt:
         return 130
     return 0

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from fairseq import options
-from fairseq.data.data_utils import load_indexed_dataset
 from fairseq_cli import preprocess
 
 from fairseq_l2rw.commands.progress import progress
+from fairseq_l2rw.commands.split_check import look_over
 from fairseq_l2rw.text.columns import read_pairs
 from fairseq_l2rw.text.files import digest, one_line, opened
 from fairseq_l2rw.text.manifest import Manifest
@@ -102,8 +102,9 @@ def run(args: argparse.Namespace) -> None:
         return
     _remove_old(args, before, made)
     args.out.mkdir(parents=True, exist_ok=True)
-    splitter = _splitter(args)
     pieces = args.out / _PIECES
+    pieces.mkdir(exist_ok=True)  # from here on the call is unfinished
+    splitter = _splitter(args)
     counts = {name: _split(args, splitter, files, pieces / name) for name, files in texts.items()}
     _binarize(args, pieces, counts)
     shutil.rmtree(pieces)
@@ -117,10 +118,17 @@ def _settings(args: argparse.Namespace, texts: dict[str, list[str]]) -> dict[str
     """What decides about the result.
 
     Raises:
-        InputError: for a file that is not there, a model that is none, or a name that
-            fairseq-preprocess cannot read.
+        InputError: for a file that is not there, a model that is none, flags that do not go
+            together, or a name that fairseq-preprocess cannot read.
     """
     model, dictionaries = args.sentencepiece, _dictionaries(args)
+    if args.workers < 1:
+        raise InputError(f"--workers must be 1 or more, not {args.workers}")
+    if dictionaries and not model and not args.pieces_given:
+        raise InputError(
+            "--dictionaries are of some vocabulary: add --sentencepiece MODEL, the one that goes "
+            "with them, or --pieces-given"
+        )
     for file in [*chain(*texts.values()), *([model] if model else []), *dictionaries]:
         if not Path(file).exists():
             raise InputError(f"missing file: {file}")
@@ -251,15 +259,14 @@ def _binarize(args: argparse.Namespace, pieces: Path, counts: dict[str, int]) ->
         flags.append("--joined-dictionary")
     logging.getLogger("fairseq_cli.preprocess").setLevel(logging.WARNING)
     preprocess.main(options.get_preprocessing_parser().parse_args(flags))
-    own = f"valid{valid.index('trusted') or ''}"
-    for file in sorted(args.out.glob(f"{own}.*")):
-        file.replace(file.with_name(file.name.replace(own, "meta", 1)))
+    pair, own = "-".join(languages), f"valid{valid.index('trusted') or ''}"
+    for language in languages:
+        for kind in ("bin", "idx"):  # no others: the raw text may be in this folder
+            made = args.out / f"{own}.{pair}.{language}.{kind}"
+            made.replace(made.with_name(f"meta.{pair}.{language}.{kind}"))
     for name, count in counts.items():
         for language in languages:
-            prefix = args.out / f"{_SPLITS[name]}.{languages[0]}-{languages[1]}.{language}"
-            found = len(load_indexed_dataset(str(prefix)))
-            if found != count:
-                raise InputError(f"{prefix} has {found} lines, the text has {count}")
+            look_over(args.out / f"{_SPLITS[name]}.{pair}.{language}", count)
 
 
 def _next_command(args: argparse.Namespace) -> str:

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from fairseq_l2rw.commands.export import add_places
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.selection import add_selection, kept
-from fairseq_l2rw.inference.line_weights import REASONS, LineWeights, short
+from fairseq_l2rw.inference.line_weights import REASONS, LineWeights, read_record, short
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.reporting import measures, pictures
 from fairseq_l2rw.reporting.page import render
@@ -132,8 +131,9 @@ def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Ru
     weights = LineWeights.of(folder, record, len(lengths))
     chosen = kept(weights.weight, args)
     cut = float(weights.weight[chosen].min()) if chosen.any() else None
-    rows = pq.read_table(record, columns=["epoch", "weight", "importance_weight", "id"])
-    epochs, values, counts, ids = (rows[name].to_numpy() for name in rows.column_names)
+    names = ("epoch", "weight", "importance_weight", "id")
+    rows = read_record(record, names, folder.recorded)
+    epochs, values, counts, ids = (rows[name].to_numpy() for name in names)
     numbers = {
         **_facts(folder),
         "cut": cut,

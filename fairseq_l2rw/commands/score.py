@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     by = parser.add_mutually_exclusive_group(required=True)
     by.add_argument("--run", type=Path, help="the --save-dir of a finished run, or a checkpoint")
     by.add_argument("--initial", action="store_true", help="no training: initial weights")
-    add("--by", choices=CHOICES, default="quality", help=f"with --initial: {BY}")
+    add("--by", choices=CHOICES, help=f"with --initial: {BY} (default: quality)")
     add("--trusted", nargs="+", metavar="FILE", help="with --initial: pairs that you vouch for")
     add("--data", help="folder that prepare made; of a run it is known, if it was not moved")
     add(
@@ -130,16 +130,23 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--initial reads its input twice, so it takes a file, not stdin")
     if args.user_dir is not None and not Path(args.user_dir).is_dir():
         raise InputError(f"missing folder: --user-dir {args.user_dir}")
-    if args.trusted and not args.initial:
-        raise InputError("--trusted is for --initial: a run has trusted pairs of its own")
+    for name in ("trusted", "by"):
+        if getattr(args, name) and not args.initial:
+            raise InputError(f"--{name} is for --initial: a run has its own")
     if args.resume and (args.output == "-" or args.output.endswith(COMPRESSED)):
         raise InputError("--resume needs an output file that is not compressed")
     if args.labels is not None and args.resume:
         raise InputError("--labels needs all lines, so it cannot go with --resume")
     if (args.workers or 1) > 1 and "fork" not in multiprocessing.get_all_start_methods():
         raise InputError("--workers above 1 needs processes that share memory: not on this system")
-    if (args.workers or 1) < 1:
-        raise InputError(f"--workers must be 1 or more, not {args.workers}")
+    for name in ("workers", "max_tokens"):
+        number = getattr(args, name)
+        if number is not None and number < 1:
+            raise InputError(f"--{name.replace('_', '-')} must be 1 or more, not {number}")
+    if args.labels is not None:
+        labels = {line.strip() for line in lines(args.labels)}
+        if missing := sorted({*args.good} - labels):
+            raise InputError(f"{args.labels}: no line has the label {missing[0]!r} of --good")
     if args.input != "-" and not Path(args.input).exists():
         raise InputError(f"missing file: {args.input}")
     if args.input != "-" and not Path(args.input).is_file() and (args.initial or args.resume):
@@ -160,8 +167,8 @@ def _splitter(args: argparse.Namespace, data: str) -> Splitter:
 
 def _run_scorer(args: argparse.Namespace) -> Scorer:
     utils.import_user_module(args)
-    name = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    finished = FinishedRun(checkpoint_of(args.run), torch.device(name), args.data, args.fp16)
+    device = _device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    finished = FinishedRun(checkpoint_of(args.run), device, args.data, args.fp16)
     splitter = _splitter(args, finished.task.cfg.data.split(os.pathsep)[0])
     on_cpu = finished.device.type == "cpu"
     scorer = TextScorer(finished, splitter, args.max_tokens or (2048 if on_cpu else 16384))
@@ -178,6 +185,15 @@ def _cores() -> int:
     return min(_MOST_WORKERS, len(os.sched_getaffinity(0)))
 
 
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {name}: {str(error).splitlines()[0]}") from None
+    return device
+
+
 def _initial_scorer(args: argparse.Namespace) -> Scorer:
     """Learn from the table and the trusted pairs; both are kept in memory as numbers."""
     manifest = Manifest.read(Path(args.data))
@@ -187,7 +203,9 @@ def _initial_scorer(args: argparse.Namespace) -> Scorer:
     splitter = _splitter(args, args.data)
     text = progress(_pairs(args), "initial weights: reading")
     trusted = read_pairs(args.trusted)
-    return InitialScorer(text, trusted, splitter, (source, target), InitialOptions(args.by))
+    return InitialScorer(
+        text, trusted, splitter, (source, target), InitialOptions(args.by or "quality")
+    )
 
 
 def _pairs(args: argparse.Namespace) -> Iterator[TextPair]:

@@ -57,6 +57,9 @@ def run(args: argparse.Namespace) -> None:
     drawn = 0.0
     for line in _lines(args.log, follow=not args.once):
         record = parse(line) if line else None
+        # A log may have a line several times.
+        if record and record.get("num_updates") == last(courses, "num_updates"):
+            record = None
         for name, value in (record or {}).items():
             courses[name].append(value)
         idle = line is None
@@ -97,15 +100,18 @@ def _lines(log: str, follow: bool) -> Iterator[str | None]:
                 return
 
 
+def last(courses: dict[str, deque[float]], name: str) -> float:
+    """The newest value, 0 where there is none."""
+    return courses[name][-1] if courses.get(name) else 0.0
+
+
 def screen(courses: dict[str, deque[float]]) -> list[str]:
     """What is shown, line by line.
 
     Args:
         courses: values of the logged updates, by name.
     """
-    epoch, update = (
-        courses[name][-1] if courses.get(name) else 0 for name in ("epoch", "num_updates")
-    )
+    epoch, update = (last(courses, name) for name in ("epoch", "num_updates"))
     lines = [f"epoch {epoch:.0f}, update {update:.0f}"]
     for name, expected in SHOWN.items():
         if courses.get(name):

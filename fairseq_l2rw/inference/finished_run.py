@@ -1,8 +1,10 @@
 """A finished run: its student, its weighting, and what their features need."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -35,6 +37,19 @@ def checkpoint_of(run: Path) -> Path:
     if not path.is_file():
         raise InputError(f"no checkpoint {path}: name the --save-dir of a run, or a checkpoint")
     return path
+
+
+@contextmanager
+def whole_checkpoint(path: Path) -> Iterator[None]:
+    """Read a checkpoint in the ``with`` block.
+
+    Raises:
+        InputError: when the file is none, or a part of one.
+    """
+    try:
+        yield
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise InputError(f"{path} is no whole checkpoint: {str(error).splitlines()[0]}") from None
 
 
 def where_given(name: str, checkpoint: Path, save_dir: str) -> Path:
@@ -89,7 +104,8 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises:
         InputError: when it is of another task, or of a weighting that nothing has registered.
     """
-    state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
+    with whole_checkpoint(path):
+        state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
     name = getattr(state["cfg"].task, "_name", None)
     if name != "l2rw_translation":
         raise InputError(f"{path} was trained with --task {name}, not l2rw_translation")

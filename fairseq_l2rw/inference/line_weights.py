@@ -1,6 +1,6 @@
 """What a run came to think of every line of its training text."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ REASONS = {
     "likeness_surface": "losses, copying or lengths unlike those of trusted pairs",
     "likeness_states": "hidden states unlike those of trusted pairs",
     "teacher": "the teacher's network gives it little weight",
-    LEFT_OUT: "not trained on: too long, or in no full batch",
+    LEFT_OUT: "no weight recorded: too long, or in no full batch or recorded update",
     "weight": "the weighting gives it little weight",
 }
 #: The same in a word or two.
@@ -51,9 +51,9 @@ class _TokensByLine(Mapping[int, list[float]]):
         self._lists, self._places = lists, places
 
     @classmethod
-    def of(cls, record: Path) -> "_TokensByLine":
-        """Of a record."""
-        rows = pq.read_table(record, columns=["update", "id", "token_weights"])
+    def of(cls, record: Path, updates: int) -> "_TokensByLine":
+        """Of a record, before so many updates."""
+        rows = read_record(record, ["id", "token_weights"], updates)
         # 32 bits number no more than two billion tokens.
         wide = rows["token_weights"].cast(pa.large_list(pa.float32()))
         rows = rows.set_column(2, "token_weights", wide).sort_by("update")
@@ -72,13 +72,28 @@ class _TokensByLine(Mapping[int, list[float]]):
         return len(self._places)
 
 
-def _read(record: Path, lines: int) -> pa.Table:
+def read_record(record: Path, columns: Sequence[str], updates: int) -> pa.Table:
+    """Columns of a record, and ``update``, of the rows of a run's first updates.
+
+    Args:
+        record: its folder.
+        columns: their names.
+        updates: how many: the record may have those from after a checkpoint, too.
+    """
+    names = list(dict.fromkeys(["update", *columns]))
+    return pq.read_table(record, columns=names, filters=pc.field("update") < updates)
+
+
+def _read(record: Path, lines: int, updates: int) -> pa.Table:
     """All columns of a record of so many lines but those of tokens, by update."""
+    nothing = InputError(f"{record} has no weights yet: the run records them by and by")
     files = sorted(record.glob("*.parquet"))
     if not files:
-        raise InputError(f"{record} has no weights yet: the run records them by and by")
+        raise nothing
     names = [name for name in pq.read_schema(files[0]).names if name != "token_weights"]
-    rows = pq.read_table(record, columns=names).sort_by("update")
+    rows = read_record(record, names, updates).sort_by("update")
+    if not len(rows):
+        raise nothing
     if pc.max(rows["id"]).as_py() >= lines:
         raise InputError(f"{record} has weights of lines beyond the {lines:,} of the data")
     return rows
@@ -128,9 +143,9 @@ class LineWeights:
         Raises:
             InputError: when the record has no weights, or those of another text.
         """
-        rows = _read(record, lines)
+        rows = _read(record, lines, run.recorded)
         factors = [name for name in rows.column_names if name.startswith(FACTOR)]
-        tokens = _TokensByLine.of(record) if of_tokens else {}
+        tokens = _TokensByLine.of(record, run.recorded) if of_tokens else {}
         wanted = [(name, "last") for name in ("weight", "loss", *factors)]
         wanted += [("weight", "mean"), ("weight", "stddev"), ("usefulness", "mean")]
         found = rows.group_by("id", use_threads=False).aggregate([*wanted, ("weight", "count")])

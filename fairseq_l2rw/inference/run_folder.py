@@ -1,7 +1,7 @@
 """Where a run left its things: checkpoint, record of weights, data, text."""
 
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from fairseq_l2rw.inference.finished_run import (
     checkpoint_of,
     data_folders,
     where_given,
+    whole_checkpoint,
 )
 from fairseq_l2rw.text.columns import PairFiles
+from fairseq_l2rw.text.files import digest
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.utils.errors import InputError
 
@@ -49,7 +51,8 @@ class RunFolder:
             InputError: when it is of another task.
         """
         path = checkpoint_of(run)
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with whole_checkpoint(path):
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         task = dict(state["cfg"]["task"])
         if task.get("_name") != "l2rw_translation":
             raise InputError(
@@ -58,6 +61,12 @@ class RunFolder:
         updates = state["optimizer_history"][-1]["num_updates"]
         save_dir = state["cfg"]["checkpoint"]["save_dir"]
         return cls(path, task, state["extra_state"], updates, save_dir, path.resolve().parent.name)
+
+    @property
+    def recorded(self) -> int:
+        """How many updates the record has from before the checkpoint: later ones are not its."""
+        done: int = self.extra["L2RWTranslationTask"]["progress"]["updates"]
+        return done
 
     def languages(self, data: Path | None = None) -> tuple[str, str]:
         """Source and target; fairseq finds out from the data if it is not told.
@@ -129,8 +138,9 @@ class RunFolder:
         Raises:
             InputError: when they are not known or not there, or of another length than the data.
         """
-        parts = [given] if given else [_text(folder) for folder in self.folders(data)]
-        for file in chain.from_iterable(parts):
+        languages = self.languages(data)
+        parts = [given] if given else [_text(folder, languages) for folder in self.folders(data)]
+        for file in given or ():
             if not Path(file).is_file():
                 raise InputError(f"the training text is not there: {file}; give --text")
         files, lines = PairFiles(parts), len(self.target_lengths(data))
@@ -142,15 +152,35 @@ class RunFolder:
         return files
 
 
-def _text(folder: Path) -> list[str]:
-    """The files of the text that a folder was made of."""
+def _text(folder: Path, languages: tuple[str, str]) -> list[str]:
+    """The files of the text that a folder was made of, source first.
+
+    Raises:
+        InputError: when they are not known, not there, or have changed.
+    """
     if not (folder / Manifest.NAME).is_file():
         raise InputError(
             f"{folder} was not made by fairseq-l2rw prepare, so its text is not known: give "
             "--text SOURCE TARGET"
         )
-    files: list[str] = Manifest.read(folder).texts["train"]
-    return files
+    manifest = Manifest.read(folder)
+    files: list[str] = manifest.texts["train"]
+    for file, made_of in zip(files, manifest.settings["text"]["train"], strict=True):
+        if not Path(file).is_file():
+            raise InputError(f"the training text is not there: {file}; give --text")
+        if digest(file) != made_of:
+            raise InputError(
+                f"{file} has changed since {folder} was prepared from it, so that weights would "
+                "be those of other lines: give the text as it was by --text"
+            )
+    if tuple(manifest.settings["languages"]) == languages:
+        return files
+    if len(files) == 1:  # a table with the other column first
+        raise InputError(
+            f"the run translates the second column of {files[0]} into the first: write the columns "
+            "the other way round, and give that by --text"
+        )
+    return files[::-1]
 
 
 def _target_lengths(folder: Path, subset: str, source: str, target: str) -> npt.NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Processes that score side by side: threads of a CPU share the work on one batch badly."""
 
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,7 @@ _scorer: Any = None  # of this process
 def _take(scorer: TextScorer) -> None:
     global _scorer
     _scorer = scorer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that shares out sees to ctrl-c
     torch.set_num_threads(1)  # a forked process cannot use the threads of the one it is from
 
 

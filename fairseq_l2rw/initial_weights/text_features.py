@@ -112,13 +112,13 @@ class TextFeatures:
 
 
 def without_a_side(features: Tensor) -> Tensor:
-    """Which pairs have a side that is empty, and another one that is not, bool, shape (N,).
+    """Which pairs have a side that is empty, or both, bool, shape (N,).
 
     Args:
         features: of the pairs, shape (N, 8).
     """
     # By the logs of the lengths: an empty side has its end alone.
-    return (features[:, 3] == 0) != (features[:, 4] == 0)
+    return (features[:, 3] == 0) | (features[:, 4] == 0)
 
 
 def _digits(tokens: Tensor, known: Tensor, has_digits: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from fairseq.tasks.translation import TranslationTask
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.compatibility.checkpoints import copy_atomically
+from fairseq_l2rw.compatibility.log_file import write_all_once
 from fairseq_l2rw.compatibility.models import check_architecture, check_output, check_quantization
 from fairseq_l2rw.compatibility.out_of_memory import leave_out
 from fairseq_l2rw.config import L2RWTranslationConfig, check
@@ -39,6 +40,7 @@ class L2RWTranslationTask(TranslationTask):
 
     def __init__(self, cfg: L2RWTranslationConfig, src_dict: Any, tgt_dict: Any) -> None:
         super().__init__(cfg, src_dict, tgt_dict)
+        write_all_once()
         check(cfg)
         rule = self._weighting = weighting.build(cfg)
         self._wants_trusted = rule.needs_dev_gradient or rule.learns_from_trusted

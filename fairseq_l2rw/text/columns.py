@@ -58,7 +58,7 @@ def column_of(name: str, header: Sequence[str] | None) -> int:
     if name.isdecimal() and int(name) > 0:
         return int(name) - 1
     if header is None:
-        raise InputError(f"column {name!r} is no number from 1 on; for a name, add --header")
+        raise InputError(f"column {name!r} is no number from 1 on; a name needs a header")
     raise InputError(f"no column {name!r}; the header has {', '.join(names)}")
 
 

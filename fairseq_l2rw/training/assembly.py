@@ -1,5 +1,6 @@
 """The parts of reweighting, put together from the task's options."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from fairseq_l2rw.training.resume import PersistentParts
 from fairseq_l2rw.training.student import Student
 from fairseq_l2rw.training.weigher import Weigher
 from fairseq_l2rw.weighting import Weighting
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,22 @@ def assemble(cfg: Any, given: Given) -> Assembly:
         persistent=persistent,
         plain=plain,
     )
+
+
+def warn_of_a_short_run(cfg: Any, weighting: Weighting) -> None:
+    """Say that a run ends before anything is learnt, or before what is learnt counts."""
+    # Initial weights are applied during warm-up, too.
+    same = weighting.plain or (weighting.reads_initial_weights and not weighting.learns)
+    if 0 < cfg.max_update <= cfg.weighting_warmup and not same:
+        logger.warning(
+            f"--weighting-warmup {cfg.weighting_warmup} lasts until the end (--max-update "
+            f"{cfg.max_update}): weights of --weighting {cfg.weighting} are never applied; lower it"
+        )
+    if 0 < cfg.max_update <= cfg.meta_interval and weighting.needs_dev_gradient:
+        logger.warning(
+            f"--meta-interval {cfg.meta_interval} is longer than the run (--max-update "
+            f"{cfg.max_update}): hardly anything is learnt; lower it"
+        )
 
 
 def build_extractor(

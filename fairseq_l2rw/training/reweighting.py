@@ -23,7 +23,7 @@ import torch
 from fairseq import utils
 from torch import Tensor
 
-from fairseq_l2rw.training.assembly import Given, assemble
+from fairseq_l2rw.training.assembly import Given, assemble, warn_of_a_short_run
 from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.optimizers import GradientWatch, check_adjoint, loss_scale, masters
 from fairseq_l2rw.training.update_buffer import UpdateBuffer
@@ -46,6 +46,7 @@ class Reweighting:
 
     def __init__(self, cfg: Any, given: Given, state: dict[str, Any] | None = None) -> None:
         self.cfg = cfg
+        warn_of_a_short_run(cfg, given.weighting)
         self.parts = assemble(cfg, given)
         self._restored = self.parts.persistent.load_state_dict(state)
         self._most = cfg.meta_batches  # reading an option at every update takes a while

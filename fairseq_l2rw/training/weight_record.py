@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fairseq_l2rw.utils.errors import InputError
+
 
 def _always(name: str, kind: pa.DataType) -> pa.Field:
     """A column that every row fills."""
@@ -58,7 +60,10 @@ class WeightRecord:
         columns = [_always(FACTOR + name, pa.float32()) for name in factors]
         self.schema = pa.schema([*SCHEMA, *columns])
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--weights-dir {folder} cannot be made: {error.strerror}") from None
         self.removed = [p for p in self._parts() if _first_update(p) >= start]
         for part in self.removed:
             part.unlink()

@@ -13,6 +13,7 @@ from fairseq_l2rw.weighting.base import Signal
 
 logger = logging.getLogger(__name__)
 
+_MOST = 2.0  # pairs that one counts for in a regression
 # What says something of a row in numbers, beside the columns.
 _NUMBERS = ("sizes", "states", "importance_weight", "initial_weight", "alignment")
 
@@ -28,7 +29,8 @@ class Rows:
         target: y = -dL_dev/dw_i per token, shape (N,).
         sizes: n_i, shape (N,); 0 also for a dummy batch.
         initial: initial weights, or 1 without, shape (N,).
-        masses: how much of the training each speaks for, shape (N,).
+        masses: how much of the training each speaks for, shape (N,); one that was sampled against
+            the odds counts for no more than two, as in the student's own update.
         skipped: how many are not finite, of all workers.
         count: whether any row of any worker counts.
     """
@@ -80,9 +82,10 @@ def _others(signal: Signal) -> Tensor:
     initial = features.initial_weight
     # A sentence of size 0 is a dummy batch's: it takes part in sums over workers with nothing.
     target = signal.usefulness.double() / sizes.clamp(min=1)
-    return torch.stack(
-        [target, sizes, ones if initial is None else initial.double(), ones * signal.mass], 1
-    )
+    initial = ones if initial is None else initial.double()
+    stands_for = ones if features.importance_weight is None else features.importance_weight.double()
+    masses = signal.mass * (_MOST / stands_for).clamp(max=1)
+    return torch.stack([target, sizes, initial, masses], 1)
 
 
 def _numbers(features: Features) -> Iterator[Tensor]:
