@@ -250,10 +250,16 @@ def test_a_pair_without_one_side_has_no_weight_however_few_there_are(bad):
     for side, places in ((train.src, range(bad)), (train.tgt, range(bad, 2 * bad))):
         for place in places:
             side[place] = end
-    for place in range(2 * bad, 2 * bad + 3):  # both
-        train.src[place] = train.tgt[place] = end
     found = weights(train, trusted)
-    assert (found[: 2 * bad + 3] == 0).all() and found[2 * bad + 3 :].mean() > 0.97
+    assert (found[: 2 * bad] == 0).all() and found[2 * bad :].mean() > 0.97
+
+
+def test_a_pair_of_two_empty_sides_has_no_weight():
+    train, end = split(["good"] * 1000, 1), torch.tensor([EOS])
+    for place in range(5):
+        train.src[place] = train.tgt[place] = end
+    found = weights(train, split(["good"] * 100, 2))
+    assert (found[:5] == 0).all() and found[5:].mean() > 0.97
 
 
 @pytest.mark.parametrize("copies", [50, 400, 900])
