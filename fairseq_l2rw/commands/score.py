@@ -143,7 +143,9 @@ def _check(args: argparse.Namespace) -> None:
         number = getattr(args, name)
         if number is not None and number < 1:
             raise InputError(f"--{name.replace('_', '-')} must be 1 or more, not {number}")
-    if args.labels is not None:
+    if args.labels is not None and not args.labels.exists():
+        raise InputError(f"missing file: {args.labels}")
+    if args.labels is not None and args.labels.is_file():  # a pipe can be read once only
         labels = {line.strip() for line in lines(args.labels)}
         if missing := sorted({*args.good} - labels):
             raise InputError(f"{args.labels}: no line has the label {missing[0]!r} of --good")

@@ -158,10 +158,10 @@ class Reader:
             handles.append(self._projection.register_forward_pre_hook(_keep_input(projected)))
             yield
             return
-        given: dict[nn.Module, list[Tensor]] = {}
+        layers: dict[nn.Module, list[Tensor]] = {}
         for module in self.decoder.modules():
             if isinstance(module, nn.Linear) and module.out_features == self.vocabulary:
-                keep = _keep_input(given.setdefault(module, []))
+                keep = _keep_input(layers.setdefault(module, []))
                 handles.append(module.register_forward_pre_hook(keep))
 
         def listen(_name: str, _function: Any, given: dict[str, Any], _output: Tensor) -> None:
@@ -171,7 +171,7 @@ class Reader:
         with listening({"linear": ("input", "weight", "bias")}, listen):
             yield
         last = projected[0] if projected else None
-        same = (m for m, inputs in given.items() if inputs and inputs[0] is last)
+        same = (m for m, inputs in layers.items() if inputs and inputs[0] is last)
         self._projection = next(same, None)
 
     def _hooks(self, states: States, deeper: dict[str, list[Tensor]]) -> list[Any]:

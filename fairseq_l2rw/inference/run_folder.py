@@ -141,8 +141,7 @@ class RunFolder:
         languages = self.languages(data)
         parts = [given] if given else [_text(folder, languages) for folder in self.folders(data)]
         for file in given or ():
-            if not Path(file).is_file():
-                raise InputError(f"the training text is not there: {file}; give --text")
+            _check_text(file)
         files, lines = PairFiles(parts), len(self.target_lengths(data))
         if (found := files.count()) != lines:
             raise InputError(
@@ -150,6 +149,11 @@ class RunFolder:
                 "give all of the text that it was trained on by --text SOURCE TARGET"
             )
         return files
+
+
+def _check_text(file: str) -> None:
+    if not Path(file).is_file():
+        raise InputError(f"the training text is not there: {file}; give --text")
 
 
 def _text(folder: Path, languages: tuple[str, str]) -> list[str]:
@@ -166,8 +170,7 @@ def _text(folder: Path, languages: tuple[str, str]) -> list[str]:
     manifest = Manifest.read(folder)
     files: list[str] = manifest.texts["train"]
     for file, made_of in zip(files, manifest.settings["text"]["train"], strict=True):
-        if not Path(file).is_file():
-            raise InputError(f"the training text is not there: {file}; give --text")
+        _check_text(file)
         if digest(file) != made_of:
             raise InputError(
                 f"{file} has changed since {folder} was prepared from it, so that weights would "
