@@ -12,8 +12,8 @@ Sides that are named by a `--meta-method` take the exact meta-gradient, through 
 those with `attention`: through the attention to the source, the default. `deep` has all defaults, a
 dev batch of half a training batch among them; `deep, every 1` looks at one at every update.
 
-Peers take part where they are installed: `pip install -e .[peers]`, and for Python 3.11 with a pip
-before 24.1 `pip install --no-deps betty-ml`. How far each is from the exact derivative is told.
+Peers take part where they are installed: `pip install -e '.[peers]'`, and for Python 3.11 with a
+pip before 24.1 `pip install --no-deps betty-ml`. How far each is from the exact derivative is told.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def memory(setting: Setting, name: str) -> float:
     side = sides()[name](setting)
     student = side if isinstance(side, Student) else side.student
     for sample in student.samples(TURN) * 2:
-        side.update(sample)
+        side.update(student.moved(sample))
     if cuda:
         return torch.cuda.max_memory_allocated() / 2**20
     return peak_megabytes() - before
@@ -162,6 +162,7 @@ def memory(setting: Setting, name: str) -> float:
 def memory_apart(setting: Setting, name: str) -> float:
     """``memory`` in a process of its own."""
     command = [sys.executable, __file__, "--memory-of", name, "--setting", _packed(setting)]
+    command += ["--threads", str(torch.get_num_threads())]
     return figure_apart(command, name)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from benchmark import sides
 from benchmarking import arguments
-from benchmarking.comparison import table
+from benchmarking.comparison import output_apart, table
 from benchmarking.students import Setting, quiet
 from tqdm import tqdm
 
@@ -33,9 +32,7 @@ def measured(args: argparse.Namespace, axis: str, value: int) -> dict[str, Any]:
     flags += ["--threads", args.threads, f"--{axis.replace('_', '-')}", value]
     command = [sys.executable, BENCHMARK, *flags, "--sides", *args.sides]
     out.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{axis} {value}: {done.stderr.strip().splitlines()[-1]}")
+    output_apart(list(map(str, command)), f"{axis} {value}")
     found: dict[str, Any] = json.loads((out / "benchmark.json").read_text())
     return found
 

@@ -1,25 +1,30 @@
 """Promise: from raw text to a model, scores, a filtered corpus and a report by single commands."""
 
 import json
+import math
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import sentencepiece
+import torch
 from browser import BROWSER, NO_BROWSER, check_report
 from commands import STUDENT, TRAINING, Run, fairseq_train
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 
 import fairseq_l2rw
 from fairseq_l2rw.commands.main import main
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
+from fairseq_l2rw.reporting.measures import auc
 from fairseq_l2rw.text.files import lines, replaced
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import SentencePieces
@@ -288,8 +293,35 @@ def test_every_format_answers_every_line_with_usable_numbers(run, text, tmp_path
     )
     found = pq.read_table(tmp_path / "weights.parquet")
     assert found["line"].to_pylist() == list(range(406))
+    assert found["weight"].to_pylist() == pytest.approx(weights, rel=1e-5)
+    known = LineWeights.of(RunFolder.of(run), run / "weights", 406)
+    said = ~np.isnan(known.factors["initial"])
+    np.testing.assert_allclose(
+        np.array(found["initial"])[said], known.factors["initial"][said], rtol=1e-6
+    )
+    assert found["kept"].to_pylist() == [w >= 0.5 for w in known.weight]
     assert found["source"].to_pylist()[402:404] == ["a\u2028b w3", "w4\fw5"]
-    assert len(read(tmp_path / "weights.tsv")) == 407
+    table = [row.split("\t") for row in read(tmp_path / "weights.tsv")]
+    assert len(table) == 407
+    columns = {name: [row[at] for row in table[1:]] for at, name in enumerate(table[0])}
+    assert [float(cell) for cell in columns["weight"]] == pytest.approx(weights, rel=1e-5)
+    assert [cell == "1" for cell in columns["kept"]] == found["kept"].to_pylist()
+    assert columns["why"] == found["why"].to_pylist()
+
+
+@pytest.mark.parametrize("thresholds", [(0.9, 0.5), (0.7, 0.2)])
+def test_clean_lines_weigh_more_than_medium_ones_and_these_more_than_dirty_ones(
+    run, text, tmp_path, thresholds
+):
+    call("export", run, "opustrainer", "tsv", "--out", tmp_path, "--thresholds", *thresholds)
+    table = [row.split("\t") for row in read(tmp_path / "weights.tsv")]
+    weight_of = {tuple(row[-2:]): float(row[2]) for row in table[1:]}
+    bounds, counts = (math.inf, *thresholds, -1.0), []
+    for part, (above, least) in zip(("clean", "medium", "dirty"), pairwise(bounds), strict=True):
+        rows = read(tmp_path / f"opustrainer.{part}.tsv.gz")
+        assert all(least <= weight_of[tuple(row.split("\t"))] < above for row in rows)
+        counts.append(len(rows))
+    assert sum(counts) == 406 and counts[0] > 0 < counts[2]
 
 
 def test_the_report_is_one_file_with_numbers_beside_it(run, text, tmp_path):
@@ -297,7 +329,7 @@ def test_the_report_is_one_file_with_numbers_beside_it(run, text, tmp_path):
     call("report", run, run, "--out", tmp_path / "report.html", *labels, "--rows", 100)
     page = (tmp_path / "report.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
-    assert page.count("<svg") >= 6 and "nan" not in page.split("<script")[0].lower().split()
+    assert page.count("<svg") >= 6 and not re.search(r"\bnan\b", page.split("<script")[0].lower())
     numbers = json.loads((tmp_path / "report.stats.json").read_text())["runs"][0]
     assert numbers["summary"]["lines"] == 406 and numbers["summary"]["weighed"] == 405
     assert numbers["labels"]["auc"]["bad"] > 0.6
@@ -307,7 +339,7 @@ def test_the_report_is_one_file_with_numbers_beside_it(run, text, tmp_path):
         call("report", run, "--out", tmp_path / "x.html", *labels, "--good", "fine")
 
 
-def test_compare_says_how_far_scores_agree(run, text, tmp_path, capsys):
+def test_compare_says_how_far_scores_agree(run, text, tmp_path, capsys, monkeypatch):
     call("compare", run, run)
     assert "rank correlation (Spearman): 1.000" in capsys.readouterr().out
     human = write(
@@ -315,10 +347,27 @@ def test_compare_says_how_far_scores_agree(run, text, tmp_path, capsys):
     )
     call("compare", run, f"{human}:good", "--out", tmp_path / "all.tsv", "--show", 3)
     said = capsys.readouterr().out
-    assert "AUC of" in said and said.count("\n") == 9
+    assert said.count("\n") == 9
+    weights = LineWeights.of(RunFolder.of(run), run / "weights", 406).weight
+    known = ~np.isnan(weights)
+    expected = auc(weights[160:][known[160:]], weights[:160][known[:160]])
+    assert expected > 0.6
+    assert f"AUC of {run} for 1 against 0 of {human}:good: {expected:.3f}" in said
+    rows = [line.split("\t") for line in said.rstrip("\n").split("\n")[-4:-1]]
+    shown = [int(row[0]) for row in rows]
+    ranks = [rankdata(x[known]) for x in (weights, np.arange(406) >= 160)]
+    apart = np.full(406, -1.0)
+    apart[known] = np.abs(ranks[0] - ranks[1])
+    assert [apart[int(row[0])] for row in rows] == sorted(apart, reverse=True)[:3]
+    assert [float(row[1]) for row in rows] == pytest.approx(
+        weights[[int(r[0]) for r in rows]], 1e-3
+    )
     assert len(read(tmp_path / "all.tsv")) == 406
     with pytest.raises(InputError, match="has 407 scores"):
         call("compare", run, human)
+    monkeypatch.chdir(run)  # which is not taken for a run that is not there
+    with pytest.raises(InputError, match="neither a run nor a file: run-intial"):
+        call("compare", run, "run-intial")
 
 
 LOG = """
@@ -390,6 +439,7 @@ def test_text_that_prepare_did_not_read_can_be_named(run, text, tmp_path):
         (["export", "nowhere", "tsv", "--out", "x"], "no checkpoint nowhere"),
         (["watch", "nowhere"], "missing file: nowhere"),
         (["compare", "nowhere", "x"], "no checkpoint nowhere"),
+        (["compare", "nowhere", "x", "--show", "-3"], "--show must be at least 0, got -3"),
     ],
 )
 def test_what_cannot_work_is_one_line(arguments, says):
@@ -623,13 +673,17 @@ def test_a_file_that_is_no_checkpoint_is_one_line(run, tmp_path):
     (tmp_path / "text.pt").write_text("no checkpoint\n" * 99)
     whole = (run / "checkpoint_last.pt").read_bytes()
     (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
-    for name in ("text.pt", "half.pt"):
+    torch.save([1], tmp_path / "list.pt")
+    torch.save({"weights": [1.0]}, tmp_path / "other.pt")
+    said = dict.fromkeys(("text.pt", "half.pt"), "no whole checkpoint")
+    said |= dict.fromkeys(("list.pt", "other.pt"), "no checkpoint of fairseq-train")
+    for name in said:
         for command in (["export"], ["score"]):
             more = ["tsv", "--out", tmp_path] if command == ["export"] else []
             given = [*command, tmp_path / name, *more]
             if command == ["score"]:
                 given = ["score", write(tmp_path / "x.tsv", ["a\tb"]), "--run", tmp_path / name]
-            with pytest.raises(InputError, match=f"{name} is no whole checkpoint"):
+            with pytest.raises(InputError, match=f"{name} is {said[name]}"):
                 call(*given)
 
 

@@ -131,16 +131,16 @@ KINDS = {
 
 def derivative(model, optimizer, half):
     """dL_dev/dw of the last of some updates, with its gradient clipped."""
-    meta = MetaGradient(model, method="auto", adjoints=FAIRSEQ_ADJOINTS, half=half)
+    meta = MetaGradient(model, method="ghost", adjoints=FAIRSEQ_ADJOINTS, half=half)
     meta.masters = masters(optimizer, model)
     recorder = PassRecorder(model, meta.parameters)
     for sample in BATCHES:
         optimizer.zero_grad()
-        with recorder.recording(5):
+        with recorder.recording(5, loss_scale(optimizer)) as record:
             output = model(**sample["net_input"])
         optimizer.backward((WEIGHTS * criterion().row_losses(model, output, sample)).sum())
         sizes = sample["target"].ne(1).sum(1).float()
-        trained = Batch(sentence_losses(model, sample), WEIGHTS, sizes)
+        trained = Batch(sentence_losses(model, sample), WEIGHTS, sizes, record=record)
         optimizer.multiply_grads(1 / float(WEIGHTS @ sizes))
         norm = float(optimizer.clip_grad_norm(0.3))
         assert norm > 0.3
@@ -151,7 +151,9 @@ def derivative(model, optimizer, half):
     tokens = int(DEV["ntokens"])
     scale = loss_scale(optimizer) * tokens
     meta.dev_gradient(lambda values: dev(values).sum() / tokens, scale)
+    meta.method._compared = True  # else what was recorded is only compared, and not used
     ((batches, products),) = meta.look_back(optimizer.optimizer)
+    assert meta.method.ghost
     return weight_gradient(products[0], batches[0].sizes, batches[0].weights)
 
 

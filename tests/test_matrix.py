@@ -34,6 +34,7 @@ import young
 from contenders import CONTENDERS, Contender
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.text.pieces import train_pieces
+from labels import BROKEN, FLAWED
 from weights import Weights
 
 # --- filters ---
@@ -288,7 +289,7 @@ def test_real_noise_has_the_labels_that_are_known(tmp_path: Path) -> None:
     raw = recipes.prepare("human", tmp_path / "in", tmp_path / "out")
     labels = lines.read_lines(raw / "train.labels")
     assert labels[: 4 + 5 + 12] == ["unjudged"] * 21
-    assert labels[21:] == ["clean", "free", *recipes.FLAWED, *recipes.BROKEN]
+    assert labels[21:] == ["clean", "free", *FLAWED, *BROKEN]
     assert lines.read_lines(raw / "train.en")[21:] == [f"web en {n}" for n in range(7)]
     assert lines.read_lines(raw / "meta.en")[-1] == "news en 999"
     assert lines.read_lines(raw / "test.en") == [f"news en {n}" for n in range(1000, 1010)]
@@ -352,6 +353,7 @@ def test_a_run_may_bring_an_optimizer_of_its_own(tmp_path: Path) -> None:
     assert "--optimizer adam --adam-betas" in command("--weight-unit", "token")
     own = command("--optimizer", "sgd", "--lr", "0.5")
     assert "adam" not in own and own.endswith("--optimizer sgd --lr 0.5")
+    assert "adam" not in command("--optimizer=sgd")
 
 
 def test_labels_that_are_not_known_or_not_enough_are_refused(tmp_path: Path) -> None:
@@ -417,16 +419,19 @@ def test_pieces_are_those_of_words_and_a_wrong_word_that_weighs_less_is_told(
 def test_captions_look_like_talks_when_domains_are_mixed(tmp_path: Path) -> None:
     for split in ("train", "meta", "valid", "test"):
         for language in ("de", "en"):
-            lines.write_lines(tmp_path / "captions" / f"{split}.{language}", ["Ein Hund, A Dog."])
-            lines.write_lines(tmp_path / "talks" / f"{split}.{language}", ["so , thank you ."])
+            lines.write_lines(
+                tmp_path / "captions" / f"{split}.{language}", ['Ein Hund, A "Dog" [1].']
+            )
+            lines.write_lines(tmp_path / "talks" / f"{split}.{language}", ["so , it &apos;s ."])
     folders = ["--captions", str(tmp_path / "captions"), "--talks", str(tmp_path / "talks")]
     domains.main([*folders, "--trusted", "captions", "--out", str(tmp_path / "out")])
     assert lines.read_lines(tmp_path / "out" / "train.en") == [
-        "ein hund , a dog .",
-        "so , thank you .",
+        "ein hund , a &quot; dog &quot; &#91; 1 &#93; .",
+        "so , it &apos;s .",
     ]
     assert lines.read_lines(tmp_path / "out" / "train.labels") == ["clean", "other_domain"]
-    assert lines.read_lines(tmp_path / "out" / "test.en") == ["ein hund , a dog ."]
+    test = lines.read_lines(tmp_path / "out" / "test.en")
+    assert test == ["ein hund , a &quot; dog &quot; &#91; 1 &#93; ."]
 
 
 # --- IWSLT'14 ---
@@ -437,7 +442,7 @@ def write_archive(path: Path) -> None:
     content = {}
     for language, word in (("de", "Wort"), ("en", "word")):
         rows = ["<url>http://x</url>", f"<title>{word} zero</title>", "<keywords>k</keywords>"]
-        rows += [f"{word} {n}, isn't it?" for n in range(60)]
+        rows += [f"{word} {n}, isn't it?" for n in range(80)]
         rows[10] = word * 2 + (" long" * 200 if language == "de" else "")  # too long
         content[f"train.tags.de-en.{language}"] = "\n".join(rows)
         for name in iwslt14.TESTS:
@@ -456,13 +461,13 @@ def test_the_original_archive_becomes_the_usual_splits(tmp_path: Path) -> None:
     out = tmp_path / "raw"
     sizes = ["--meta", "2", "--valid", "1"]
     iwslt14.main(["--archive", str(tmp_path / "de-en.tgz"), "--out", str(out), *sizes])
-    # 61 sentences of which one is too long; numbers 0, 23 and 46 are held out
+    # 81 sentences of which one is too long; the 23rd, the 46th and the 69th are held out
     train = lines.read_lines(out / "train.en")
-    assert len(train) == 57 and len(lines.read_lines(out / "train.de")) == 57
-    assert train[0] == "word 0 , isn 't it ?"
-    assert lines.read_lines(out / "meta.de")[0] == "wort zero"
+    assert len(train) == 77 and len(lines.read_lines(out / "train.de")) == 77
+    assert train[:2] == ["word zero", "word 0 , isn &apos;t it ?"]
+    assert lines.read_lines(out / "meta.de")[0].startswith("wort 22 ,")
     assert len(lines.read_lines(out / "valid.de")) == 1
-    assert lines.read_lines(out / "test.en")[1] == "word dev2012 , it 's"
+    assert lines.read_lines(out / "test.en")[1] == "word dev2012 , it &apos;s"
     with pytest.raises(SystemExit, match="more than the 3 held out"):
         iwslt14.main(["--archive", str(tmp_path / "de-en.tgz"), "--out", str(out), "--meta", "9"])
 
@@ -494,8 +499,11 @@ def test_the_baseline_runs_first_and_clean_data_is_not_filtered() -> None:
         ("oracle", 1, "mixed50"),
         ("oracle", 2, "mixed50"),
     ]
+    assert matrix.cells(["clean", "mixed50", "clean"], ["deep"], [1, 2, 1]) == found[:8]
     with pytest.raises(SystemExit, match="unknown run 'best'; known: uniform, oracle"):
         matrix.cells(["clean"], ["best"], [1])
+    with pytest.raises(SystemExit, match="no oracle for human: of many of its pairs nobody knows"):
+        matrix.cells(["human"], ["deep", "oracle"], [1])
 
 
 def test_every_contender_names_a_weighting_and_every_recipe_a_student() -> None:
@@ -591,9 +599,30 @@ def test_a_young_model_translates_every_training_line(quick: matrix.Matrix, tmp_
 
 
 def test_a_line_that_was_cut_off_is_named(tmp_path: Path) -> None:
-    (tmp_path / "results.jsonl").write_text('{"run": "deep"}\n{"run": "un')
+    (tmp_path / "results.jsonl").write_text(json.dumps(line("deep", 1, 30.0)) + '\n{"run": "un')
     with pytest.raises(SystemExit, match=r"line 2 is not JSON"):
         matrix.read_results(tmp_path / "results.jsonl")
+
+
+def test_a_run_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """It would count as two seeds: the interval of the mean would be too narrow."""
+    rows = [json.dumps(line("deep", seed, 30.0)) for seed in (1, 2, 1)]
+    (tmp_path / "results.jsonl").write_text("\n".join(rows))
+    with pytest.raises(SystemExit, match="line 3: mixed50 deep with seed 1 is there before"):
+        matrix.read_results(tmp_path / "results.jsonl")
+
+
+def test_a_finished_run_of_another_length_is_not_taken_for_this_one(tmp_path: Path) -> None:
+    done = line("uniform", 1, 30.0, config="multi30k", updates=100)
+    (tmp_path / "results.jsonl").write_text(json.dumps(done))
+    wanted = matrix.cells(["mixed50"], ["uniform"], [1])
+    for updates in (100, None):
+        experiment = matrix.Experiment(matrix.Matrix(tmp_path, tmp_path, 1, updates=updates))
+        if updates:
+            experiment.run(wanted)
+        else:
+            with pytest.raises(SystemExit, match="is of 100 updates of multi30k, and now it would"):
+                experiment.run(wanted)
 
 
 # --- tables ---
@@ -714,4 +743,7 @@ def test_what_a_person_judged_is_a_table_of_its_own() -> None:
         ["`deep`", "0.65", "0.82"],
     ]
     assert "against those that are not" in comparison.section(results, "mixed50")
+    more = line("mask", 1, 12.0, told={"good": 0.7}, mean_weight=weights)
+    table = comparison.told_table(comparison.by_run([*results, more], "mixed50"))
+    assert ["`mask`", "0.70", "-"] in table and ["`deep`", "0.65", "0.82"] in table
     assert comparison.told_table(comparison.by_run([line("deep", 1, 1.0)], "mixed50")) == []

@@ -9,7 +9,7 @@ from fairseq.optim.adagrad import Adagrad as FairseqAdagrad
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from students import ARCHITECTURES, DICTIONARY, batch, criterion, pairs, sentence_losses, student
-from trajectories import Trajectory
+from trajectories import ADJOINTS, Trajectory
 
 from fairseq_l2rw.metagradient import METHODS, Clipping, MethodChoice, Update, difference, updates
 from fairseq_l2rw.metagradient.engine import MetaGradient
@@ -297,6 +297,36 @@ def test_a_dev_gradient_that_is_not_finite_leaves_the_running_mean_alone():
     meta.dev_gradient(lambda values: dev(values).sum() * float("nan"))
     assert meta.count == before["count"] == 1
     assert all(torch.equal(meta.mean[n], v) for n, v in before["mean"].items())
+
+
+@pytest.mark.parametrize("scale", [1.0, 64.0])
+def test_products_are_with_a_mean_in_which_late_dev_gradients_count_more(scale):
+    """It is (1 - a) sum_k a^(K - k) r_k / (1 - a^K), for r_1 to r_K and the average a."""
+    run = Trajectory("sgd", steps=1)
+    devs = [sentence_losses(run.model, batch(pairs(3, seed=k))) for k in range(3)]
+    values = dict(run.model.named_parameters())
+    mean, single = (MetaGradient(run.model, average=a, adjoints=ADJOINTS) for a in (0.9, 0.0))
+    looked = []
+    for meta in (mean, single):
+        run.run(run.weights, meta)
+        gradients = [torch.autograd.grad(dev(values).sum(), [*values.values()]) for dev in devs]
+        expected = {
+            n: (0.081 * r[0] + 0.09 * r[1] + 0.1 * r[2]) / (1 - 0.9**3)
+            for n, *r in zip(values, *gradients, strict=True)
+        }
+        if meta is mean:
+            for dev in devs:
+                meta.dev_gradient(lambda leaves, dev=dev: dev(leaves).sum(), scale)
+            sample = sentence_losses(run.model, batch(pairs(4, seed=9)))
+            one_by_one = products_one_by_one(sample, by_name(run.model), expected)
+            torch.testing.assert_close(meta.alignments(sample), one_by_one)
+        else:  # of a loss whose gradient is that
+            slopes = torch.cat([r.view(-1) for r in expected.values()])
+            meta.dev_gradient(
+                lambda _, r=slopes: torch.cat([p.view(-1) for p in values.values()]) @ r, scale
+            )
+        looked += [torch.cat(products) for _, products in meta.look_back(run.optimizer)]
+    torch.testing.assert_close(*looked)
 
 
 @pytest.mark.parametrize("average", [0.0, 0.9])

@@ -4,13 +4,16 @@ import math
 
 import pytest
 import torch
-from commands import OURS, train
+from commands import OURS, load, train
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rows import rows
 from test_update_summary import summary
 
 from fairseq_l2rw.metagradient import Batch, normaliser, update_sums, weight_gradient
+from fairseq_l2rw.training.meta_step import _signals
 from fairseq_l2rw.training.reweighting import Reweighting
+from fairseq_l2rw.training.update_buffer import SubBatch
 from fairseq_l2rw.training.usual_weight import UsualWeight
 
 WEIGHT = st.floats(0, 2) | st.floats(0, 1e-6)
@@ -30,6 +33,37 @@ def test_it_is_the_weighted_size_but_never_below_the_bound(pairs, least):
     weighted = float(weights @ sizes)
     found = float(normaliser(*update_sums(batches, lambda local: local)))
     assert found == pytest.approx(max(weighted, least) or 1.0)
+
+
+def test_in_warmup_the_bound_is_of_the_weights_that_one_differentiates_by(data, tmp_path):
+    """Small weights of a weighting of which only ratios count are no smaller than usual."""
+    flags = [*OURS, "--weighting", "mwnet", "--meta-window", 4, "--meta-interval", 4]
+    flags += ["--weighting-warmup", 99, "--max-update", 2, "--save-dir", tmp_path]
+    train(data, *flags)
+    window = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]["window"]
+    (batch,) = [b for step in window["updates"] for b in step["batches"][0]][:1]
+    assert batch["least"] == pytest.approx(0.25 * batch["sample"]["ntokens"])
+    assert float(batch["rule_least"]) == 0
+    generator = torch.Generator().manual_seed(1)
+    rule, sizes = torch.full((3,), 0.2).double(), double([4, 5, 6])
+    ones, products = torch.ones(3).double(), torch.randn(3, generator=generator).double()
+    known = SubBatch(
+        losses=None,
+        weights=ones,
+        sizes=sizes,
+        least=0.25 * 15,
+        sample={},
+        features=rows(3),
+        rule_weights=rule,
+        rule_least=0.0,
+        applied_weights=ones,
+        fallback=torch.tensor(0),
+        random=None,
+        dummy=False,
+    )
+    (signal,) = _signals([([known], [products])], 1.0)
+    # More of everything changes nothing.
+    assert abs(float(rule @ signal.usefulness)) < 1e-12 * float(signal.usefulness.norm())
 
 
 @settings(deadline=None)

@@ -24,6 +24,7 @@ import score
 import steps
 import tables
 import training
+import versions
 import weights
 from fairseq_l2rw.commands.main import main
 
@@ -297,17 +298,28 @@ def test_a_perfect_translation_scores_100_and_says_how_it_was_scored() -> None:
         score.quality(text[:1], text)
 
 
-@pytest.mark.skipif(score.shutil.which("git") is None, reason="asks git")
+@pytest.mark.skipif(versions.shutil.which("git") is None, reason="asks git")
 def test_a_result_says_which_code_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
     head = subprocess.run(
-        ["git", "-C", str(Path(score.__file__).parent), "rev-parse", "--short=7", "HEAD"],
+        ["git", "-C", str(Path(versions.__file__).parent), "rev-parse", "--short=7", "HEAD"],
         capture_output=True,
         text=True,
         check=False,
     ).stdout.strip()
-    assert score.versions()["fairseq-l2rw"].startswith(head)
-    monkeypatch.setattr(score.shutil, "which", lambda name: None)
-    assert score.versions()["fairseq-l2rw"] == metadata.version("fairseq-l2rw")
+    assert versions.versions()["fairseq-l2rw"].startswith(head)
+    monkeypatch.setattr(versions.shutil, "which", lambda name: None)
+    assert versions.versions()["fairseq-l2rw"] == metadata.version("fairseq-l2rw")
+
+
+def test_a_run_that_goes_on_by_other_code_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 1, 2):
+        monkeypatch.setattr(versions, "versions", lambda number=number: {"fairseq-l2rw": number})
+        versions.note_start(tmp_path / "deep-1", "CPU")
+        assert ("goes on by other versions" in capsys.readouterr().out) == (number == 2)
+    found = [start["versions"]["fairseq-l2rw"] for start in versions.starts(tmp_path / "deep-1")]
+    assert found == [1, 1, 2]
 
 
 def test_the_seconds_of_a_resumed_run_add_up(tmp_path: Path) -> None:

@@ -306,7 +306,7 @@ class OutOfMemory:
         if model.training and here == self.worker:
             self.passes += 1
             if self.passes == self.at:
-                print("ran out, a test says so", file=sys.stderr)
+                print("ran out, a test says so:", sample["id"].tolist(), file=sys.stderr)
                 raise RuntimeError("CUDA out of memory")
         return result
 
@@ -325,9 +325,11 @@ def test_a_sub_batch_out_of_memory_is_left_out_and_training_goes_on(
     )
     flags = [*DEEP, "--update-freq", 2, "--meta-window", window, "--max-update", 12]
     done = train(data, *flags, *folders(tmp_path), workers=workers)
-    assert "a test says so" in done.stdout + done.stderr
+    lost = re.search(r"a test says so: \[(.*)\]", done.stdout + done.stderr)[1]
     table = rows(tmp_path)
     places = list(zip(table["update"].to_pylist(), table["id"].to_pylist(), strict=True))
     assert {u for u, _ in places} == set(range(12)) and len(places) == len(set(places))
+    # Of the fifth update.
+    assert {int(x) for x in lost.split(",")}.isdisjoint(n for u, n in places if u == 4)
     model = load(tmp_path / "checkpoint_last.pt")["model"]
     assert all(bool(torch.isfinite(value).all()) for value in model.values())

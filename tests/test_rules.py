@@ -114,10 +114,21 @@ def test_lilaw_takes_the_authors_first_order_step_on_the_weighted_dev_loss():
 
 
 def test_lilaw_keeps_its_scalars_in_order():
+    """At a slope of 1 a step would go below it, and where both are 3 beta would overtake delta."""
     lilaw = rule("lilaw", "alpha=1.0,beta=3.0,delta=3.0")
-    for p in (0.1, 0.9):
-        lilaw.learn_from_trusted(trusted(p, 0.0, 50.0))
-    assert float(lilaw.alpha) >= 1 and float(lilaw.delta) >= float(lilaw.beta)
+    s, m, loss = 0.1, 0.0, 50.0
+    sigmoid = [1 / (1 + math.exp(-x)) for x in (s - m, -(3 * s - m))]
+    by_alpha = loss * s * sigmoid[0] * (1 - sigmoid[0])
+    assert by_alpha > 0  # a step down
+    lilaw.learn_from_trusted(trusted(s, m, loss))
+    assert float(lilaw.alpha) == 1
+    lilaw = rule("lilaw", "alpha=1.0,beta=3.0,delta=3.0")
+    s, m = 0.3, 0.9  # where the slope by delta is 0
+    sigmoid = 1 / (1 + math.exp(3 * s - m))
+    expected = 3.0 + 5e-3 * (loss * s * sigmoid * (1 - sigmoid) - 1e-4 * 3.0)
+    lilaw.learn_from_trusted(trusted(s, m, loss))
+    assert float(lilaw.beta) == pytest.approx(expected, rel=1e-9) and expected > 3
+    assert float(lilaw.delta) == float(lilaw.beta)
 
 
 def test_lilaw_follows_the_true_meta_gradient_by_option():

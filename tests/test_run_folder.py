@@ -117,13 +117,15 @@ def test_token_weights_are_read_only_for_what_needs_them(places):
     assert dict(found) == last and len(last) > 80
 
 
-def test_scores_of_an_empty_file_and_a_share_of_nothing_are_one_line(places, tmp_path):
+def test_scores_of_an_empty_file_and_numbers_that_cannot_be_are_one_line(places, tmp_path):
     run, text = places / "one" / "run", ["--text", places / "text.tsv"]
     (tmp_path / "empty.tsv").write_text("")
     with pytest.raises(InputError, match="is empty"):
         call("compare", run, f"{tmp_path / 'empty.tsv'}:score", *text)
     with pytest.raises(InputError, match=r"--share 0.001 of 120 lines is none of them"):
         call("export", run, "tsv", "--out", tmp_path, "--share", 0.001, *text)
+    with pytest.raises(InputError, match="--min-weight must be a number, got nan"):
+        call("export", run, "tsv", "--out", tmp_path, "--min-weight", "nan", *text)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from commands import OURS, train
 from hypothesis import given
 from hypothesis import strategies as st
-from tasks import TRAIN, long_pair, task, training, with_splits
+from tasks import TRAIN, TRUSTED, long_pair, task, training, with_splits
 
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.saved import NAME, load
@@ -66,6 +66,8 @@ OTHER = {
     "fewer lines that are trained on": {"longest": 100},
     "a symbol that is written otherwise": {},
     "a text that was mended in one place": {},
+    "other trusted pairs": {},
+    "another unit": {"weighting_options": "", "weight_unit": "token"},
 }
 
 
@@ -81,6 +83,8 @@ def test_what_was_kept_is_not_taken_for(kind, data, monkeypatch):
         source, target = TRAIN[50]
         other = "w0" if source[0] != "w0" else "w1"
         with_splits(data, train=[*TRAIN[:50], ([other, *source[1:]], target), *TRAIN[51:]])
+    elif kind == "other trusted pairs":  # as many of them, in the same folder
+        with_splits(data, meta=[(target, source) for source, target in TRUSTED])
     elif kind == "a symbol that is written otherwise":
         for dictionary in data.glob("dict.*.txt"):
             dictionary.write_text(dictionary.read_text().replace("w7 ", "w "))

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from labels import CLEAN
 from lines import read_lines
 from recipes import RECIPES
-from score import CLEAN, auc_of, auc_per_kind
+from score import auc_of, auc_per_kind
 
 Array = npt.NDArray[np.float64]
 

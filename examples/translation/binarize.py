@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 
 from fairseq_l2rw.text.pieces import train_pieces
+from labels import LABELS
 from lines import read_lines, read_numbers, read_parallel, write_lines
 from steps import Stamp, digest, run, say, short
 
-LABELS = "train.labels"
 SPLITS = ("train", "valid", "meta", "test")
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import stats
 
 from contenders import BASELINE, CONTENDERS, ORACLE, SUBJECT
+from labels import CLEAN
 from recipes import RECIPES
-from score import CLEAN
 from steps import say, short
 from tables import Table, as_markdown, kinds_of, notes
 
@@ -153,11 +153,11 @@ def told_table(runs: Mapping[str, Results]) -> Table:
     asked = list(
         dict.fromkeys(name for group in runs.values() for r in group for name in _asked(r))
     )
-    rows = [
-        [f"`{run}`", *(Estimate.of([_asked(r)[name] for r in group]).text(2) for name in asked)]
-        for run, group in runs.items()
-        if _differ(group) and all(_asked(r) for r in group)
-    ]
+    rows = []
+    for run, group in runs.items():
+        if _differ(group) and all(_asked(r) for r in group):
+            found = [[_asked(r)[n] for r in group if n in _asked(r)] for n in asked]
+            rows.append([f"`{run}`", *(Estimate.of(x).text(2) if x else "-" for x in found)])
     return [["run", *asked], *rows] if rows else []
 
 
@@ -243,14 +243,17 @@ def section(results: Results, recipe: str) -> str:
     return "\n\n".join(parts)
 
 
+def _flags(results: Results, run: str) -> str:
+    """Return the flags that a run was made with; several, if that changed."""
+    found = dict.fromkeys(" ".join(r["extra"]) for r in results if r["run"] == run)
+    flags = " or ".join(f"`{extra}`" for extra in found if extra)
+    return f" ({flags})" if flags else ""
+
+
 def legend(results: Results) -> str:
     """Return what the runs are, and how numbers were made."""
     names = [run for run in CONTENDERS if any(r["run"] == run for r in results)]
-    flags = [(run, " ".join(CONTENDERS[run].extra)) for run in names]
-    lines = [
-        f"- `{run}`: {CONTENDERS[run].what}{f' (`{extra}`)' if extra else ''}"
-        for run, extra in flags
-    ]
+    lines = [f"- `{run}`: {CONTENDERS[run].what}{_flags(results, run)}" for run in names]
     said = [*notes(results), "±: 95% interval of the mean over seeds (Student's t)."]
     said.append(
         "against uniform: mean difference in BLEU, and the largest p of all seeds "

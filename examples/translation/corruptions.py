@@ -76,6 +76,20 @@ def _other_text(targets: Sequence[str], own: str, rng: Random) -> str:
     return rng.choice(others)
 
 
+def _other_caption(text: Text, at: int, rng: Random) -> str:
+    """Draw a comparable text that is not the target itself, but for case and punctuation.
+
+    Multi30k's target is one of the five captions. Where all are the same, the target stays.
+    """
+    own = _bare(text.pairs[at][1])
+    others = [file[at] for file in text.comparable if _bare(file[at]) != own]
+    return rng.choice(others) if others else text.pairs[at][1]
+
+
+def _bare(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
 def shorten(text: str, rng: Random) -> str:
     """Cut a text, keeping a random 20 to 60 % of its words, at least one."""
     words = text.split()
@@ -196,7 +210,7 @@ TARGETS: Mapping[str, Targets] = {
     "misaligned": lambda text, chosen, rng: misalign(text.targets, chosen, rng),
     "untranslated": _one_by_one(lambda text, at, _: text.pairs[at][0]),
     "wrong_language": _one_by_one(lambda text, at, _: (text.wrong_language or ())[at]),
-    "comparable": _one_by_one(lambda text, at, rng: rng.choice(text.comparable)[at]),
+    "comparable": _one_by_one(_other_caption),
     "short": _one_by_one(lambda text, at, rng: shorten(text.pairs[at][1], rng)),
     "misordered": _one_by_one(lambda text, at, rng: misorder(text.pairs[at][1], rng)),
     "wrong_word": _wrong_words,

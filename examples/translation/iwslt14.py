@@ -15,11 +15,10 @@ import argparse
 import re
 import sys
 import tarfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from download import fetch
 from lines import read_lines, split_lines, write_lines
 
 PUBLIC_HOME = "http://dl.fbaipublicfiles.com/fairseq/data/iwslt14/de-en.tgz"
@@ -44,13 +43,13 @@ def segments(rows: Iterable[str]) -> list[str]:
 
 
 def tokenised(rows: Sequence[str], language: str) -> list[str]:
-    """Return lowercased sentences, tokens with blanks between them."""
+    """Return lowercased sentences, tokens with blanks between them, escaped as Moses does."""
     from sacremoses import MosesTokenizer
     from tqdm import tqdm
 
     tokenizer = MosesTokenizer(lang=language)
     return [
-        " ".join(tokenizer.tokenize(row, escape=False)).lower()
+        " ".join(tokenizer.tokenize(row)).lower()
         for row in tqdm(rows, desc=f"tokenise {language}", unit="line", leave=False)
     ]
 
@@ -83,15 +82,15 @@ def from_archive(path: Path) -> dict[str, list[Pair]]:
                 )
                 for language in LANGUAGES
             }
-    except (tarfile.TarError, KeyError, FileNotFoundError) as error:
+    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
         sys.exit(f"{path} is not the archive of IWSLT'14 German-English ({error})")
     train, test = (
         list(zip(*(tokenised(texts[lang][part], lang) for lang in LANGUAGES), strict=True))
         for part in (0, 1)
     )
     train = [pair for pair in train if fits(pair)]
-    held_out = [pair for number, pair in enumerate(train) if number % HELD_OUT == 0]
-    kept = [pair for number, pair in enumerate(train) if number % HELD_OUT]
+    held_out = train[HELD_OUT - 1 :: HELD_OUT]
+    kept = [pair for number, pair in enumerate(train, 1) if number % HELD_OUT]
     return {"train": kept, "valid": held_out, "test": test}
 
 
@@ -115,15 +114,8 @@ def split(pairs: dict[str, list[Pair]], meta: int, valid: int) -> dict[str, list
 
 def download(path: Path, home: str = PUBLIC_HOME) -> None:
     """Fetch the archive (about 20 MB) unless it is there."""
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    try:
-        urllib.request.urlretrieve(home, partial)
-    except (urllib.error.URLError, TimeoutError) as error:
-        sys.exit(f"cannot download {home} ({error}): are you online? or use --archive FILE")
-    partial.replace(path)
+    if not path.exists():
+        fetch(home, path, "--archive FILE")
 
 
 def parser() -> argparse.ArgumentParser:

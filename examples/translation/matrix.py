@@ -23,12 +23,11 @@ from typing import Any
 from binarize import Settings, binarize
 from contenders import BASELINE, CONTENDERS, Contender
 from filtering import main as filtering
+from labels import CLEAN, LABELS
 from lines import read_lines, read_numbers
 from progress import Job, follow
 from recipes import RECIPES, prepare, share_of_good
 from score import (
-    CLEAN,
-    LABELS,
     evaluate,
     filter_scores,
     score_references,
@@ -77,14 +76,21 @@ class Cell:
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a results file, if there is one."""
-    found = []
-    for number, line in enumerate(read_lines(path) if path.exists() else [], start=1):
+    """Return the lines of a results file, if there is one; a run that is there twice is refused."""
+    found: dict[Cell, dict[str, Any]] = {}
+    for number, text in enumerate(read_lines(path) if path.exists() else [], start=1):
         try:
-            found.append(json.loads(line))
+            line = json.loads(text)
         except json.JSONDecodeError:
             sys.exit(f"{path}, line {number} is not JSON: delete that line and run again")
-    return found
+        cell = Cell(line["recipe"], line["run"], line["seed"])
+        if cell in found:
+            sys.exit(
+                f"{path}, line {number}: {cell.recipe} {cell.run} with seed {cell.seed} is there "
+                "before: delete one of the two"
+            )
+        found[cell] = line
+    return [*found.values()]
 
 
 def cells(recipes: Sequence[str], runs: Sequence[str], seeds: Sequence[int]) -> list[Cell]:
@@ -96,12 +102,16 @@ def cells(recipes: Sequence[str], runs: Sequence[str], seeds: Sequence[int]) -> 
     unknown = sorted({*runs} - {*CONTENDERS})
     if unknown:
         sys.exit(f"unknown run {unknown[0]!r}; known: {', '.join(CONTENDERS)}")
+    crawled = [recipe for recipe in recipes if RECIPES[recipe].crawled]
+    for run in runs if crawled else ():
+        if CONTENDERS[run].selection == "clean":
+            sys.exit(f"no {run} for {crawled[0]}: of many of its pairs nobody knows what they are")
     runs = [BASELINE, *(run for run in dict.fromkeys(runs) if run != BASELINE)]
     return [
         Cell(recipe, run, seed)
         for run in runs
-        for seed in seeds
-        for recipe in recipes
+        for seed in dict.fromkeys(seeds)
+        for recipe in dict.fromkeys(recipes)
         if CONTENDERS[run].selection == "all" or RECIPES[recipe].has_bad_pairs
     ]
 
@@ -112,13 +122,16 @@ class Experiment:
     def __init__(self, matrix: Matrix) -> None:
         """Read what is already there."""
         self.matrix = matrix
+        self._lines = read_results(matrix.results)
         self.finished = [
-            {name: line[name] for name in ("recipe", "run", "seed")}
-            for line in read_results(matrix.results)
+            {name: line[name] for name in ("recipe", "run", "seed")} for line in self._lines
         ]
 
     def run(self, wanted: Iterable[Cell]) -> None:
         """Run what is not finished, the baseline to its end before anything else."""
+        wanted = [*wanted]
+        for cell in wanted:
+            self._check_finished(cell)
         left = [cell for cell in wanted if cell.key not in self.finished]
         # Several filters may judge by one model of the other direction.
         by_dual = {(c.recipe, c.seed): c for c in left if c.contender.by_dual}
@@ -130,6 +143,19 @@ class Experiment:
         ):
             follow(wave, self.matrix.side_by_side)
         say(f"results: {self.matrix.results}")
+
+    def _check_finished(self, cell: Cell) -> None:
+        """Stop where a finished run is another one than is asked for now."""
+        job = self._job(cell, self.matrix.out)
+        for line in self._lines:
+            if cell.key.items() <= line.items():
+                before, now = (line["config"], line["updates"]), (job.config, job.max_update)
+                if before != now:
+                    sys.exit(
+                        f"{self.matrix.results}: {cell.recipe} {cell.run} with seed {cell.seed} "
+                        f"is of {before[1]} updates of {before[0]}, and now it would be {now[1]} "
+                        f"of {now[0]}: give another --out, or delete that line"
+                    )
 
     def folder(self, cell: Cell) -> Path:
         """The folder of a run."""

@@ -7,13 +7,10 @@ parts of the corpus's own validation set; the test set is `test_2016_flickr`.
 from __future__ import annotations
 
 import argparse
-import gzip
-import shutil
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from download import fetch
 from lines import read_lines, read_parallel, write_lines
 
 PUBLIC_HOME = "https://raw.githubusercontent.com/multi30k/dataset/master/data"
@@ -74,19 +71,7 @@ def download(folder: Path, home: str = PUBLIC_HOME) -> None:
         place: name for place, name in public_files().items() if not (folder / place).exists()
     }
     for place, name in tqdm(missing.items(), desc="Multi30k", unit="file"):
-        target = folder / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(target.name + ".part")
-        try:
-            with (
-                urllib.request.urlopen(f"{home}/{name}", timeout=60) as packed,
-                gzip.open(packed) as text,
-                partial.open("wb") as file,
-            ):
-                shutil.copyfileobj(text, file)
-        except (urllib.error.URLError, TimeoutError, gzip.BadGzipFile, EOFError) as error:
-            sys.exit(f"cannot download {home}/{name} ({error}): are you online? or use --from DIR")
-        partial.replace(target)
+        fetch(f"{home}/{name}", folder / place, "--from DIR", packed=True)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -17,9 +17,8 @@ from pathlib import Path
 from random import Random
 
 from corruptions import KINDS, NoiseError, Pair, Text, spoilt
+from labels import CLEAN, LABELS
 from lines import read_lines, read_parallel, write_lines
-
-CLEAN = "clean"
 
 
 def counts_of(rates: Mapping[str, float], total: int) -> dict[str, int]:
@@ -54,24 +53,36 @@ def corrupt(text: Text, rates: Mapping[str, float], rng: Random) -> tuple[list[P
 
     Args:
         text: clean pairs, and what some kinds need beside them.
-        rates: share of all lines for each kind of noise; a line gets at most one kind.
+        rates: share of all lines for each kind of noise; a line gets at most one kind. A line that
+            a kind leaves as it is (no word to replace, a machine that is right) is not spoilt:
+            another one is in its place.
         rng: the only source of chance: the same state gives the same result.
 
     Returns:
         The pairs, and for each `clean` or its kind of noise.
 
     Raises:
-        NoiseError: the rates do not make sense, or a kind lacks the text it needs.
+        NoiseError: the rates do not make sense, a kind lacks the text it needs, or it changes too
+            few lines.
     """
     counts = counts_of(rates, len(text.pairs))
     _check_sources(counts, text)
     positions = rng.sample(range(len(text.pairs)), sum(counts.values()))
+    spare = sorted({*range(len(text.pairs))}.difference(positions))
     noisy, labels = list(text.pairs), [CLEAN] * len(text.pairs)
     # in a fixed order, so that the order of the flags does not change the result
     for kind in (kind for kind in KINDS if counts.get(kind)):
         chosen, positions = positions[: counts[kind]], positions[counts[kind] :]
-        for at, pair in zip(chosen, spoilt(kind, text, chosen, rng), strict=True):
-            noisy[at], labels[at] = pair, kind
+        while chosen:
+            same = 0
+            for at, pair in zip(chosen, spoilt(kind, text, chosen, rng), strict=True):
+                if pair == text.pairs[at]:
+                    same += 1
+                else:
+                    noisy[at], labels[at] = pair, kind
+            if same > len(spare):
+                raise NoiseError(f"{kind} changes too few lines for a share of {rates[kind]:g}")
+            chosen = [spare.pop(rng.randrange(len(spare))) for _ in range(same)]
     return noisy, labels
 
 
@@ -201,7 +212,7 @@ def run(args: argparse.Namespace) -> list[str]:
     args.out.mkdir(parents=True, exist_ok=True)
     for at, language in enumerate(languages):
         write_lines(args.out / f"train.{language}", [pair[at] for pair in noisy])
-    write_lines(args.out / "train.labels", labels)
+    write_lines(args.out / LABELS, labels)
     if rates.get("wrong_word"):
         flaws = [
             flawed_words(before, after) if label == "wrong_word" else []

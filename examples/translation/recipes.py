@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labels import BROKEN, FLAWED, GOOD, UNKNOWN
 from steps import script, short
 
 HERE = Path(__file__).resolve().parent
@@ -58,13 +59,6 @@ MIXED = {
     "short": 0.05,
     "misordered": 0.05,
 }
-
-
-# Judged web pairs (`crawled.py`): good ones, understandable ones, and those of no use.
-GOOD, FLAWED = ("clean", "free"), ("machine", "error")
-BROKEN = ("misaligned", "wrong_language", "tokenisation")
-# Labels of pairs of which it is not known whether they are good.
-UNKNOWN = ("unknown", "unjudged")
 
 
 def _mixed(percent: int) -> dict[str, float]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,16 @@ import sentencepiece
 
 from fairseq_l2rw.text.manifest import Manifest
 from filtering import SCORES
+from labels import CLEAN, LABELS
 from lines import read_lines, read_numbers, write_lines
 from progress import parse_record
 from recipes import Question
 from steps import Stamp, digest, read_json, run, say, short, write_json
 from token_scores import FLAWS, wrong_words
 from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, device, plugin, train_command, use_cpu
+from versions import starts, versions
 from weights import Array, Weights, read_weights
 
-CLEAN = "clean"
-LABELS = "train.labels"
 HYPOTHESIS = re.compile(r"^H-(\d+)\t[^\t]*\t(.*)$")
 
 
@@ -150,21 +148,6 @@ def mean_per_kind(values: Array, kind: Array, counts: Array) -> dict[str, float]
     """Return the mean value of every kind of sentence, each counted `counts` times, clean first."""
     names = sorted(set(kind.tolist()), key=lambda name: (name != CLEAN, name))
     return {n: float(np.average(values[kind == n], weights=counts[kind == n])) for n in names}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what the numbers depend on."""
-    names = ("torch", "fairseq-fixed", "sacrebleu", "sentencepiece", "numpy")
-    return {"fairseq-l2rw": _commit(), **{name: metadata.version(name) for name in names}}
-
-
-def _commit() -> str:
-    """Return the commit of this checkout, or without one the version of the package."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    done = None
-    if shutil.which("git"):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done and not done.returncode else metadata.version("fairseq-l2rw")
 
 
 def significance(
@@ -303,6 +286,8 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         say(f"evaluate: {short(out / 'result.json')} is already there")
         return read_json(out / "result.json")
     stamp.begin(replace=True)
+    # Of the training: it may be scored by other versions, much later.
+    began = starts(out) or [{"versions": versions(), "device": device(CONFIGS[job.config])}]
     scores = quality(translate(job), read_lines(reference))
     result = {
         "run": out.name,
@@ -312,9 +297,10 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         **token_scores(job, data),
         **training_log(out / "train.log"),
         "commands": [train_command(job), generate_command(job, out)],
-        "device": device(CONFIGS[job.config]),
-        "versions": versions(),
+        **began[-1],
     }
+    if any(start != began[-1] for start in began):
+        result["earlier_starts"] = began[:-1]
     write_json(out / "result.json", result)
     write_json(out / "bleu.json", {"score": scores.bleu, "signature": scores.bleu_signature})
     stamp.finish()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from score import CLEAN, LABELS
+from labels import CLEAN, LABELS
 from steps import read_json, run, say, short
 
 Table = list[list[str]]

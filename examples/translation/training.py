@@ -11,6 +11,7 @@ from typing import Any
 
 from progress import Job, follow
 from steps import Stamp, digest, say, short, show
+from versions import note_start
 
 # fairseq's own task and criterion: what `uniform` must reproduce bit for bit.
 STOCK = "stock"
@@ -179,7 +180,7 @@ def optimizer_flags(config: Config, run: Run) -> list[str]:
     """
     adam = ("--optimizer", "adam", "--adam-betas", "(0.9, 0.98)")
     return [
-        *(() if "--optimizer" in run.extra else adam),
+        *(() if any(x.split("=")[0] == "--optimizer" for x in run.extra) else adam),
         *("--clip-norm", "1.0"),
         *("--lr", str(config.learning_rate), "--warmup-updates", str(config.warmup)),
         *("--lr-scheduler", "polynomial_decay", "--total-num-update", str(run.max_update)),
@@ -243,6 +244,7 @@ def training(run: Run) -> Iterator[Job]:
         say(f"train: {short(run.out)} is already there")
         return
     stamp.begin(replace=False)
+    note_start(run.out, device(CONFIGS[run.config]))
     command = train_command(run)
     show(command)
     yield Job(run.out.name, command, run.out / "train.log", run.max_update)

@@ -15,6 +15,7 @@ from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.reporting.measures import auc
 from fairseq_l2rw.text.columns import column_of
 from fairseq_l2rw.text.files import lines, replaced
+from fairseq_l2rw.utils.checks import at_least
 from fairseq_l2rw.utils.errors import InputError
 
 HELP = "compare the weights of two runs, or of a run and other scores"
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Do it."""
+    at_least(0, "--show", args.show)
     folder = RunFolder.of(Path(args.first))
     text, total = folder.text(args.text, args.data), len(folder.target_lengths(args.data))
     first = LineWeights.of(folder, folder.record(args.weights_dir), total).weight
@@ -89,8 +91,9 @@ def agreement(first: Numbers, second: Numbers, names: Sequence[str]) -> list[str
 
 def _scores(name: str, total: int) -> Numbers:
     """By line: of a run, a file, or a column of a table."""
-    path, _, column = name.rpartition(":") if not Path(name).exists() else (name, "", "")
-    if Path(path).is_dir() or path.endswith(".pt"):
+    whole = Path(name).exists() or ":" not in name
+    path, _, column = (name, "", "") if whole else name.rpartition(":")
+    if (path and Path(path).is_dir()) or path.endswith(".pt"):
         folder = RunFolder.of(Path(path))
         return LineWeights.of(folder, folder.record(), total).weight
     if not Path(path).is_file():

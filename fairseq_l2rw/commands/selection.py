@@ -38,6 +38,8 @@ def kept(weights: npt.NDArray[np.float64], args: argparse.Namespace) -> npt.NDAr
     """
     if args.share is None and args.pairs is None:
         least = _LEAST if args.min_weight is None else args.min_weight
+        if np.isnan(least):
+            raise InputError(f"--min-weight must be a number, got {least}")
         return np.nan_to_num(weights, nan=-1.0) >= max(least, 0.0)
     if args.share is not None and not 0 < args.share <= 1:
         raise InputError(f"--share must be in (0, 1], got {args.share}")

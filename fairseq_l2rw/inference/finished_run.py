@@ -50,6 +50,8 @@ def whole_checkpoint(path: Path) -> Iterator[None]:
         yield
     except (RuntimeError, EOFError, UnpicklingError) as error:
         raise InputError(f"{path} is no whole checkpoint: {str(error).splitlines()[0]}") from None
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise InputError(f"{path} is no checkpoint of fairseq-train") from None
 
 
 def where_given(name: str, checkpoint: Path, save_dir: str) -> Path:
@@ -106,7 +108,7 @@ def load_state(path: Path) -> dict[str, Any]:
     """
     with whole_checkpoint(path):
         state = checkpoint_utils.load_checkpoint_to_cpu(str(path))
-    name = getattr(state["cfg"].task, "_name", None)
+        name = getattr(state["cfg"].task, "_name", None)
     if name != "l2rw_translation":
         raise InputError(f"{path} was trained with --task {name}, not l2rw_translation")
     kind = state["cfg"].task.weighting

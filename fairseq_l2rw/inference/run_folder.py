@@ -53,7 +53,7 @@ class RunFolder:
         path = checkpoint_of(run)
         with whole_checkpoint(path):
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        task = dict(state["cfg"]["task"])
+            task = dict(state["cfg"]["task"])
         if task.get("_name") != "l2rw_translation":
             raise InputError(
                 f"{path} was trained with --task {task.get('_name')}, not l2rw_translation"

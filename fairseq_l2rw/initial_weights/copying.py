@@ -14,6 +14,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from fairseq_l2rw.initial_weights.cost import odds_of
 from fairseq_l2rw.scoring.acceptance import precision_of_samples
 
 # Standard deviations from where on a pair is odd, and bounds of how odd it is.
@@ -27,7 +28,6 @@ _NEARLY_ALL = 0.8
 _HANDFUL = 5.0  # odd pairs that a text may have without anything being wrong
 # Standard deviations at least: among trusted pairs there may be no copies.
 _SPREAD = 0.05
-_MOST = 1 - 1e-6  # probability of being bad
 
 
 class Copying:
@@ -49,8 +49,7 @@ class Copying:
         """From text features of N training and M trusted pairs, shapes (N, 8) and (M, 8)."""
         deviation, mean = torch.std_mean(trusted[:, _COPIED], correction=0)
         model = cls({"mean": mean, "deviation": deviation.clamp(min=_SPREAD)})
-        bad = _bad(model._places(train), model._places(trusted)).clamp(max=_MOST)
-        model.numbers["odds"] = bad / (1 - bad)
+        model.numbers["odds"] = odds_of(_bad(model._places(train), model._places(trusted)))
         return model
 
     def odds(self, texts: Tensor) -> Tensor:

@@ -7,6 +7,13 @@ from torch import Tensor
 # What trusted pairs may lose of their weight, on average, and the steps in which costs fall to it.
 _LOSS = 0.05
 _STEPS = np.geomspace(1.0, 1 / 2000, 50).tolist()
+_MOST = 1 - 1e-6  # probability
+
+
+def odds_of(probability: Tensor) -> Tensor:
+    """The odds of what has this probability, of its shape; a million to one at most."""
+    likely = probability.clamp(max=_MOST)
+    return likely / (1 - likely)
 
 
 def worth(odds: Tensor, cost: float | Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.initial_weights.cost import odds_of
 from fairseq_l2rw.scoring.acceptance import precision_of_samples
 from fairseq_l2rw.scoring.post_stratification import post_stratified
 
@@ -54,8 +55,7 @@ class Numerals:
             falsely = expected[place] / others
             # By chance alone, if all of them were good; a handful is to be expected.
             few, share = falsely.clamp(min=_HANDFUL / pairs, max=1), shares[place]
-            bad = precision_of_samples(share, falsely, pairs, others, few).clamp(max=1 - 1e-6)
-            odds[place] = bad / (1 - bad)
+            odds[place] = odds_of(precision_of_samples(share, falsely, pairs, others, few))
         return cls({"odds": odds})
 
     def odds(self, texts: Tensor) -> Tensor:

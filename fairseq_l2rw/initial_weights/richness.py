@@ -23,6 +23,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import sampled
 from fairseq_l2rw.data.pairs import ParallelText
+from fairseq_l2rw.initial_weights.cost import odds_of
 from fairseq_l2rw.initial_weights.halves import copies_of, halves, judged
 from fairseq_l2rw.initial_weights.surprisal import Pieces, Surprisal
 from fairseq_l2rw.scoring.local_rates import local_rates
@@ -138,7 +139,7 @@ class Richness:
         lengths = [x.pieces[0].sizes.double() for x in (train, trusted)]
         counts = post_stratified(lengths[0], once, lengths[1])
         bounds, bad = local_rates(scores, counts, self._scores(trusted))
-        self.numbers |= {"bounds": bounds, "odds": bad / (1 - bad)}
+        self.numbers |= {"bounds": bounds, "odds": odds_of(bad)}
         return bad[torch.bucketize(scores, bounds)]
 
     def _differences(self, text: _Sides) -> Tensor:

@@ -91,8 +91,9 @@ class MethodChoice:
         expected = self.products(batch.losses, parameters, direction)
         told = batch.weights > 0
         size = (expected * told).norm()
-        if size == 0:  # as at a learning rate of 0: nothing to compare yet
-            return found
+        # As at a learning rate of 0, or a first loss scale that is too large: nothing to compare.
+        if size == 0 or not bool(size.isfinite()):
+            return expected
         error = float(((found - expected) * told).norm() / size)
         self._compared = True
         if not error <= (_ROUNDING_HALF if self.half else _ROUNDING):  # also if it is not a number

@@ -78,6 +78,9 @@ def over_training(rows: Sequence[Mapping[str, Any]], bands: Sequence[float]) -> 
         x = [row["epoch"] for row in rows]
         shares = np.array([row["shares"] for row in rows]).T
         colours = matplotlib.colormaps["RdYlGn"](np.linspace(0.12, 0.88, len(names)))
+        if len(rows) == 1:  # a column, as between one point and itself there is no area
+            x, shares = [x[0] - 0.5, x[0] + 0.5], np.repeat(shares, 2, 1)
+            axes.set_xticks([rows[0]["epoch"]])
         axes.stackplot(x, shares, labels=names, colors=colours, linewidth=0)
         axes.set(xlabel="epoch", ylabel="share of the lines", ylim=(0, 1), xlim=(x[0], x[-1]))
         axes.legend(

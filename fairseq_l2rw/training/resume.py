@@ -13,7 +13,7 @@ from fairseq_l2rw.weighting.options import parsed
 logger = logging.getLogger(__name__)
 
 #: Of what ``PersistentParts.state_dict`` gives.
-STATE_VERSION = 18
+STATE_VERSION = 19
 
 
 class PersistentParts:

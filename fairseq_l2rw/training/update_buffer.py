@@ -21,6 +21,7 @@ class SubBatch(Batch):
         sample: fairseq's batch.
         features: what the weighting read of it, in N rows.
         rule_weights: the weighting's own weights, also while warm-up applies others, (N,).
+        rule_least: what ``least`` is with these.
         applied_weights: the weights that trained the student, (N,).
         fallback: how many of the weighting's own weights were unusable, a scalar.
         random: from before the student's pass.
@@ -32,6 +33,7 @@ class SubBatch(Batch):
     sample: dict[str, Any]
     features: Features
     rule_weights: Tensor
+    rule_least: Tensor | float
     applied_weights: Tensor
     fallback: Tensor
     random: RandomState
@@ -45,7 +47,7 @@ class SubBatch(Batch):
         losses = replay.training(kept["sample"], kept["random"])
         weights, sizes = kept["applied_weights"], kept["features"].sizes
         if kept["dummy"]:  # counts for nothing
-            kept["least"] = 0.0
+            kept["least"] = kept["rule_least"] = 0.0
             weights, sizes = torch.zeros_like(weights), torch.zeros_like(sizes)
         return cls(losses, weights, sizes, **kept)
 

@@ -135,6 +135,7 @@ class Weigher:
                 sample=sample,
                 features=features,
                 rule_weights=rule_weights,
+                rule_least=SHARE * self.usual.value(in_warmup=False) * plain_size,
                 applied_weights=applied,
                 fallback=fallback,
                 factors=factors,

@@ -81,7 +81,7 @@ def _others(signal: Signal) -> Tensor:
     ones = torch.ones_like(sizes)
     initial = features.initial_weight
     # A sentence of size 0 is a dummy batch's: it takes part in sums over workers with nothing.
-    target = signal.usefulness.double() / sizes.clamp(min=1)
+    target = signal.usefulness.double() / sizes.where(sizes > 0, 1.0)
     initial = ones if initial is None else initial.double()
     stands_for = ones if features.importance_weight is None else features.importance_weight.double()
     masses = signal.mass * (_MOST / stands_for).clamp(max=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from typing import Any
 
 
 def peak_megabytes(process: int | str = "self") -> float:
-    """Peak memory of a process so far; 0 if it has ended."""
+    """Peak memory of a process so far; 0 if it has ended, NaN where there is no Linux's /proc."""
+    if not Path("/proc/self/status").exists():
+        return math.nan
     # getrusage would count that of the process that forked it.
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
@@ -26,10 +29,20 @@ def figure_apart(command: Sequence[str], what: str) -> float:
     """The figure that a command of its own prints last, such as its own peak memory."""
     # Freed memory goes back at once, so that the peak is what was in use.
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    return float(output_apart(command, what, environment).split()[-1])
+
+
+def output_apart(
+    command: Sequence[str], what: str, environment: Mapping[str, str] | None = None
+) -> str:
+    """What a command of its own prints; one that fails ends this one, too, and says why."""
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{what}: {done.stderr.strip().splitlines()[-1]}")
-    return float(done.stdout.split()[-1])
+        # One that was killed for its memory says nothing.
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        killed = "" if done.returncode > 0 else f" by {signal.Signals(-done.returncode).name}"
+        sys.exit(f"{what} ended{killed} ({done.returncode}): {said[-1] if said else 'no message'}")
+    return done.stdout
 
 
 def compare(
@@ -46,7 +59,6 @@ def compare(
             "seconds": statistics.median(seconds[name]),
             "time": {"median": statistics.median(ratios), "low": ratios[0], "high": ratios[-1]},
             "megabytes": megabytes[name],
-            # Not known without Linux's /proc.
             "memory": megabytes[name] / megabytes["plain"] if megabytes["plain"] else math.nan,
         }
         if operations is not None:

@@ -44,7 +44,7 @@ def ones(student: Student, sample: Sample) -> Tensor:
 
 
 def ren(student: Student, train: Sample, dev: Sample, optimizer: Optimizer) -> Tensor:
-    """Ren et al. to the letter: a step of plain SGD with its graph, and back through it."""
+    """Double backward through a step of plain SGD, as Ren et al. do; here at weights of 1."""
     model, weights = student.model, ones(student, train)
     names, values = zip(*model.named_parameters(), strict=True)
     loss = train_loss(student, model, train, weights)
