@@ -273,8 +273,14 @@ def test_an_update_whose_targets_are_all_within_the_prefix_trains_nothing(tmp_pa
     flags = [*OURS, "--weighting", kind, "--weight-unit", unit, "--weighting-warmup", 2]
     flags += ["--ignore-prefix-size", 1, "--batch-size", 10, "--max-update", 30]
     flags += ["--min-sampling-probability", 1, "--weights-dir", tmp_path / "weights"]
-    train(empty, *flags, "--save-dir", tmp_path)
-    assert {row["id"] for row in record(tmp_path)} == set(range(80))
+    done = train(empty, *flags, "--save-dir", tmp_path)
+    rows = record(tmp_path)
+    assert {row["id"] for row in rows} == set(range(80))
+    trained = {row["update"] for row in rows if row["id"] < 40}
+    norms = re.findall(r"num_updates=(\d+),.*?\bgnorm=([\d.e-]+)", done.stdout)
+    # Of pairs with targets, weights may be 0, too.
+    told = {int(n) - 1 for n, norm in norms if float(norm) > 0}
+    assert told <= trained and 5 < len(told) <= len(trained) < len(norms) == 30
     model = load(tmp_path / "checkpoint_last.pt")["model"]
     assert all(bool(torch.isfinite(value).all()) for value in model.values())
 

@@ -20,38 +20,43 @@ ROOT = TESTS.parent
 STATE = "L2RWTranslationTask"
 DEEP = [*OURS, "--weighting", "deep", "--weighting-warmup", "2", "--meta-interval", "2"]
 
-#: Flags that change nothing in what is learnt: a run with all of them has the bits of one without.
-HARMLESS = [
-    "--num-workers 2",
-    "--data-buffer-size 1",
-    "--dataset-impl mmap",
-    "--fix-batches-to-gpus",
-    "--find-unused-parameters",
-    "--disable-validation",
-    "--skip-invalid-size-inputs-valid-test",
-    "--max-tokens-valid 50",
-    "--batch-size-valid 5",
-    "--fixed-validation-seed 7",
-    "--validate-interval 2",
-    "--validate-interval-updates 3",
-    "--keep-interval-updates 1",
-    "--keep-last-epochs 1",
-    "--keep-best-checkpoints 1",
-    "--no-last-checkpoints",
-    "--no-save-optimizer-state",
-    "--checkpoint-suffix _end",
-    "--load-checkpoint-on-all-dp-ranks",
-    "--patience 5",
-    "--stop-time-hours 1",
-    "--stop-min-lr 1e-9",
-    "--store-ema",
-    "--empty-cache-freq 2",
-    "--all-gather-list-size 20000",
-    "--log-format json",
-    "--suppress-crashes",
-    "--max-epoch 9",
-    "--use-old-adam",
-]
+#: Flags that change nothing in what is learnt: a run with all of a group has the bits of one
+#: without. Validation is in a group of its own, where it happens and may end training.
+HARMLESS = {
+    "without validation": [
+        "--num-workers 2",
+        "--data-buffer-size 1",
+        "--dataset-impl mmap",
+        "--fix-batches-to-gpus",
+        "--find-unused-parameters",
+        "--disable-validation",
+        "--keep-interval-updates 1",
+        "--no-last-checkpoints",
+        "--no-save-optimizer-state",
+        "--checkpoint-suffix _end",
+        "--load-checkpoint-on-all-dp-ranks",
+        "--stop-time-hours 1",
+        "--stop-min-lr 1e-9",
+        "--store-ema",
+        "--empty-cache-freq 2",
+        "--all-gather-list-size 20000",
+        "--log-format json",
+        "--suppress-crashes",
+        "--max-epoch 9",
+        "--use-old-adam",
+    ],
+    "with validation": [
+        "--skip-invalid-size-inputs-valid-test",
+        "--max-tokens-valid 50",
+        "--batch-size-valid 5",
+        "--fixed-validation-seed 7",
+        "--validate-interval 2",
+        "--validate-interval-updates 3",
+        "--keep-best-checkpoints 1",
+        "--keep-last-epochs 1",
+        "--patience 5",
+    ],
+}
 #: Flags that change what is learnt: a run with those of a group resumes with the same bits.
 WORKS = {
     "batches": [
@@ -155,10 +160,14 @@ def saved(folder, pattern="checkpoint*.pt"):
     return load(max(folder.glob(pattern), key=lambda path: path.stat().st_mtime))
 
 
-def test_flags_that_concern_no_training_change_no_bit_of_it(data, tmp_path):
-    for name, flags in (("without", []), ("with", HARMLESS)):
+@pytest.mark.parametrize("group", HARMLESS)
+def test_flags_that_concern_no_training_change_no_bit_of_it(data, tmp_path, group):
+    validated = group == "with validation"
+    for name, flags in (("without", []), ("with", HARMLESS[group])):
         more = ["--max-update", 8, "--save-interval-updates", 8, "--save-dir", tmp_path / name]
-        train(data, *DEEP, *more, *given(flags))
+        done = train(data, *DEEP, *more, *given(flags))
+        if name == "with":
+            assert ("valid on 'valid' subset" in done.stdout) == validated
     one, two = (saved(tmp_path / name) for name in ("without", "with"))
     assert same(one["model"], two["model"])
     assert same(one["extra_state"][STATE], two["extra_state"][STATE])
@@ -222,7 +231,9 @@ def test_a_flag_that_is_tried_elsewhere_is_there(flag):
 def test_the_table_in_the_docs_lists_the_flags_that_are_tried():
     page = ROOT / "docs" / "flags.md"
     rows = re.findall(r"^\| `(--[^`]+)` \| (works|refused) \| (.+) \|$", page.read_text(), re.M)
-    tried = {flag: "works" for flag in [*HARMLESS, *chain(*WORKS.values()), *ELSEWHERE]}
+    tried = {
+        flag: "works" for flag in [*chain(*HARMLESS.values()), *chain(*WORKS.values()), *ELSEWHERE]
+    }
     tried |= {flag: "refused" for flag in [*REFUSED, *REFUSED_BACK_ENDS]}
     assert {flag: state for flag, state, _ in rows} == tried
     assert len(rows) == len(tried)

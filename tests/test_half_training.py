@@ -16,9 +16,12 @@ from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelS
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.metagradient import Clipping
 from fairseq_l2rw.metagradient.dev_gradient import DevGradient
+from fairseq_l2rw.training.bookkeeping import Bookkeeping
+from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.optimizers import GradientWatch
 from fairseq_l2rw.training.weigher import Weights
 from fairseq_l2rw.weighting.mwnet import MetaWeightNet
+from fairseq_l2rw.weighting.random_weights import Random
 
 HALF = ["--memory-efficient-fp16", "--fp16-scale-window", 2, "--fp16-init-scale", 128]
 
@@ -50,6 +53,48 @@ def test_a_dev_gradient_that_is_left_out_is_said_and_teaches_nothing(data, monke
     done = train(data, *OURS, "--weighting", "deep", "--max-update", 24, "--no-save")
     assert "dev loss or its gradient not finite, nothing learnt" in done.stdout
     assert set(values(done, "meta_skipped")) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("half", ["--fp16", "--memory-efficient-fp16"])
+def test_products_of_the_own_pass_are_used_in_half_precision(data, half, workers):
+    """They are compared with another method's, and hold: else updates would take a pass more."""
+    flags = ["--weighting", "mwnet", "--max-update", 16, "--no-save", half, "--fp16-init-scale", 64]
+    done = train(data, *OURS, *flags, "--fp16-no-flatten-grads", workers=workers)
+    assert "meta-gradient method: ghost (compared with forward" in done.stdout + done.stderr
+
+
+def test_a_meta_gradient_that_is_not_finite_teaches_nothing(data, monkeypatch):
+    look_back = MetaWindow.look_back
+
+    def broken(self, optimizer):
+        found = look_back(self, optimizer)
+        return [(step, [p * torch.nan for p in products]) for step, products in found]
+
+    flags = [*OURS, "--weighting", "mwnet", "--max-update", 9, "--no-save"]
+    assert len(values(train(data, *flags), "teacher_gnorm")) == 3
+    monkeypatch.setattr(MetaWindow, "look_back", broken)
+    done = train(data, *flags)
+    assert done.stdout.count("meta-gradient not finite, nothing learnt") == 3
+    assert not values(done, "teacher_gnorm") and set(values(done, "meta_skipped")) == {1.0}
+
+
+def test_an_epoch_in_which_hardly_any_pair_has_weight_is_told(data, monkeypatch):
+    begun, faded = Bookkeeping.begin_epoch, []
+
+    def begin(self):
+        begun(self)
+        faded.append(self.progress.epoch)
+
+    def fades(self, seen):
+        return torch.full_like(seen.sizes, 1.0 if len(faded) < 2 else 1e-3)
+
+    monkeypatch.setattr(Bookkeeping, "begin_epoch", begin)
+    monkeypatch.setattr(Random, "forward", fades)
+    flags = [*OURS, "--weighting", "random", "--weighting-warmup", 0, "--max-epoch", 3]
+    done = train(data, *flags, "--no-save")
+    said = r"took (\d+)% of a full step on average: nearly all pairs have next"
+    assert [int(share) < 50 for share in re.findall(said, done.stdout)] == [True]
 
 
 @pytest.mark.parametrize("half", [[], ["--fp16"], ["--memory-efficient-fp16"]])

@@ -45,6 +45,10 @@ def test_it_says_what_the_flags_say(name, monkeypatch):
             found = flags[section][keys[0]]
         same = found == value or str(found) == str(value)  # the betas are a string there
         assert same, (place, found, value)
+    said = {"_".join(place.split(".")[1:]) for place, _ in leaves(yaml)}
+    sections = {"arch", "task", "criterion", "optimizer", "lr_scheduler"}  # as _name in them
+    given = {word[2:].replace("-", "_") for word in command if word.startswith("--")}
+    assert given - said - sections == {"user_dir", "save_dir", "weights_dir"}
 
 
 @pytest.mark.slow

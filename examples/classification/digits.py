@@ -2,7 +2,7 @@
 
 Every setting is a name and a function from a seed to a ``Split``. The settings are those of
 Ren et al. (arXiv 1803.09050) in small: their Table 1 (uniform label noise), Table 2 (background
-flips) and Figure 3 (class imbalance).
+flips) and Figure 2 (class imbalance).
 """
 
 from collections.abc import Callable

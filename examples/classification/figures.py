@@ -43,7 +43,7 @@ def table(found: Cells, entrants: Sequence[str], settings: Sequence[str]) -> str
 
 
 def draw(found: Cells, entrants: Sequence[str], path: Path) -> None:
-    """Accuracy against the ratio of imbalance, a line an entrant: Figure 3 of Ren et al."""
+    """Accuracy against the ratio of imbalance, a line an entrant: Figure 2 of Ren et al."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -16,7 +16,9 @@ class L2RW(Weighting):
     w_i = max(0, -dL_dev/d epsilon_i) at epsilon = 0. There the look-ahead *is* the student, so
     w_i is proportional to max(0, <grad L_dev, grad l_i>) with l_i per token. Normalising over the
     update is the criterion's. ``--weighting-warmup 0 --meta-interval 1 --meta-average 0
-    --meta-params .`` gives the paper's weights.
+    --meta-params . --sentence-avg`` is the paper's algorithm, but for the bound of a step, the
+    first update, and a dev loss without dropout and label smoothing. Without ``--sentence-avg``,
+    long sentences count more (docs/mathematics.md, "The weightings").
     """
 
     units = ("sentence", "token")

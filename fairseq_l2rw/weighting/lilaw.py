@@ -26,9 +26,10 @@ class LiLAW(Weighting):
 
         w = sigmoid(alpha s - m) + sigmoid(-(beta s - m)) + exp(-(delta s - m)^2 / 2).
 
-    The authors' update is first order: one SGD step of the three scalars on the *weighted dev
-    loss*, the student held fixed. By option the scalars follow the true meta-gradient instead, by
-    Adam, because its scale is that of the student's steps.
+    The authors' update is first order: one SGD step of the three scalars on the *weighted loss of
+    trusted pairs*, the student held fixed. That is the training loss, label smoothing included. By
+    option the scalars follow the true meta-gradient instead, by Adam, because its scale is that of
+    the student's steps.
     """
 
     units = ("sentence", "token")
@@ -70,7 +71,7 @@ class LiLAW(Weighting):
         return (easy + hard + moderate).to(features.sizes)
 
     def learn_from_trusted(self, features: Features) -> dict[str, float]:
-        """The authors' first-order step, on the weighted dev loss per token."""
+        """The authors' first-order step, on the weighted loss of trusted pairs per token."""
         good = finite(features)
         features = masked(features, good)  # a row that is not finite counts for nothing
         loss, sizes = features["loss"].double(), features.sizes.double()

@@ -21,7 +21,9 @@ class MetaWeightNet(Weighting):
     """A small network from a sentence's loss to its weight: 1 - hidden (ReLU) - 1 (sigmoid).
 
     Trained by Adam on the meta-gradient, which here goes through the student's real optimizer
-    where the authors look ahead by plain SGD.
+    where the authors look ahead by plain SGD. They learn first and then weigh the same batch,
+    divide by the size of the batch, and add weight decay to the gradient. Here a batch is weighed
+    before it is learnt from, only ratios of weights count, and weight decay is decoupled.
     """
 
     units = ("sentence", "token")

@@ -1,4 +1,8 @@
-"""The surface teacher: weights from what Learning to Teach (arXiv 1805.03643) reads."""
+"""The surface teacher: weights from surface information, as in Learning to Teach.
+
+arXiv 1805.03643, whose teacher learns by reinforcement. Most of its features are read with
+``head=mlp`` only.
+"""
 
 from dataclasses import dataclass
 

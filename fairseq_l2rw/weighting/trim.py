@@ -1,6 +1,7 @@
-"""Drop what the student finds hardest: self-paced learning, turned against noise.
+"""Loss truncation: drop what the student finds hardest.
 
-Kumar, Packer and Koller, 2010, "Self-Paced Learning for Latent Variable Models".
+Kang and Hashimoto, 2020, "Improved Natural Language Generation via Loss Truncation" (ACL, arXiv
+2004.14589). Their hot start is ``--weighting-warmup``.
 """
 
 from dataclasses import dataclass

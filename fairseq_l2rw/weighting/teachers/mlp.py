@@ -1,4 +1,8 @@
-"""The published form of a teacher: a small network, trained by Adam on the meta-gradient."""
+"""The published form of a teacher: a small network, trained on the meta-gradient.
+
+That much is as in arXiv 2007.04649; the network's form, the range of its weights and its optimizer
+are ours.
+"""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -17,7 +21,7 @@ from fairseq_l2rw.weighting.teachers.options import TeacherOptions
 
 
 class MLPHead(Head):
-    """One hidden layer, trained by Adam on the exact meta-gradient: the published form.
+    """One hidden layer, trained by Adam on the exact meta-gradient.
 
     Inputs are standardised with running moments. The last layer starts at zero, so that every
     weight starts at 1: w = 2 sigmoid(MLP(x)).

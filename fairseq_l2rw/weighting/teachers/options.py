@@ -16,7 +16,7 @@ class TeacherOptions(Weighting.Options):
     head: str = option(
         "least-squares",
         "'least-squares' (a linear score, solved in closed form; nothing to tune) or 'mlp' (one "
-        "hidden layer, Adam along the meta-gradient, as published; to compare with)",
+        "hidden layer, Adam along the meta-gradient: the published form; to compare with)",
     )
     sharpness: float = option(
         3.0,
