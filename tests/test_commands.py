@@ -185,6 +185,39 @@ def test_score_answers_every_line_in_order_as_the_run_weighed_them(run, text, ca
     assert spearmanr(weights, [float(cell) for cell in cells[:400]]).statistic > 0.8
 
 
+KINDS = {
+    "surface": ["--weighting", "surface"],
+    "published": [
+        *("--weighting", "deep", "--weighting-options"),
+        "head=mlp,reads=surface+encoder+decoder,rate=0.003",
+    ],
+    "deep, words": ["--weighting", "deep", "--weight-unit", "token"],
+    "error_norm": [
+        *("--weighting", "error_norm", "--weight-unit", "token"),
+        *("--weighting-options", "threshold=0.99"),
+    ],
+    # A function of the loss alone, which must hardly move in the meantime.
+    "mwnet": ["--weighting", "mwnet", "--weighting-options", "rate=0.003", "--lr", "0.00003"],
+    "lilaw": ["--weighting", "lilaw"],
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_weighting_that_weighs_a_pair_by_itself_weighs_new_text_as_it_does_its_own(
+    prepared, text, tmp_path, kind
+):
+    """Its own were weighed with dropout, by earlier states of the model."""
+    flags = [*KINDS[kind], "--max-update", 60, "--weighting-warmup", 5]
+    out = trained(prepared, tmp_path / "run", *flags, "--min-sampling-probability", 1)
+    given = table(text, tmp_path / "given.tsv")
+    call("score", given, tmp_path / "scored.tsv", "--run", out, "--device", "cpu")
+    cells = column(tmp_path / "scored.tsv", 3)[:400]
+    folder = RunFolder.of(out)
+    weights = LineWeights.of(folder, folder.record(), 406).weight[:400]
+    assert all(float(cell) >= 0 for cell in cells)
+    assert spearmanr(weights, [float(cell) for cell in cells]).statistic > 0.5
+
+
 def test_processes_side_by_side_score_as_one_does(run, text):
     given = table(text, text / "given.tsv")
     for workers in (1, 3):
