@@ -258,14 +258,10 @@ def options(**changes):
     ],
 )
 def test_an_optimizer_that_cannot_work_is_refused_naming_those_that_do(changes, says):
-    check_optimizer(options(), looks_back=True)
+    check_optimizer(options())
     with pytest.raises(InputError, match=says) as caught:
-        check_optimizer(options(**changes), looks_back=True)
+        check_optimizer(options(**changes))
     assert "adam, nag, sgd" in str(caught.value) or "--optimizer sgd" in str(caught.value)
-
-
-def test_any_optimizer_will_do_for_a_weighting_that_does_not_look_back():
-    check_optimizer(options(optimizer="adagrad"), looks_back=False)
 
 
 def test_an_optimizer_or_option_without_adjoint_is_named():

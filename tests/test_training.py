@@ -286,6 +286,11 @@ def test_initial_weights_are_found_once_a_run(data, tmp_path, also):
     assert "num_updates=12" in said[1]
 
 
+def test_inner_products_alone_need_no_adjoint_of_the_optimizer(data):
+    flags = [*OURS, "--weighting", "l2rw", "--optimizer", "adagrad", "--max-update", 9, "--no-save"]
+    assert "alignment" in train(data, *flags).stdout
+
+
 def test_initial_weights_alone_need_no_meta_gradient(data, tmp_path):
     flags = [*OURS, "--weighting", "initial", "--weights-dir", tmp_path / "weights"]
     flags += ["--optimizer", "adagrad"]  # whose adjoint is not known

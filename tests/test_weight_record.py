@@ -7,7 +7,9 @@ from fairseq_l2rw.training.weight_record import SCHEMA, WeightRecord
 
 
 def add(writer, update, epoch=1, n=2, tokens=None):
-    writer.add([(update, epoch, 10 * update + i, 0.5, 2.0, 1.0, 0.25, 7, tokens) for i in range(n)])
+    numbers = [update, epoch], [0.5, 2.0, 1.0, 0.25, 7, tokens]
+    before, after = ([[x] * n for x in part] for part in numbers)
+    writer.add([*before, range(10 * update, 10 * update + n), *after])
 
 
 def updates(folder):

@@ -33,8 +33,8 @@ example:
   fairseq-l2rw prepare --source-lang de --target-lang en --train crawl.de.gz crawl.en.gz \\
       --trusted trusted.tsv --valid valid.de valid.en --test test.de test.en --out data
 """
-#: What fairseq calls the splits, by our names of them. Its second validation set is `valid1`.
 _PIECES = ".pieces"  # a folder for the text in pieces, until it is binarized
+# What fairseq calls the splits, by our names of them. Its second validation set is `valid1`.
 _SPLITS = {"train": "train", "valid": "valid", "trusted": "meta", "test": "test"}
 _LINES = 4096  # that are split at a time
 

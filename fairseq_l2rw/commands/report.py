@@ -66,8 +66,6 @@ class _Run:
 
     folder: RunFolder
     weights: LineWeights
-    lengths: npt.NDArray[np.float64]
-    chosen: npt.NDArray[np.bool_]
     numbers: dict[str, Any]
     shown: dict[str, npt.NDArray[np.float64]]  # weights by label, if there are labels
 
@@ -158,9 +156,10 @@ def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Ru
         by_row = [labels[n] for n in ids]
         numbers["label_epochs"] = measures.means_by_epoch(epochs, values, counts, by_row)
         numbers["label_groups"] = measures.by_group(weights.weight, lengths, chosen, labels)
-        named = {row["group"]: np.array(labels) == row["group"] for row in numbers["label_groups"]}
-        shown = {name: weights.weight[rows] for name, rows in named.items()}
-    return _Run(folder, weights, lengths, chosen, numbers, shown)
+        label = np.array(labels, dtype=object)
+        groups = [row["group"] for row in numbers["label_groups"]]
+        shown = {name: weights.weight[label == name] for name in groups}
+    return _Run(folder, weights, numbers, shown)
 
 
 def _facts(folder: RunFolder) -> dict[str, Any]:

@@ -244,9 +244,10 @@ ROWS: dict[str, Callable[[ScoredBatch, Mapping[str, Tensor]], Tensor]] = {
     "dev_loss": lambda batch, _: batch.constant(batch.state.dev_loss),
 }
 NAMES = frozenset([*TOKEN_MEANS, *ROWS])
-#: Those that need what recent updates were like, and what that is learnt from.
+# Those that need what recent updates were like, and what tokens of a type usually cost.
 _FROM_HISTORY = frozenset(["loss_rank", "train_accuracy"])
 _FROM_TOKEN_LOSSES = frozenset(["surprisal_residual", "largest_residual"])
+#: What the history of updates is learnt from.
 HISTORY = ("loss", "accuracy")
 
 

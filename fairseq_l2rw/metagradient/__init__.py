@@ -1,7 +1,8 @@
 """Meta-gradients: pure functions of losses, parameters and directions or optimizer states.
 
-Nothing in here knows fairseq, translation or teachers. How the dev loss depends on the weights w of
-the last updates theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathematics.md``):
+Nothing in here imports fairseq, or knows translation or teachers; it knows some names of fairseq's
+models and optimizers. How the dev loss depends on the weights w of the last updates
+theta' = theta - U(g), g = sum_i w_i grad l_i / S (``docs/mathematics.md``):
 
 1. the gradient of the dev loss after the updates, by ordinary reverse mode;
 2. its pull-back through each update: ``.updates`` (optimizers), ``.clipping``;

@@ -1,7 +1,7 @@
 """Meta-gradients during training: the dev gradient, the last updates, and the way back.
 
-Knows torch's modules and optimizers, not fairseq: ``examples/classification`` trains with the very
-same class.
+Knows torch's modules and optimizers, and needs no fairseq: ``examples/classification`` trains with
+the very same class.
 """
 
 import logging

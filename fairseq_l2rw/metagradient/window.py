@@ -20,7 +20,7 @@ from fairseq_l2rw.utils.reduction import Total, local_only
 
 
 class Steps(Protocol):
-    """Steps, newest first: a list of them, or ``.trajectory.RewoundSteps``."""
+    """Steps, newest first: a list of them, or what ``.trajectory`` gives one after another."""
 
     def __len__(self) -> int: ...
 

@@ -1,1 +1,1 @@
-"""Statistics that turn scores of pairs into weights; torch only."""
+"""Statistics that turn scores of pairs into weights; without fairseq."""

@@ -65,8 +65,8 @@ class L2RWTranslationTask(TranslationTask):
             check_output(model)
             makes_passes = self.cfg.weighting if self._wants_trusted else None
             check_quantization(cfg, self.cfg.quantization_config_path, makes_passes)
-            if self._weighting.needs_dev_gradient:
-                check_optimizer(self.cfg, self._weighting.learns)  # before it is built
+            if self._weighting.learns:
+                check_optimizer(self.cfg)  # before it is built
         return model
 
     def build_criterion(self, cfg: Any, from_checkpoint: bool = False) -> Any:

@@ -32,7 +32,8 @@ class Given:
         weighting: the rule.
         trusted: batches of the trusted pairs; None for a weighting that wants none.
         vocabulary: size of the target dictionary.
-        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        shared: which types the languages have in common, see
+            ``fairseq_l2rw.data.dictionaries.shared_types``.
         sampler: is told the weights, if they decide how often sentences come up.
     """
 
@@ -84,18 +85,19 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     student = Student(cfg, given.model, given.criterion, given.weighting, given.vocabulary)
     weighting = given.weighting.to(student.device)
     recorded = cfg.weights_dir is not None
-    read = given.criterion, cfg.weight_unit, weighting, given.shared
-    extractor = build_extractor(*read, recorded).to(student.device)
+    extractor = build_extractor(
+        given.criterion, cfg.weight_unit, weighting, given.shared, recorded
+    ).to(student.device)
     progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
     schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
     window = MetaWindow(cfg, student) if weighting.needs_dev_gradient else None
     plain = weighting.plain and given.sampler is None
     meta = window.meta if window else None
     weigher = Weigher(student, weighting, extractor, meta, progress, plain, explains=recorded)
-    seen = student, weighting, extractor
     meta_step = None
     if given.trusted is not None:
-        meta_step = MetaStep(*seen, given.trusted, window, progress, weigher.usual, cfg.seed)
+        known = given.trusted, window, progress
+        meta_step = MetaStep(student, weighting, extractor, *known, weigher.usual, cfg.seed)
     bookkeeping = Bookkeeping(
         cfg, extractor, weigher.usual, given.sampler, progress, student.device, weighting.factors
     )
@@ -142,13 +144,14 @@ def warn_of_a_short_run(cfg: Any, weighting: Weighting) -> None:
 def build_extractor(
     criterion: Any, unit: str, weighting: Weighting, shared: Tensor, recorded: bool = False
 ) -> FeatureExtractor:
-    """Of the features that the weighting reads, and of what the record has of a sentence.
+    """The extractor of the features that the weighting reads, and of those that are recorded.
 
     Args:
         criterion: fairseq's, of the run.
         unit: ``sentence`` or ``token``: what a row is.
         weighting: the rule.
-        shared: which types the languages have in common, see ``fairseq_l2rw.features.copying``.
+        shared: which types the languages have in common, see
+            ``fairseq_l2rw.data.dictionaries.shared_types``.
         recorded: whether there is a record.
     """
     return FeatureExtractor(

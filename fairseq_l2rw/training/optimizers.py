@@ -25,31 +25,29 @@ FAIRSEQ_ADJOINTS: dict[type[torch.optim.Optimizer], Adjoint] = {
 _NAMES = ("adam", "nag", "sgd")
 
 
-def check_optimizer(cfg: Any, looks_back: bool) -> None:
+def check_optimizer(cfg: Any) -> None:
     """Refuse, before training begins, an optimizer through which there is no meta-gradient.
 
     Args:
-        cfg: the task's options.
-        looks_back: whether the weighting looks back through the optimizer's updates, or reads
-            inner products of gradients only.
+        cfg: the task's options, with a weighting that looks back through the optimizer's updates.
 
     Raises:
         InputError: naming the optimizers that work.
     """
     known = f"use --optimizer {', '.join(_NAMES)}, or a weighting that does not learn"
-    if looks_back and cfg.meta_window > 1 and half_precision(cfg):
+    if cfg.meta_window > 1 and half_precision(cfg):
         raise InputError(
             f"--meta-window {cfg.meta_window} takes second derivatives, for which half precision "
             "is too coarse; use --meta-window 1, or leave out --fp16, --bf16 and --amp"
         )
-    if looks_back and cfg.optimizer not in _NAMES:
+    if cfg.optimizer not in _NAMES:
         raise InputError(f"no adjoint of --optimizer {cfg.optimizer} is known; {known}")
-    if looks_back and cfg.meta_trajectory == "rewind" and cfg.optimizer != "sgd":
+    if cfg.meta_trajectory == "rewind" and cfg.optimizer != "sgd":
         raise InputError(
             f"--meta-trajectory rewind cannot run --optimizer {cfg.optimizer} backwards; use "
             "--optimizer sgd --momentum 0.9, or --meta-trajectory stored"
         )
-    if looks_back and cfg.meta_trajectory == "rewind" and half_precision(cfg):
+    if cfg.meta_trajectory == "rewind" and half_precision(cfg):
         raise InputError(
             "--meta-trajectory rewind runs updates backwards, for which half precision is too "
             "coarse; use --meta-trajectory stored, or leave out --fp16, --bf16 and --amp"

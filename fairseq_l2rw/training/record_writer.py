@@ -117,7 +117,7 @@ class RecordWriter:
             weights = torch.cat([r.tokens for r in rows if r.tokens is not None]).cpu()
             by_token = [part.tolist() for part in weights.split(lengths)]
         self.record.add(
-            zip(
+            [
                 [r.update for r, count in zip(rows, counts, strict=True) for _ in range(count)],
                 [r.epoch for r, count in zip(rows, counts, strict=True) for _ in range(count)],
                 sentences,
@@ -128,8 +128,7 @@ class RecordWriter:
                 lengths,
                 by_token,
                 *factors,
-                strict=True,
-            )
+            ]
         )
 
 

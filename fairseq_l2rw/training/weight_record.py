@@ -3,7 +3,7 @@
 import os
 import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +69,10 @@ class WeightRecord:
             part.unlink()
         self._columns = self._empty()
 
-    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add rows of one update, in the order of ``schema``."""
-        for row in rows:
-            for column, value in zip(self._columns.values(), row, strict=True):
-                column.append(value)
+    def add(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Add rows, column by column, in the order of ``schema``."""
+        for known, values in zip(self._columns.values(), columns, strict=True):
+            known.extend(values)
         if len(self._columns["update"]) >= _FLUSH_ROWS:
             self.flush()
 

@@ -35,9 +35,6 @@ class Descent(nn.Module):
     Args:
         module: whose parameters are trained.
         optimizer: makes the optimizer from the parameters.
-
-    Attributes:
-        skipped: rows of all workers that were not finite at the last step along signals.
     """
 
     def __init__(
@@ -46,7 +43,6 @@ class Descent(nn.Module):
         super().__init__()
         self._parameters_of = module.parameters  # not the module: it may hold this one
         self._make = optimizer
-        self.skipped = 0
 
     @cached_property
     def trained(self) -> list[nn.Parameter]:
@@ -60,13 +56,13 @@ class Descent(nn.Module):
 
     def along(
         self, weights: Callable[[Features], Tensor], signals: Sequence[Signal], total: Total
-    ) -> float:
+    ) -> dict[str, float]:
         """A step along dL_dev/dphi = sum_i (dL_dev/dw_i) dw_i/dphi, the sum taken over workers.
 
         Rows that are not finite count for nothing. If the sum is not finite, no step is taken.
 
         Returns:
-            The norm of that gradient.
+            For the log: the norm of that gradient, and how many rows were not finite.
         """
         self.optimizer.zero_grad()
         skipped = torch.zeros_like(self.trained[0].detach().view(-1)[:1])
@@ -79,15 +75,15 @@ class Descent(nn.Module):
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained]
         flat = total(torch.cat([parameters_to_vector(gradients), skipped]))
         norm, rows = torch.stack([flat[:-1].norm(), flat[-1]]).tolist()
-        self.skipped = round(rows)
+        log = {"teacher_gnorm": norm, "teacher_skipped_rows": float(round(rows))}
         if not math.isfinite(norm):
             logger.warning("gradient of the weighting's parameters not finite, nothing learnt")
-            return norm
+            return log
         vector_to_parameters(flat[:-1], gradients)
         for p, g in zip(self.trained, gradients, strict=True):
             p.grad = g
         self.optimizer.step()
-        return norm
+        return log
 
     def down(self, loss: Callable[[], Tensor]) -> None:
         """A step down a loss that every worker computes alike."""

@@ -81,9 +81,7 @@ class LiLAW(Weighting):
 
     def learn(self, signals: Sequence[Signal], total: Total) -> dict[str, float]:
         """A step along the true meta-gradient."""
-        norm = self.descent.along(self, signals, total)
-        log = {"teacher_gnorm": norm, "teacher_skipped_rows": float(self.descent.skipped)}
-        return log | self._kept_in_order()
+        return self.descent.along(self, signals, total) | self._kept_in_order()
 
     @torch.no_grad()
     def _kept_in_order(self) -> dict[str, float]:

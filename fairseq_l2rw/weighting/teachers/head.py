@@ -33,7 +33,7 @@ class Head(nn.Module):
         self, options: TeacherOptions, parts: Collection[str], seed: int, read: Read
     ) -> None:
         super().__init__()
-        self.parts, self.read = tuple(parts), read
+        self.read = read
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Weights, shape (N,)."""

@@ -100,7 +100,6 @@ class LeastSquaresHead(LazyBuffers, Head):
         self.register_empty("trusted", dims=2)
         self.register_empty("trusted_ids", dtype=torch.int64)
         self._trusted: _Trusted | None = None  # until learn()
-        self._penalty_known: tuple[list[int], Tensor] | None = None  # by widths
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Weights from 0 to a little above 1, shape (N,), from inputs of shape (N, F)."""
@@ -202,15 +201,8 @@ class LeastSquaresHead(LazyBuffers, Head):
         )
 
     def _penalty(self, widths: Sequence[int], values: Tensor) -> Tensor:
-        """What is added to the variances of F inputs, of the type of ``values``, shape (F,).
-
-        Made once: to hand numbers over to a GPU waits for it.
-        """
-        known = self._penalty_known
-        if known is None or known[0] != [*widths] or known[1].device != values.device:
-            numbers = [self.ridge * width**2 for width in widths for _ in range(width)]
-            known = self._penalty_known = [*widths], values.new_tensor(numbers)
-        return known[1]
+        """What is added to the variances of F inputs, of the type of ``values``, shape (F,)."""
+        return torch.cat([values.new_full((width,), self.ridge * width**2) for width in widths])
 
     def _solve(self, widths: Sequence[int]) -> None:
         """The likeness and the regression's slope, from the moments; and how trusted pairs score.
