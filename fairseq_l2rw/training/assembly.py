@@ -84,10 +84,9 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     """
     student = Student(cfg, given.model, given.criterion, given.weighting, given.vocabulary)
     weighting = given.weighting.to(student.device)
-    recorded = cfg.weights_dir is not None
-    extractor = build_extractor(
-        given.criterion, cfg.weight_unit, weighting, given.shared, recorded
-    ).to(student.device)
+    unit, recorded = cfg.weight_unit, cfg.weights_dir is not None
+    extractor = build_extractor(given.criterion, unit, weighting, given.shared, recorded)
+    extractor.to(student.device)
     progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
     schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
     window = MetaWindow(cfg, student) if weighting.needs_dev_gradient else None
@@ -96,8 +95,9 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     weigher = Weigher(student, weighting, extractor, meta, progress, plain, explains=recorded)
     meta_step = None
     if given.trusted is not None:
-        known = given.trusted, window, progress
-        meta_step = MetaStep(student, weighting, extractor, *known, weigher.usual, cfg.seed)
+        meta_step = MetaStep(
+            student, weighting, extractor, given.trusted, window, progress, weigher.usual, cfg.seed
+        )
     bookkeeping = Bookkeeping(
         cfg, extractor, weigher.usual, given.sampler, progress, student.device, weighting.factors
     )
