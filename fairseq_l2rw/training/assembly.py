@@ -84,9 +84,9 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     """
     student = Student(cfg, given.model, given.criterion, given.weighting, given.vocabulary)
     weighting = given.weighting.to(student.device)
-    unit, recorded = cfg.weight_unit, cfg.weights_dir is not None
-    extractor = build_extractor(given.criterion, unit, weighting, given.shared, recorded)
-    extractor.to(student.device)
+    recorded = cfg.weights_dir is not None
+    read = given.criterion, cfg.weight_unit, weighting, given.shared
+    extractor = build_extractor(*read, recorded).to(student.device)
     progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
     schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
     window = MetaWindow(cfg, student) if weighting.needs_dev_gradient else None
