@@ -99,9 +99,10 @@ class Contrast:
     def _has_bad(self, train: Tensor, trusted: Tensor, counts: Tensor) -> bool:
         """Whether chance does not explain that more training than trusted pairs look bad."""
         slope, share = self.numbers["slope"], self.numbers["share"]
-        real = (_bad(train @ slope, share) * counts).sum() / counts.sum()
-        false = _bad(trusted @ slope, share).mean()
-        return bool(precision_of_samples(real, false, counts.sum(), len(trusted)) > 0)
+        rejected = (_bad(train @ slope, share) * counts).sum() / counts.sum()
+        falsely = _bad(trusted @ slope, share).mean()
+        # 0 where the one is within three standard errors of the other.
+        return bool(precision_of_samples(rejected, falsely, counts.sum(), len(trusted)) > 0)
 
     def probability(self, evidence: Tensor) -> Tensor:
         """The probability that pairs are good, shape (N,), by evidence of shape (N, D + 1)."""

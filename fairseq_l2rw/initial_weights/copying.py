@@ -15,17 +15,15 @@ from scipy import stats
 from torch import Tensor
 
 from fairseq_l2rw.initial_weights.cost import odds_of
-from fairseq_l2rw.scoring.acceptance import precision_of_samples
+from fairseq_l2rw.initial_weights.text_features import columns
+from fairseq_l2rw.scoring.acceptance import local_precision
 
 # Standard deviations from where on a pair is odd, and bounds of how odd it is.
 _BOUNDS = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 10.0)
 # Good pairs are not normally distributed: degrees of freedom of a t-distribution.
 _FREEDOM = 5
-# Of the text features: the copied fraction of the target's tokens, and the log of their number.
-_COPIED, _LENGTH = 2, 4
 # Of a target's tokens so many are copied where nothing was translated.
 _NEARLY_ALL = 0.8
-_HANDFUL = 5.0  # odd pairs that a text may have without anything being wrong
 # Standard deviations at least: among trusted pairs there may be no copies.
 _SPREAD = 0.05
 
@@ -47,31 +45,36 @@ class Copying:
     @classmethod
     def learn(cls, train: Tensor, trusted: Tensor) -> "Copying":
         """From text features of N training and M trusted pairs, shapes (N, 8) and (M, 8)."""
-        deviation, mean = torch.std_mean(trusted[:, _COPIED], correction=0)
+        deviation, mean = torch.std_mean(_copied(trusted), correction=0)
         model = cls({"mean": mean, "deviation": deviation.clamp(min=_SPREAD)})
         model.numbers["odds"] = odds_of(_bad(model._places(train), model._places(trusted)))
         return model
 
-    def odds(self, texts: Tensor) -> Tensor:
+    def odds(self, features: Tensor) -> Tensor:
         """The odds that pairs are bad, shape (N,), by text features of shape (N, 8)."""
-        return self.numbers["odds"][self._places(texts)]
+        return self.numbers["odds"][self._places(features)]
 
-    def _places(self, texts: Tensor) -> Tensor:
+    def _places(self, features: Tensor) -> Tensor:
         """How odd pairs are: the number of bounds that are passed, (N,)."""
-        far = (texts[:, _COPIED] - self.numbers["mean"]) / self.numbers["deviation"]
-        far = far * nearly_copied(texts)
+        far = (_copied(features) - self.numbers["mean"]) / self.numbers["deviation"]
+        far = far * nearly_copied(features)
         return torch.bucketize(far, torch.tensor(_BOUNDS).to(far))
 
 
-def nearly_copied(texts: Tensor) -> Tensor:
+def nearly_copied(features: Tensor) -> Tensor:
     """Which pairs have a target nearly all of which the source has, too, bool, shape (N,).
 
     Args:
-        texts: text features of pairs, shape (N, 8).
+        features: text features of pairs, shape (N, 8).
     """
-    tokens = texts[:, _LENGTH].exp()
-    copied = texts[:, _COPIED] * tokens / (tokens - 1).clamp(min=1)  # but for the end
+    tokens = columns(features, "target_log_length").squeeze(1).exp()
+    copied = _copied(features) * tokens / (tokens - 1).clamp(min=1)  # but for the end
     return copied >= _NEARLY_ALL
+
+
+def _copied(features: Tensor) -> Tensor:
+    """The fraction of target tokens that the source has, too, shape (N,)."""
+    return columns(features, "copied").squeeze(1)
 
 
 def _bad(train: Tensor, trusted: Tensor) -> Tensor:
@@ -90,7 +93,5 @@ def _bad(train: Tensor, trusted: Tensor) -> Tensor:
     tails = tails - torch.cat([tails[1:], tails.new_zeros(1)])
     bad = [tails.new_zeros(())]
     for share, falsely in zip(known[0][1:], torch.maximum(tails, known[1][1:]), strict=True):
-        # By chance alone, if all of them were good; a handful of odd ones is to be expected.
-        few = falsely.clamp(min=_HANDFUL / len(train), max=1)
-        bad.append(precision_of_samples(share, falsely, len(train), len(trusted), few))
+        bad.append(local_precision(share, falsely, len(train), len(trusted)))
     return torch.stack(bad).cummax(0).values

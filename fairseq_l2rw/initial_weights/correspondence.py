@@ -31,7 +31,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.evidence import evidence
+from fairseq_l2rw.initial_weights.evidence import COLUMNS, evidence
 from fairseq_l2rw.initial_weights.halves import copies_of, halves
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
@@ -42,13 +42,15 @@ from fairseq_l2rw.utils.memory import release_free_memory
 logger = logging.getLogger(__name__)
 
 _ROUNDS = 8  # of learning which words go together, and which pairs are bad
-# By factor: the columns of the evidence.
+# What of the evidence each factor goes by.
 _EVIDENCE = {
-    "correspondence": [0, 5],
-    "coverage": [1, 5],
-    "support": [2, 5],
-    "completeness": [3, 4, 5],
+    "correspondence": ("support", "length"),
+    "coverage": ("coverage", "length"),
+    "support": ("least_support", "length"),
+    "completeness": ("apart", "longer", "length"),
 }
+_COLUMNS = {x: [COLUMNS.index(name) for name in names] for x, names in _EVIDENCE.items()}
+_LEAST_SUPPORT = COLUMNS.index("least_support")
 
 
 class Correspondence:
@@ -128,7 +130,8 @@ class Correspondence:
         lexicon, contrasts, rows = _rounds(linked, table, relevance, translated, copies)
         good = _probability(contrasts, rows[0])
         # Pairs that have no wrong word yet, rather: with two of them they would look like no other.
-        better = (rows[0][:, 2] >= rows[0][:, 2].median()).nonzero().flatten().numpy()
+        least = rows[0][:, _LEAST_SUPPORT]
+        better = (least >= least.median()).nonzero().flatten().numpy()
         often = frequency(linked[0].links, 1, size)
         exchange = exchanged(text, better, found, dictionaries, torch.from_numpy(often))
         for factor, (wrong, of) in {
@@ -150,7 +153,7 @@ class Correspondence:
 
     def _odds(self, rows: Tensor) -> Tensor:
         """By evidence (N, 6): shape (N, 4)."""
-        columns = [self.contrasts[x].odds(rows[:, _EVIDENCE[x]]) for x in self.FACTORS]
+        columns = [self.contrasts[x].odds(rows[:, _COLUMNS[x]]) for x in self.FACTORS]
         return torch.stack(columns, 1)
 
     def state_dict(self) -> dict[str, Any]:
@@ -208,7 +211,7 @@ def _contrast(
     factor: str, rows: Sequence[Tensor], copies: Tensor, good: Tensor | None = None
 ) -> Contrast:
     """By the factor's columns of the evidence of training, made and trusted pairs, (n, 6)."""
-    train, made, trusted = (x[:, _EVIDENCE[factor]] for x in rows)
+    train, made, trusted = (x[:, _COLUMNS[factor]] for x in rows)
     # Where other pairs are bad some are likely to be cut, too: a few trusted pairs could not tell.
     is_known = factor == "completeness" and good is not None and float(good.min()) < 1
     return Contrast.learn(train, made, trusted, good, copies, is_known)
@@ -216,7 +219,7 @@ def _contrast(
 
 def _probability(contrasts: Mapping[str, Contrast], rows: Tensor) -> Tensor:
     """That pairs are good by all of the contrasts, by evidence (N, 6): shape (N,)."""
-    found = [x.probability(rows[:, _EVIDENCE[factor]]) for factor, x in contrasts.items()]
+    found = [x.probability(rows[:, _COLUMNS[factor]]) for factor, x in contrasts.items()]
     return torch.stack(found).prod(0)
 
 

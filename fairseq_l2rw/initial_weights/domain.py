@@ -6,17 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fairseq_l2rw.scoring.acceptance import (
-    acceptance,
-    distance,
-    precision_of_samples,
-)
+from fairseq_l2rw.initial_weights.text_features import columns
+from fairseq_l2rw.scoring.acceptance import acceptance, distance, precision_of_samples
 from fairseq_l2rw.scoring.likeness import TOLERANCE, Likeness
 from fairseq_l2rw.utils.reduction import local_only
 
 # Of the text features: domain log-odds and log lengths of both sides. The others say whether it is
 # a translation.
-_READ = [0, 1, 3, 4]
+_READ = ("source_log_odds", "target_log_odds", "source_log_length", "target_log_length")
 
 
 class Domain:
@@ -44,7 +41,7 @@ class Domain:
             sharpness: see ``fairseq_l2rw.scoring.acceptance.acceptance``.
             tolerance: likewise; twice as much is granted, as of every likeness.
         """
-        own, known = train[:, _READ], trusted[:, _READ]
+        own, known = columns(train, *_READ), columns(trusted, *_READ)
         likeness = Likeness(memory=float("inf"))
         likeness.begin(own, [len(_READ)])
         likeness.add(own, torch.ones(len(own)).to(own), local_only)
@@ -65,9 +62,9 @@ class Domain:
         )
         return model
 
-    def weights(self, texts: Tensor) -> Tensor:
+    def weights(self, features: Tensor) -> Tensor:
         """From 0 to 1, shape (N,), by text features, shape (N, 8)."""
-        return self._accepted(self.likeness(texts[:, _READ]))
+        return self._accepted(self.likeness(columns(features, *_READ)))
 
     def _accepted(self, scores: Tensor) -> Tensor:
         """From 0 to 1, shape (N,), by log density ratios, shape (N, 1)."""

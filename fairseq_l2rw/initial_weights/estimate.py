@@ -257,21 +257,21 @@ class InitialWeightModel:
             None if state["wrong_words"] is None else WrongWords.from_state(state["wrong_words"]),
         )
 
-    def _factors(self, texts: Tensor, odds: Tensor) -> Tensor:
+    def _factors(self, features: Tensor, odds: Tensor) -> Tensor:
         """By text features (N, 8), and the odds that pairs are bad, (N, 8): shape (N, 9)."""
-        found = torch.cat([worth(odds, self.costs), self.domain.weights(texts).unsqueeze(1)], 1)
+        found = torch.cat([worth(odds, self.costs), self.domain.weights(features).unsqueeze(1)], 1)
         # A few pairs without one side look like chance, but they teach to say nothing.
-        found[without_a_side(texts), self.FACTORS.index("completeness")] = 0
+        found[without_a_side(features), self.FACTORS.index("completeness")] = 0
         return found
 
     def _odds(
-        self, pairs: ParallelText, digests: np.ndarray, texts: Tensor, by_words: Tensor
+        self, pairs: ParallelText, digests: np.ndarray, features: Tensor, by_words: Tensor
     ) -> Tensor:
         """The odds that pairs are bad, by factor of quality: shape (N, 8).
 
         By text features (N, 8), and the odds by how far words account for each other, (N, 4).
         """
         in_order = self.word_order.odds(pairs.tgt, self.features.dictionaries, digests)
-        others = [self.numerals.odds(texts), in_order, self.copying.odds(texts)]
+        others = [self.numerals.odds(features), in_order, self.copying.odds(features)]
         others.append(self.richness.odds(pairs, digests))
         return torch.cat([by_words, torch.stack(others, 1)], 1)

@@ -7,15 +7,18 @@ import numpy as np
 from fairseq_l2rw.initial_weights.lexicon import WordEvidence
 from fairseq_l2rw.initial_weights.links import Links, Numbers
 
+#: What ``evidence`` gives, in the order of columns.
+COLUMNS = ("support", "coverage", "least_support", "apart", "longer", "length")
+
 
 def evidence(words: Iterable[WordEvidence]) -> Numbers:
     """What contrasts go by, of N pairs.
 
     How far a side falls short is the sum over its words that do, over the square root of their
-    number, which it would grow with by chance. The columns are how short the worse side falls of
-    its usual support, and of its usual coverage; the least support of a word; how much shorter of
-    support the worse side falls than the other one, and the log of how much longer it is; and the
-    log of both lengths' product.
+    number, which it would grow with by chance. As ``COLUMNS`` names them, the columns are how short
+    the worse side falls of its usual support, and of its usual coverage; the least support of a
+    word; how much shorter of support the worse side falls than the other one, and the log of how
+    much longer it is; and the log of both lengths' product.
 
     Args:
         words: of the pairs, some at a time.

@@ -13,14 +13,12 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.initial_weights.cost import odds_of
-from fairseq_l2rw.scoring.acceptance import precision_of_samples
+from fairseq_l2rw.initial_weights.text_features import columns
+from fairseq_l2rw.scoring.acceptance import local_precision
 from fairseq_l2rw.scoring.post_stratification import post_stratified
 
-# Of the text features: digits of both sides, and those of either that the other one lacks.
-_DIGITS, _LACKING = 5, [6, 7]
 # Trusted pairs with digits may be few: what training pairs say that correspond counts as so many.
 _PRIOR = 100.0
-_HANDFUL = 5.0  # pairs with different digits that a text may have without anything being wrong
 
 
 class Numerals:
@@ -42,40 +40,44 @@ class Numerals:
             trusted: of M trusted pairs, shape (M, 8).
             good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
         """
-        train, good = train[train[:, _DIGITS] > 0], good.double()[train[:, _DIGITS] > 0]
-        trusted = trusted[trusted[:, _DIGITS] > 0]
+        has_digits = [_digits(x) > 0 for x in (train, trusted)]
+        train, good = train[has_digits[0]], good.double()[has_digits[0]]
+        trusted = trusted[has_digits[1]]
         # The more digits there are, the more may be written in another way.
         ones = torch.ones(len(train), dtype=torch.double)
-        counts = post_stratified(train[:, _DIGITS], ones, trusted[:, _DIGITS])
+        counts = post_stratified(_digits(train), ones, _digits(trusted))
         pairs, others = float(counts.sum()), len(trusted) + _PRIOR
         shares, usual = (_shares(train, x) for x in (counts, counts * good))
         expected = torch.bincount(_places(trusted), minlength=3) + _PRIOR * usual
         odds = torch.zeros(3, dtype=torch.double)
         for place in (1, 2) if pairs > 0 else ():
             falsely = expected[place] / others
-            # By chance alone, if all of them were good; a handful is to be expected.
-            few, share = falsely.clamp(min=_HANDFUL / pairs, max=1), shares[place]
-            odds[place] = odds_of(precision_of_samples(share, falsely, pairs, others, few))
+            odds[place] = odds_of(local_precision(shares[place], falsely, pairs, others))
         return cls({"odds": odds})
 
-    def odds(self, texts: Tensor) -> Tensor:
+    def odds(self, features: Tensor) -> Tensor:
         """The odds that pairs are bad.
 
         Args:
-            texts: text features of pairs, shape (N, 8).
+            features: text features of pairs, shape (N, 8).
 
         Returns:
             Shape (N,); exactly 0 for pairs whose sides have the same digits.
         """
-        return self.numbers["odds"][_places(texts)]
+        return self.numbers["odds"][_places(features)]
 
 
-def _shares(texts: Tensor, counts: Tensor) -> Tensor:
+def _digits(features: Tensor) -> Tensor:
+    """How many digits both sides have together, shape (N,)."""
+    return columns(features, "digits").squeeze(1)
+
+
+def _shares(features: Tensor, counts: Tensor) -> Tensor:
     """Shares of pairs by how many sides have others, shape (3,), where each counts so often."""
-    found = torch.bincount(_places(texts), counts, minlength=3)
+    found = torch.bincount(_places(features), counts, minlength=3)
     return found / counts.sum().clamp(min=1e-30)
 
 
-def _places(texts: Tensor) -> Tensor:
+def _places(features: Tensor) -> Tensor:
     """How many sides have digits that the other one lacks: 0, 1 or 2, shape (N,)."""
-    return (texts[:, _LACKING] > 0).sum(1)
+    return (columns(features, "source_digits_lacking", "target_digits_lacking") > 0).sum(1)

@@ -34,12 +34,24 @@ def domain_log_odds(train: Tensor, trusted: Tensor, own: int = 0) -> Tensor:
     return ((trusted - own).clamp(min=0) + _PSEUDO).log() - (expected + _PSEUDO).log()
 
 
+#: The features, in the order of columns.
+COLUMNS = (
+    *("source_log_odds", "target_log_odds", "copied", "source_log_length", "target_log_length"),
+    *("digits", "source_digits_lacking", "target_digits_lacking"),
+)
+
+
+def columns(features: Tensor, *names: str) -> Tensor:
+    """Some of the features, shape (N, 8), side by side: shape (N, len(names))."""
+    return features[:, [COLUMNS.index(name) for name in names]]
+
+
 class TextFeatures:
     """Features of a pair's text: domain log-odds of both sides, copying, lengths and digits.
 
-    That is, by column: mean domain log-odds of source and of target tokens, the fraction of target
-    tokens that the source has, too, and both log lengths; the number of digits, on both sides
-    together, and how many of the source and of the target the other side lacks.
+    That is, as ``COLUMNS`` names them: mean domain log-odds of source and of target tokens, the
+    fraction of target tokens that the source has, too, and both log lengths; the number of digits,
+    on both sides together, and how many of the source and of the target the other side lacks.
 
     Args:
         dictionaries: of the languages.
@@ -86,20 +98,20 @@ class TextFeatures:
             digests: of the pairs, shape (N,).
         """
         own = torch.from_numpy(np.isin(digests, self.trusted.numpy()).astype(np.int64))
-        rows = torch.empty(len(pairs), 8, dtype=torch.double)
+        rows = torch.empty(len(pairs), len(COLUMNS), dtype=torch.double)
         for numbers, source, target in batches(pairs, self.dictionaries.padding):
             sides = source, target
             real = [tokens.ne(self.dictionaries.padding).double() for tokens in sides]
             lengths = [r.sum(1) for r in real]
-            columns = [
+            found = [
                 (known[own[numbers].unsqueeze(1), tokens] * r).sum(1) / n
                 for known, tokens, r, n in zip(self.log_odds, sides, real, lengths, strict=True)
             ]
             both = copied(source, target, self.dictionaries.shared) * real[1]
-            columns.append(both.sum(1) / lengths[1])
-            columns += [n.log() for n in lengths]
-            columns += self._digits(sides)
-            rows[numbers] = torch.stack(columns, 1)
+            found.append(both.sum(1) / lengths[1])
+            found += [n.log() for n in lengths]
+            found += self._digits(sides)
+            rows[numbers] = torch.stack(found, 1)
         return rows
 
     def _digits(self, sides: Sequence[Tensor]) -> list[Tensor]:
@@ -117,8 +129,8 @@ def without_a_side(features: Tensor) -> Tensor:
     Args:
         features: of the pairs, shape (N, 8).
     """
-    # By the logs of the lengths: an empty side has its end alone.
-    return (features[:, 3] == 0) | (features[:, 4] == 0)
+    # An empty side has its end alone.
+    return (columns(features, "source_log_length", "target_log_length") == 0).any(1)
 
 
 def _digits(tokens: Tensor, known: Tensor, has_digits: Tensor) -> Tensor:

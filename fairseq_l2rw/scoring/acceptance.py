@@ -12,6 +12,8 @@ from torch import Tensor
 _RARE = 5.0
 # Standard errors within which chance may have rejected more pairs.
 _CHANCE = 3.0
+# Pairs of a bin of odd ones that a text may have without anything being wrong.
+_HANDFUL = 5.0
 
 
 def distance(scores: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
@@ -97,11 +99,7 @@ def sampling_variance(share: Tensor, pairs: Tensor | float) -> Tensor:
 
 
 def precision_of_samples(
-    train: Tensor,
-    trusted: Tensor,
-    pairs: Tensor | float,
-    trusted_pairs: Tensor | float,
-    usual: Tensor | None = None,
+    train: Tensor, trusted: Tensor, pairs: Tensor | float, trusted_pairs: Tensor | float
 ) -> Tensor:
     """The precision of rejection where both shares are of pairs drawn one by one.
 
@@ -110,14 +108,29 @@ def precision_of_samples(
         trusted: f, likewise.
         pairs: how many training pairs there are, a scalar.
         trusted_pairs: how many trusted ones, a scalar.
-        usual: the share of training pairs that chance is reckoned with, a scalar; ``train`` if it
-            is not given.
 
     Returns:
         The precision, a scalar.
     """
-    among_train = sampling_variance(train if usual is None else usual, pairs)
-    chance = among_train + sampling_variance(trusted, trusted_pairs)
+    chance = sampling_variance(train, pairs) + sampling_variance(trusted, trusted_pairs)
+    return rejection_precision(train, trusted, chance)
+
+
+def local_precision(train: Tensor, trusted: Tensor, pairs: float, trusted_pairs: float) -> Tensor:
+    """The share of bad pairs in a bin of odd ones, which may have a handful by chance.
+
+    Args:
+        train: the share of training pairs that is in it, a scalar.
+        trusted: that of good pairs, likewise.
+        pairs: how many training pairs there are, a scalar.
+        trusted_pairs: how many trusted ones, a scalar.
+
+    Returns:
+        From 0 to 1, a scalar.
+    """
+    # As many as there would be if all were good.
+    few = trusted.clamp(min=_HANDFUL / pairs, max=1)
+    chance = sampling_variance(few, pairs) + sampling_variance(trusted, trusted_pairs)
     return rejection_precision(train, trusted, chance)
 
 

@@ -45,5 +45,6 @@ def local_rates(train: Tensor, weights: Tensor, trusted: Tensor) -> tuple[Tensor
     likely = isotonic_regression((falsely / share).numpy(), weights=share.numpy()).x
     bad = 1 - torch.from_numpy(likely.copy()).clamp(max=1, min=1 - _MOST)
     more = share @ bad, falsely @ bad
+    # 0 where the one is within three standard errors of the other.
     certain = precision_of_samples(*more, count.clamp(min=1), len(trusted)) > 0
     return bounds, bad * certain

@@ -95,9 +95,8 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     weigher = Weigher(student, weighting, extractor, meta, progress, plain, explains=recorded)
     meta_step = None
     if given.trusted is not None:
-        meta_step = MetaStep(
-            student, weighting, extractor, given.trusted, window, progress, weigher.usual, cfg.seed
-        )
+        seen = given.trusted, window, progress
+        meta_step = MetaStep(student, weighting, extractor, *seen, weigher.usual, cfg.seed)
     bookkeeping = Bookkeeping(
         cfg, extractor, weigher.usual, given.sampler, progress, student.device, weighting.factors
     )
