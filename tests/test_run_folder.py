@@ -9,7 +9,7 @@ from commands import OURS, train
 from tasks import TRAIN, with_splits
 
 from fairseq_l2rw.commands.main import main
-from fairseq_l2rw.inference.finished_run import where_given
+from fairseq_l2rw.inference.checkpoint_file import where_given
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.utils.errors import InputError

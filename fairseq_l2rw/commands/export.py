@@ -14,6 +14,7 @@ from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.selection import add_selection, kept
 from fairseq_l2rw.inference.line_weights import REASONS, LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
+from fairseq_l2rw.reporting.measures import reasons, summary
 from fairseq_l2rw.text.columns import PairFiles
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
@@ -107,8 +108,8 @@ def _report(
     weights: LineWeights, tokens: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]
 ) -> None:
     """Say how many lines are kept, and why others are not."""
-    share = tokens[chosen].sum() / max(1.0, tokens.sum())
-    print(f"kept {chosen.sum():,} of {len(chosen):,} lines ({share:.0%} of the target tokens)")
-    removed = [reason for reason, keeps in zip(weights.why(), chosen, strict=True) if not keeps]
-    for reason in sorted(set(removed), key=removed.count, reverse=True):
-        print(f"  removed {removed.count(reason):>9,}: {REASONS.get(reason, reason)}")
+    found = summary(weights.weight, tokens, chosen)
+    share = found["kept_token_share"]
+    print(f"kept {found['kept']:,} of {found['lines']:,} lines ({share:.0%} of the target tokens)")
+    for row in reasons(weights.why(), tokens, chosen):
+        print(f"  removed {row['lines']:>9,}: {REASONS.get(row['reason'], row['reason'])}")

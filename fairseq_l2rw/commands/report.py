@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fairseq_l2rw.commands.export import add_places
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.selection import add_selection, kept
+from fairseq_l2rw.inference.checkpoint_file import reweighting_state
 from fairseq_l2rw.inference.line_weights import REASONS, LineWeights, read_record, short
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.reporting import measures, pictures
@@ -167,7 +168,7 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
     extra = folder.extra
     seconds, loss = extra.get("previous_training_time"), extra.get("val_loss")
     bleu = folder.checkpoint.parent / "bleu.json"
-    reweighting = extra.get("L2RWTranslationTask") or {}
+    progress = reweighting_state(extra, folder.checkpoint)["progress"]
     return {
         "name": folder.name,
         "weighting": folder.task["weighting"],
@@ -175,7 +176,7 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
         "seed": folder.task["seed"],
         "hours": seconds / 3600 if seconds else None,
         "valid_loss": float(loss) if loss is not None else None,
-        "dev_loss": reweighting.get("progress", {}).get("dev_loss") or None,  # 0: never taken
+        "dev_loss": progress["dev_loss"] or None,  # 0: never taken
         "bleu": json.loads(bleu.read_text())["score"] if bleu.is_file() else None,
     }
 

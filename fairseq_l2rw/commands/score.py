@@ -15,7 +15,8 @@ from fairseq.data import Dictionary
 
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.scored_table import ScoredTable, Scorer
-from fairseq_l2rw.inference.finished_run import FinishedRun, checkpoint_of
+from fairseq_l2rw.inference.checkpoint_file import checkpoint_of
+from fairseq_l2rw.inference.finished_run import FinishedRun
 from fairseq_l2rw.inference.initial_scorer import InitialScorer
 from fairseq_l2rw.inference.scorer_pool import ScorerPool
 from fairseq_l2rw.inference.text_scorer import TextPair, TextScorer

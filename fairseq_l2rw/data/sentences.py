@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from fairseq.data import ConcatDataset
 from torch import Tensor
 
 _BLOCK = 1 << 16  # sentences that are read together
@@ -47,7 +46,7 @@ class Sentences:
         if index is not None and hasattr(index, "dtype"):
             return cls._mapped(side, slice(None) if places is None else places)
         places = np.arange(len(side)) if places is None else places
-        if isinstance(side, ConcatDataset):
+        if hasattr(side, "cumulative_sizes"):  # fairseq's ConcatDataset
             return cls._of_parts(side, places)
         rows = [np.asarray(side[n]) for n in places.tolist()]
         sizes = np.array([len(row) for row in rows], dtype=np.int64)
@@ -62,7 +61,7 @@ class Sentences:
         return cls(types, starts, sizes)
 
     @classmethod
-    def _of_parts(cls, side: ConcatDataset, places: np.ndarray) -> "Sentences":
+    def _of_parts(cls, side: Any, places: np.ndarray) -> "Sentences":
         which = np.searchsorted(side.cumulative_sizes, places, side="right")
         begins = np.array([0, *side.cumulative_sizes])
         inside = (places - begins[which]) % np.array(side.real_sizes)[which]

@@ -10,10 +10,12 @@ import numpy.typing as npt
 import torch
 from fairseq.data.data_utils import infer_language_pair, load_indexed_dataset
 
-from fairseq_l2rw.inference.finished_run import (
+from fairseq_l2rw.inference.checkpoint_file import (
     check_folder,
+    check_task,
     checkpoint_of,
     data_folders,
+    reweighting_state,
     where_given,
     whole_checkpoint,
 )
@@ -54,10 +56,7 @@ class RunFolder:
         with whole_checkpoint(path):
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
             task = dict(state["cfg"]["task"])
-        if task.get("_name") != "l2rw_translation":
-            raise InputError(
-                f"{path} was trained with --task {task.get('_name')}, not l2rw_translation"
-            )
+        check_task(task.get("_name"), path)
         updates = state["optimizer_history"][-1]["num_updates"]
         save_dir = state["cfg"]["checkpoint"]["save_dir"]
         return cls(path, task, state["extra_state"], updates, save_dir, path.resolve().parent.name)
@@ -65,7 +64,7 @@ class RunFolder:
     @property
     def recorded(self) -> int:
         """How many updates the record has from before the checkpoint: later ones are not its."""
-        done: int = self.extra["L2RWTranslationTask"]["progress"]["updates"]
+        done: int = reweighting_state(self.extra, self.checkpoint)["progress"]["updates"]
         return done
 
     def languages(self, data: Path | None = None) -> tuple[str, str]:

@@ -1,35 +1,20 @@
 """Weights of pairs of sentences as text, by a finished run or by initial weights alone."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from fairseq.data import LanguagePairDataset
 from torch import Tensor
 
+from fairseq_l2rw.data.pairs import ParallelText
+from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.inference.finished_run import FinishedRun
 from fairseq_l2rw.text.pieces import Splitter
 
 TextPair = tuple[str, str]
 #: A pair's weight and its factors by name; None where it cannot be weighed.
 Row = dict[str, float] | None
-
-
-@dataclass
-class EncodedPairs:
-    """Pairs as numbers of types.
-
-    Attributes:
-        src, tgt: sources and targets, shapes (S,) and (T,), each with its end of sentence.
-    """
-
-    src: Sequence[Tensor]
-    tgt: Sequence[Tensor]
-
-    def __len__(self) -> int:
-        """Number of pairs."""
-        return len(self.src)
 
 
 def encode(texts: Sequence[str], splitter: Splitter, dictionary: Any) -> list[Tensor]:
@@ -83,7 +68,7 @@ class TextScorer:
             for side, dictionary in enumerate((task.source_dictionary, task.target_dictionary))
         ]
         fits = [n for n, pair in enumerate(zip(*sides, strict=True)) if self._fits(pair)]
-        known = EncodedPairs(*([side[n] for n in fits] for side in sides))
+        known = ParallelText(*(Sentences.of([side[n] for n in fits]) for side in sides))
         if not fits:
             return found
         initial = self.run.initial_weights(known)
@@ -102,26 +87,23 @@ class TextScorer:
         limits = self.run.max_positions
         return all(1 < len(side) <= limit for side, limit in zip(pair, limits, strict=True))
 
-    def _dataset(self, pairs: EncodedPairs) -> LanguagePairDataset:
+    def _dataset(self, pairs: ParallelText) -> LanguagePairDataset:
         task = self.run.task
         return LanguagePairDataset(
             pairs.src,
-            torch.tensor([len(side) for side in pairs.src]).numpy(),
+            pairs.src.sizes,
             task.source_dictionary,
             pairs.tgt,
-            torch.tensor([len(side) for side in pairs.tgt]).numpy(),
+            pairs.tgt.sizes,
             task.target_dictionary,
             left_pad_source=task.cfg.left_pad_source,
             left_pad_target=task.cfg.left_pad_target,
             shuffle=False,
         )
 
-    def _batches(self, pairs: EncodedPairs) -> Iterator[list[int]]:
+    def _batches(self, pairs: ParallelText) -> Iterator[list[int]]:
         """Numbers of pairs, those of about the same lengths together, on both sides."""
-        lengths = [
-            (len(target) // 4, len(source), len(target))
-            for source, target in zip(pairs.src, pairs.tgt, strict=True)
-        ]
+        lengths = [(target // 4, source, target) for source, target in pairs.sizes.tolist()]
         batch: list[int] = []
         longest = 0
         for number in sorted(range(len(pairs)), key=lengths.__getitem__):

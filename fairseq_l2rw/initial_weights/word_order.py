@@ -106,10 +106,8 @@ class BigramTable:
         usual = self.usual[behind]
         chance = (counts + _PSEUDO * usual) / (self.totals[other, before] + _PSEUDO)
         gain = (chance / usual).log().clamp(max=_ENOUGH)
-        sums = torch.zeros(2, text.count, dtype=torch.double)
-        for values, row in zip((gain, torch.ones_like(gain)), sums, strict=True):
-            row.index_add_(0, text.sentence, values)
-        gains, words = sums[0], sums[1].clamp(min=1)
+        gains = torch.bincount(text.sentence, gain, minlength=text.count)
+        words = torch.bincount(text.sentence, minlength=text.count).double().clamp(min=1)
         return torch.stack([gains / words, words.log()], 1)
 
     @cached_property

@@ -16,6 +16,7 @@ from fairseq_l2rw.metagradient import window as windows
 from fairseq_l2rw.metagradient.checkpointing import checkpointed
 from fairseq_l2rw.metagradient.clipping import Clipping
 from fairseq_l2rw.metagradient.dev_gradient import DevGradient
+from fairseq_l2rw.metagradient.functional import trained_parameters
 from fairseq_l2rw.metagradient.ghost import PassRecord, PassRecorder
 from fairseq_l2rw.metagradient.kept_steps import KeptSteps
 from fairseq_l2rw.metagradient.masters import Master
@@ -230,7 +231,7 @@ class MetaGradient:
 def _parameters(model: nn.Module, pattern: str) -> dict[str, nn.Parameter]:
     """The parameters to look back through, by name; raises ``InputError`` for none."""
     found, reason = selected(model, pattern)
-    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    trained = trained_parameters(model)
     if not found:
         examples = ", ".join(list(trained)[:: max(1, len(trained) // 5)])
         raise InputError(

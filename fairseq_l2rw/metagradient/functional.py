@@ -1,4 +1,4 @@
-"""A module as a function of its parameters, safe for modules that occur twice."""
+"""A module's parameters, and it as a function of them, safe for modules that occur twice."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient.checkpointing import without_checkpointing
+
+
+def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Those that are trained, by name."""
+    return {n: p for n, p in module.named_parameters() if p.requires_grad}
 
 
 def call(module: nn.Module, parameters: Mapping[str, Tensor], *args: Any, **kwargs: Any) -> Any:

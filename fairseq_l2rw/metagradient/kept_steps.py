@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient.clipping import Clipping
+from fairseq_l2rw.metagradient.functional import trained_parameters
 from fairseq_l2rw.metagradient.masters import Master, upcast
 from fairseq_l2rw.metagradient.trajectory import (
     Batch,
@@ -66,7 +67,7 @@ class KeptSteps:
         self.rewind, self.tolerance = trajectory == "rewind", tolerance
         self.offload = trajectory == "offloaded"
         # Asking the model at every step takes longer than going through them.
-        self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._trained = trained_parameters(model)
         self.masters = {n: Master(p, p.shape) for n, p in self._trained.items()}
         self.steps: deque[Step | Trace] = deque(maxlen=window)
         self._before: _Before | None = None

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from fairseq_l2rw.metagradient.functional import trained_parameters
+
 #: The name of the choice that depends on the model.
 AUTO = "auto"
 # fairseq's names of the attention from decoder to encoder.
@@ -38,7 +40,7 @@ def selected(model: nn.Module, pattern: str) -> Selection:
     Returns:
         The parameters; none where nothing matches.
     """
-    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    trained = trained_parameters(model)
     if pattern != AUTO:
         matching = [n for n in trained if re.search(pattern, n)]
         return Selection({n: trained[n] for n in matching}, f"those that match {pattern!r}")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fairseq_l2rw.metagradient import ADJOINTS, Adjoint, Clipping, Master
 from fairseq_l2rw.metagradient.engine import MetaGradient
+from fairseq_l2rw.metagradient.functional import trained_parameters
 from fairseq_l2rw.metagradient.updates import fairseq_adam, nag
 from fairseq_l2rw.training import workers
 from fairseq_l2rw.utils.errors import InputError
@@ -76,7 +77,7 @@ def masters(optimizer: Any, model: nn.Module) -> dict[str, Master]:
         optimizer: fairseq's.
         model: the student, unwrapped.
     """
-    trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    trained = trained_parameters(model)
     copies: dict[int, Master] = {}
     if isinstance(optimizer, FP16Optimizer):
         if optimizer.has_flat_params:
