@@ -26,13 +26,13 @@ def double(values):
 @settings(deadline=None)
 @given(st.lists(st.tuples(WEIGHT, st.integers(1, 9)), min_size=1, max_size=6), st.floats(0, 30))
 @example([(0.0, 1)], 2e-268)  # no float32 holds it
-def test_it_is_the_weighted_size_but_never_below_the_bound(pairs, least):
+def test_it_is_the_weighted_size_but_never_below_the_bound(pairs, bound):
     weights, sizes = (double(list(column)) for column in zip(*pairs, strict=True))
-    batches = [Batch(None, w.view(1), n.view(1), least=least / len(pairs))
+    batches = [Batch(None, w.view(1), n.view(1), bound=bound / len(pairs))
                for w, n in zip(weights, sizes, strict=True)]  # fmt: skip
     weighted = float(weights @ sizes)
     found = float(normaliser(*update_sums(batches, lambda local: local)))
-    assert found == pytest.approx(max(weighted, least) or 1.0)
+    assert found == pytest.approx(max(weighted, bound) or 1.0)
 
 
 def test_in_warmup_the_bound_is_of_the_weights_that_one_differentiates_by(data, tmp_path):
@@ -42,8 +42,8 @@ def test_in_warmup_the_bound_is_of_the_weights_that_one_differentiates_by(data, 
     train(data, *flags)
     window = load(tmp_path / "checkpoint_last.pt")["extra_state"]["L2RWTranslationTask"]["window"]
     (batch,) = [b for step in window["updates"] for b in step["batches"][0]][:1]
-    assert batch["least"] == pytest.approx(0.25 * batch["sample"]["ntokens"])
-    assert float(batch["rule_least"]) == 0
+    assert batch["bound"] == pytest.approx(0.25 * batch["sample"]["ntokens"])
+    assert float(batch["rule_bound"]) == 0
     generator = torch.Generator().manual_seed(1)
     rule, sizes = torch.full((3,), 0.2).double(), double([4, 5, 6])
     ones, products = torch.ones(3).double(), torch.randn(3, generator=generator).double()
@@ -51,11 +51,11 @@ def test_in_warmup_the_bound_is_of_the_weights_that_one_differentiates_by(data, 
         losses=None,
         weights=ones,
         sizes=sizes,
-        least=0.25 * 15,
+        bound=0.25 * 15,
         sample={},
         features=rows(3),
         rule_weights=rule,
-        rule_least=0.0,
+        rule_bound=0.0,
         applied_weights=ones,
         fallback=torch.tensor(0),
         random=None,
@@ -74,18 +74,18 @@ def test_in_warmup_the_bound_is_of_the_weights_that_one_differentiates_by(data, 
 def test_the_derivative_by_a_weight_is_that_of_the_step_either_side_of_the_bound(pairs, factor):
     """Against central differences in float64: of a loss that is quadratic in the gradient."""
     weights, sizes = (double(list(column)) for column in zip(*pairs, strict=True))
-    least = factor * float(weights @ sizes)  # below the weighted size, or above
+    bound = factor * float(weights @ sizes)  # below the weighted size, or above
     generator = torch.Generator().manual_seed(len(pairs))
     gradients = torch.randn(len(pairs), 3, generator=generator, dtype=torch.double)
     target = torch.randn(3, generator=generator, dtype=torch.double)
 
     def loss(w):
-        step = w @ gradients / normaliser(w @ sizes, least)
+        step = w @ gradients / normaliser(w @ sizes, bound)
         return (step - target).square().sum()
 
-    step = weights @ gradients / normaliser(weights @ sizes, least)
+    step = weights @ gradients / normaliser(weights @ sizes, bound)
     products = gradients @ (2 * (step - target))
-    found = weight_gradient(products, sizes, weights, least=least)
+    found = weight_gradient(products, sizes, weights, bound=bound)
     for i in range(len(pairs)):
         moved = torch.zeros_like(weights)
         moved[i] = 1e-6

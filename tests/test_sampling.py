@@ -316,7 +316,7 @@ def test_the_usefulness_of_a_pair_is_the_derivative_by_the_weight_that_it_had():
         sample={},
         features=features,
         rule_weights=rule,
-        rule_least=0.0,
+        rule_bound=0.0,
         applied_weights=applied,
         fallback=torch.tensor(0),
         random=None,

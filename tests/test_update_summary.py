@@ -52,7 +52,7 @@ def sub_batch(lengths, by_token, useful):
         sample={"id": ids},
         features=type(features)(**vars(features) | {"lengths": torch.tensor(lengths)}),
         rule_weights=torch.rand(n),
-        rule_least=0.0,
+        rule_bound=0.0,
         applied_weights=torch.rand(n),
         fallback=torch.tensor(len(lengths)),
         random=None,

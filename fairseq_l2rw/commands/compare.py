@@ -90,7 +90,7 @@ def agreement(first: Numbers, second: Numbers, names: Sequence[str]) -> list[str
 
 
 def _scores(name: str, total: int) -> Numbers:
-    """By line: of a run, a file, or a column of a table."""
+    """Scores by line: of a run, a file, or a column of a table."""
     whole = Path(name).exists() or ":" not in name
     path, _, column = (name, "", "") if whole else name.rpartition(":")
     if (path and Path(path).is_dir()) or path.endswith(".pt"):

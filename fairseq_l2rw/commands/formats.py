@@ -191,7 +191,7 @@ class Table(Format):
 
 
 class Parquet(Format):
-    """The same in Parquet."""
+    """What ``Table`` has, in Parquet."""
 
     help = "the same in Parquet"
     _ROWS = 100_000

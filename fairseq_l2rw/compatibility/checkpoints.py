@@ -16,7 +16,7 @@ class AtomicCopies(PathManager):
 
     @staticmethod
     def copy(src_path: str, dst_path: str, overwrite: bool = False) -> bool:
-        """As fairseq's; where the file system has no renaming, as ever."""
+        """Copy as fairseq does; where the file system has no renaming, as ever."""
         if not PathManager.supports_rename(dst_path):
             return bool(PathManager.copy(src_path, dst_path, overwrite))
         unfinished = f"{dst_path}.tmp"

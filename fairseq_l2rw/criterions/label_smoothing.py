@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class _PickedAndSummed(torch.autograd.Function):
-    """Of every row one of its numbers, and the sum of all."""
+    """One number of every row, and the sum of all of them."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:

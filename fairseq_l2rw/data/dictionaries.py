@@ -105,7 +105,7 @@ def _shares_marked(dictionary: Any) -> tuple[float, float]:
 
 
 def _digest(*sides: Sequence[str]) -> str:
-    """Of the symbols of dictionaries, in hexadecimal."""
+    """The digest of the symbols of dictionaries, in hexadecimal."""
     digest = sha256()
     for symbols in sides:
         digest.update("\n".join([*symbols, ""]).encode())

@@ -19,13 +19,13 @@ def drawn(digests: np.ndarray, draw: np.ndarray) -> np.ndarray:
 
 
 def digests(text: ParallelText) -> np.ndarray:
-    """Of each pair one, shape (N,), int64, by its tokens and their order and nothing else."""
+    """A number for each pair, (N,), int64, by its tokens and their order and nothing else."""
     found = [_of_side(side) for side in (text.src, text.tgt)]
     return mixed(mixed(found[0]) + found[1]).view(np.int64)
 
 
 def _of_side(sentences: Sentences) -> np.ndarray:
-    """Of each sentence one, shape (N,), uint64."""
+    """A number for each sentence, shape (N,), uint64."""
     blocks = [np.empty(0, dtype=np.uint64)]
     for block in sentences.blocks():
         ends = np.cumsum(block.sizes)

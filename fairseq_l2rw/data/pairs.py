@@ -147,7 +147,7 @@ class ParallelText:
         return self.in_blocks(self)
 
     def cut(self, most: int) -> "ParallelText":
-        """Of pairs with longer sides the first part, the same of both, of ``most`` tokens."""
+        """The pairs, the longer ones cut to the first part of both sides, of ``most`` tokens."""
         longest = self.sizes.max(1, initial=most)
         sizes = -(-self.sizes * most // longest[:, None])
         return ParallelText(self.src.cut(sizes[:, 0]), self.tgt.cut(sizes[:, 1]))

@@ -32,7 +32,7 @@ class Sentences:
 
     @classmethod
     def of(cls, side: Any, places: np.ndarray | None = None) -> "Sentences":
-        """Those of a side of fairseq's datasets, or of a sequence of tensors of shapes (T,).
+        """The sentences of a side of fairseq's datasets, or of a sequence of tensors, (T,).
 
         What fairseq maps into memory is not read here, all else is.
 
@@ -70,7 +70,7 @@ class Sentences:
 
     @classmethod
     def combined(cls, parts: Sequence["Sentences"]) -> "Sentences":
-        """Those of all parts, at least one, side by side in memory."""
+        """The sentences of all parts, at least one, side by side in memory."""
         types = np.concatenate([part._read() for part in parts])
         return cls.beside(types, np.concatenate([part.sizes for part in parts]))
 
@@ -110,7 +110,7 @@ class Sentences:
         return self._read().astype(np.int64)
 
     def _read(self) -> np.ndarray:
-        """The same in the numbers of the file."""
+        """The types of all, flat, in the numbers of the file."""
         return self.types[places_of(self.starts, self.sizes)]
 
     def blocks(self) -> Iterator["Sentences"]:

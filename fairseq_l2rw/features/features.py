@@ -84,7 +84,7 @@ class Features:
         return torch.stack([self[name] for name in names], 1)
 
     def only(self, names: Collection[str]) -> dict[str, Tensor]:
-        """Those of some columns that there are, by name, each of shape (N,)."""
+        """Some columns, of those that there are, by name, each of shape (N,)."""
         return {name: self.columns[name] for name in names if name in self.columns}
 
 

@@ -112,7 +112,7 @@ class FinishedRun:
         return Dictionaries.of(self.task.source_dictionary, self.task.target_dictionary)
 
     def initial_weights(self, pairs: ParallelText) -> list[Tensor] | None:
-        """Those of N pairs, shapes (1,), or of their target tokens, shapes (T,), if they count."""
+        """Initial weights of N pairs, (1,) each, or of their tokens, (T,); None if not read."""
         if self.initial is None:
             return None
         factors = self.initial.factors(pairs)

@@ -65,7 +65,7 @@ class InitialScorer:
 def _encoded(
     pairs: Iterable[TextPair], splitter: Splitter, dictionaries: tuple[Any, Any]
 ) -> tuple[ParallelText, np.ndarray]:
-    """Those of L pairs that have two sides, and which these are, bool, shape (L,)."""
+    """The pairs that have two sides, of L, and which these are, bool, shape (L,)."""
     nothing = Sentences.beside(np.empty(0, np.int32), np.empty(0, np.int64))
     parts = [nothing], [nothing]
     whole, rest = [np.empty(0, dtype=bool)], iter(pairs)

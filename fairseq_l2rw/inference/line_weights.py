@@ -52,7 +52,7 @@ class _TokensByLine(Mapping[int, list[float]]):
 
     @classmethod
     def of(cls, record: Path, updates: int) -> "_TokensByLine":
-        """Of a record, before so many updates."""
+        """The weights of tokens that a record has from before so many updates."""
         rows = read_record(record, ["id", "token_weights"], updates)
         # 32 bits number no more than two billion tokens.
         wide = rows["token_weights"].cast(pa.large_list(pa.float32()))

@@ -31,7 +31,7 @@ def parse(line: str) -> dict[str, float] | None:
 
 
 def _numbers(record: dict[str, Any]) -> dict[str, float]:
-    """Those values that are finite numbers."""
+    """The values that are finite numbers."""
     found = {}
     for name, value in record.items():
         try:

@@ -152,7 +152,7 @@ class Correspondence:
         return self._odds(evidence_of(pairs, self.lexicon, halves(digests)))
 
     def _odds(self, rows: Tensor) -> Tensor:
-        """By evidence (N, 6): shape (N, 4)."""
+        """The odds that pairs are bad, shape (N, 4), by evidence of shape (N, 6)."""
         columns = [self.contrasts[x].odds(rows[:, _COLUMNS[x]]) for x in self.FACTORS]
         return torch.stack(columns, 1)
 
@@ -210,7 +210,7 @@ def _rounds(
 def _contrast(
     factor: str, rows: Sequence[Tensor], copies: Tensor, good: Tensor | None = None
 ) -> Contrast:
-    """By the factor's columns of the evidence of training, made and trusted pairs, (n, 6)."""
+    """The contrast of a factor, by the evidence of training, made and trusted pairs, (n, 6)."""
     train, made, trusted = (x[:, _COLUMNS[factor]] for x in rows)
     # Where other pairs are bad some are likely to be cut, too: a few trusted pairs could not tell.
     is_known = factor == "completeness" and good is not None and float(good.min()) < 1
@@ -237,7 +237,7 @@ class _Halves:
 
     @classmethod
     def read(cls, pairs: ParallelText, half: Tensor, table: KeyTable, types: int) -> "_Halves":
-        """Those of pairs, by the half of each, shape (N,)."""
+        """The words of N pairs, of which each belongs to a half, shape (N,)."""
         places = _places(half)
         return cls(places, [Links.read(pairs.take(some), table, types) for some in places])
 

@@ -196,11 +196,11 @@ class InitialWeightModel:
         return found.float()
 
     def _counted(self, factors: Tensor) -> Tensor:
-        """Of all factors (N, 9) those that the options name."""
+        """The factors that the options name, (N, 8), (N, 1) or (N, 9), out of all (N, 9)."""
         return {"quality": factors[:, :-1], "domain": factors[:, -1:], "both": factors}[self.by]
 
     def _learn_costs(self, odds: Tensor) -> None:
-        """By the odds with which M trusted pairs would be taken for bad, shape (M, 8)."""
+        """Learn the costs, by the odds with which M trusted pairs look bad, shape (M, 8)."""
         highest = [_COSTS.get(name, _COST) for name in self.FACTORS[:-1]]
         self.costs = affordable_costs(odds, torch.tensor(highest, dtype=torch.double))
 
@@ -258,7 +258,7 @@ class InitialWeightModel:
         )
 
     def _factors(self, features: Tensor, odds: Tensor) -> Tensor:
-        """By text features (N, 8), and the odds that pairs are bad, (N, 8): shape (N, 9)."""
+        """All factors, shape (N, 9), by text features and the odds that pairs are bad, (N, 8)."""
         found = torch.cat([worth(odds, self.costs), self.domain.weights(features).unsqueeze(1)], 1)
         # A few pairs without one side look like chance, but they teach to say nothing.
         found[without_a_side(features), self.FACTORS.index("completeness")] = 0

@@ -33,7 +33,7 @@ class KeyTable:
 
     @classmethod
     def of(cls, keys: Tensor) -> "KeyTable":
-        """Of numbers from 0, sorted, shape (K,): their places are from 1, that of others is 0."""
+        """A table of numbers from 0, sorted, shape (K,): places are from 1, and 0 for others."""
         return cls(torch.cat([keys.new_full((1,), -1), keys]))
 
     def __len__(self) -> int:

@@ -131,7 +131,7 @@ class Lexicon:
         return source.clip(min=0).astype(np.int32), target.astype(np.int32)
 
     def pruned(self) -> "Lexicon":
-        """The same without what hardly ever came together: it says no more than frequencies do."""
+        """The lexicon without what hardly came together: that says no more than frequencies do."""
         rows = (row for x in self.directions for row in x.counts)
         kept = reduce(np.maximum, rows) >= _LEAST_COUNT
         kept[0] = True
@@ -181,7 +181,7 @@ class Lexicon:
             yield WordEvidence(some, (support[0], support[1]), (coverage[0], coverage[1]))
 
     def _support(self, links: Links, side: int, gain: Numbers, half: int) -> Numbers:
-        """Of the words of a side (W,), by the gains of numbers (K,)."""
+        """The support of the words of a side, (W,), by the gains of numbers (K,)."""
         direction, words, others = self.directions[side], links.sides[side], links.sides[1 - side]
         # Of types that never came together the gain goes by the given one's count alone. One that
         # did has no smaller gain.
@@ -191,7 +191,7 @@ class Lexicon:
         return best - direction.gain[half][words.types]
 
     def _coverage(self, links: Links, side: int, counts: Numbers, half: int) -> Numbers:
-        """Of the words of a side (W,), by the relevant counts of numbers (K,)."""
+        """The coverage of the words of a side, (W,), by the relevant counts of numbers (K,)."""
         direction, words = self.directions[1 - side], links.sides[side]
         totals, usual = (x[half][words.types] for x in (direction.relevant, direction.best))
         best = words.largest(counts).clip(min=0)

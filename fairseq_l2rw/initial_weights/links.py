@@ -46,11 +46,11 @@ class LinkedWords:
     number: npt.NDArray[np.int32]
 
     def sums(self, values: Numbers) -> Numbers:
-        """Of each word's links, by value of their numbers (K,), shape (W,)."""
+        """The sum over each word's links of what their numbers have, (K,): shape (W,)."""
         return self._reduced(np.add, values, 0.0)
 
     def largest(self, values: Numbers) -> Numbers:
-        """Of each word's links, by value of their numbers (K,), shape (W,)."""
+        """The largest of what the numbers of each word's links have, (K,): shape (W,)."""
         return self._reduced(np.maximum, values, -np.inf)
 
     def least(self, values: Numbers, pairs: int) -> Numbers:

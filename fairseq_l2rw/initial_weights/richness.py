@@ -46,7 +46,7 @@ class _Sides:
 
     @classmethod
     def of(cls, pairs: ParallelText, half: Tensor) -> "_Sides":
-        """Of N pairs, by the half of each, shape (N,)."""
+        """The sides of N pairs, of which each belongs to a half, shape (N,)."""
         return cls((Pieces.of(pairs.src), Pieces.of(pairs.tgt)), half)
 
 
@@ -65,7 +65,7 @@ class Richness:
 
     @classmethod
     def neutral(cls) -> "Richness":
-        """By which no pair is bad."""
+        """A model by which no pair is bad."""
         return cls([], {"odds": torch.zeros(1, dtype=torch.double)})
 
     @classmethod
@@ -115,7 +115,7 @@ class Richness:
     def _beside(
         cls, trusted: _Sides, surprisals: Sequence[Surprisal], lengths: float
     ) -> "Richness":
-        """In standard deviations of the trusted pairs."""
+        """A model that measures in standard deviations of the trusted pairs."""
         numbers = {"lengths": lengths, "mean": 0.0, "deviation": 1.0}
         model = cls(surprisals, {x: torch.tensor(y).double() for x, y in numbers.items()})
         model.numbers["mean"] = model._differences(trusted).mean()
@@ -152,7 +152,7 @@ class Richness:
         return target - source
 
     def _scores(self, text: _Sides) -> Tensor:
-        """The same in standard deviations of the trusted pairs; a short pair varies by chance."""
+        """Differences in standard deviations, (N,); less for short pairs, which vary more."""
         pieces = text.pieces[0].sizes + text.pieces[1].sizes
         far = (self._differences(text) - self.numbers["mean"]) * pieces.sqrt()
         return far / self.numbers["deviation"]
@@ -189,6 +189,6 @@ class Richness:
 def _sums(
     first: Sequence[Surprisal], second: Sequence[Surprisal], factors: Sequence[float]
 ) -> list[Surprisal]:
-    """Of both surprisals of each side, multiplied by two factors."""
+    """The sum of both surprisals of each side, multiplied by two factors."""
     pairs = zip(first, second, strict=True)
     return [Surprisal.combined(list(zip(factors, pair, strict=True))) for pair in pairs]

@@ -39,7 +39,7 @@ class Pieces:
 
     @classmethod
     def of(cls, sentences: Sentences) -> "Pieces":
-        """Those of N sentences, none of which is empty."""
+        """The pieces of N sentences, none of which is empty."""
         types, sizes = (torch.from_numpy(x) for x in (sentences.joined(), sentences.sizes.copy()))
         before = types.roll(1)
         before[torch.from_numpy(starts_of(sentences.sizes))] = _START

@@ -47,7 +47,7 @@ class Bigrams:
 
     @classmethod
     def of(cls, words: Words) -> "Bigrams":
-        """Those of the words of N targets."""
+        """The bigrams of the words of N targets."""
         inside = ~(words.is_end[1:] | words.is_end[:-1])
         behind = words.starts[1:][inside]
         types = np.stack([words.types[behind - 1], words.types[behind]], 1)

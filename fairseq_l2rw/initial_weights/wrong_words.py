@@ -130,7 +130,7 @@ class WrongWords:
 def _evidence(
     pairs: ParallelText, lexicon: Lexicon, digests: np.ndarray, boundaries: Tensor
 ) -> _Evidence:
-    """Of the words of N pairs, each judged by the half of the text it is not of."""
+    """The evidence of N pairs' words, each judged by the half of the text it is not of."""
     pairs, half = pairs.cut(WORDS), halves(digests).numpy()
     words, sizes = Words.of(pairs.tgt, boundaries), pairs.tgt.sizes
     if not len(words):

@@ -10,7 +10,7 @@ from fairseq_l2rw.metagradient.checkpointing import without_checkpointing
 
 
 def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Those that are trained, by name."""
+    """The parameters of a module that are trained, by name."""
     return {n: p for n, p in module.named_parameters() if p.requires_grad}
 
 

@@ -30,7 +30,7 @@ class Batch:
         weights: w_i, as they trained the student, shape (N,); 0 for what did not train it.
         sizes: n_i, what i adds to the normaliser, shape (N,).
         record: of the student's own pass, if that was watched.
-        least: what this batch adds to the smallest normaliser of its update, a scalar; see
+        bound: what this batch adds to the smallest normaliser of its update, a scalar; see
             ``.weights.normaliser``.
     """
 
@@ -38,7 +38,7 @@ class Batch:
     weights: Tensor
     sizes: Tensor
     record: PassRecord | None = field(default=None, kw_only=True)
-    least: Tensor | float = field(default=0.0, kw_only=True)
+    bound: Tensor | float = field(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -220,10 +220,10 @@ def update_sums(
     for batch in batches:
         weighted = batch.weights.double() @ batch.sizes.double()
         # Not by way of float32, in which a small number is 0.
-        sums.append(torch.stack([weighted, scalar(batch.least, weighted)]))
+        sums.append(torch.stack([weighted, scalar(batch.bound, weighted)]))
     nothing = torch.zeros(2, dtype=torch.double, device=device)
-    weighted, least = total(sum(sums[1:], sums[0]) if sums else nothing)
-    return weighted, least
+    weighted, bound = total(sum(sums[1:], sums[0]) if sums else nothing)
+    return weighted, bound
 
 
 def sampled(parameters: Parameters, each: int = 64) -> Tensor:

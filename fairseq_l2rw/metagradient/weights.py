@@ -6,19 +6,19 @@ from torch import Tensor
 from fairseq_l2rw.utils.reduction import Total, local_only
 
 
-def normaliser(weighted: Tensor, least: Tensor | float) -> Tensor:
+def normaliser(weighted: Tensor, bound: Tensor | float) -> Tensor:
     """S, by which the weighted gradients of an update are divided: a scalar.
 
-    S = max(sum_i w_i n_i, least). Normalising by the sum alone would make a full step of any
+    S = max(sum_i w_i n_i, bound). Normalising by the sum alone would make a full step of any
     update, also of one whose pairs have next to no weight. Where the bound is reached, such an
     update is as small as its weights say. It is 1 where both are 0, as the gradient is then, too
     (docs/mathematics.md, "The student's update").
 
     Args:
         weighted: sum_i w_i n_i over the update, a scalar.
-        least: a share of what the sum usually is, a scalar.
+        bound: a share of what the sum usually is, a scalar.
     """
-    size = torch.maximum(weighted, scalar(least, weighted))
+    size = torch.maximum(weighted, scalar(bound, weighted))
     return torch.where(size > 0, size, 1.0)
 
 
@@ -35,7 +35,7 @@ def weight_gradient(
     sizes: Tensor,
     weights: Tensor,
     total: Total = local_only,
-    least: Tensor | float = 0.0,
+    bound: Tensor | float = 0.0,
 ) -> Tensor:
     """Derivative of the dev loss by each weight of one update, shape (N,), in nats.
 
@@ -53,12 +53,12 @@ def weight_gradient(
         sizes: n_i, what i adds to the normaliser (its target tokens), shape (N,).
         weights: w_i, shape (N,).
         total: sums a tensor over the workers of the update (all of them must call).
-        least: this worker's part of the bound of S, a scalar.
+        bound: this worker's part of the bound of S, a scalar.
     """
     parts = (
         weights @ products,
         weights @ sizes,
-        scalar(least, weights),
+        scalar(bound, weights),
     )
     aligned, weighted, bound = total(torch.stack(parts))
     size = normaliser(weighted, bound)

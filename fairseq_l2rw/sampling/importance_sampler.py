@@ -96,7 +96,7 @@ class ImportanceSampler:
         return self._initial_weights is None
 
     def find_initial_weights(self) -> Tensor:
-        """The same as bytes, shape (lines,): found once a run, however often resumed."""
+        """Initial weights as bytes, shape (lines,): found once a run, however often resumed."""
         if self._initial_weights is None:
             find = self._find_initial_weights
             self._initial_weights = filled(self.count, 1.0) if find is None else find()

@@ -32,7 +32,7 @@ class TokenWeights:
 
     @property
     def means(self) -> Tensor:
-        """Of each trained line the mean of its tokens' weights, as a byte, shape (N,)."""
+        """The mean weight of each trained line's tokens, as a byte, shape (N,)."""
         found, begin = [torch.empty(0, dtype=torch.uint8)], 0
         for lines in in_blocks(len(self._sizes)):
             sizes = torch.from_numpy(self._sizes[lines])

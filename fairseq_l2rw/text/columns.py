@@ -25,7 +25,7 @@ class Columns:
 
     @classmethod
     def named(cls, source: str, target: str, header: Sequence[str] | None) -> "Columns":
-        """By number, from 1, or by a name of the table's header.
+        """The place of a column that is named by number, from 1, or as in the table's header.
 
         Raises:
             InputError: for a name that no column has, or a number below 1.

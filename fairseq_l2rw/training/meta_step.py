@@ -190,8 +190,8 @@ def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float
         found = [p * (not b.dummy) for b, p in zip(batches, products, strict=True)]
         sizes = [b.sizes for b in batches]
         weights = torch.cat([_own_weights(b) for b in batches])
-        least = sum(batch.rule_least for batch in batches)
-        gradient = weight_gradient(torch.cat(found), torch.cat(sizes), weights, total, least)
+        bound = sum(batch.rule_bound for batch in batches)
+        gradient = weight_gradient(torch.cat(found), torch.cat(sizes), weights, total, bound)
         parts = (-gradient).split([len(n) for n in sizes])
         for batch, part in zip(batches, parts, strict=True):
             batch.usefulness = part

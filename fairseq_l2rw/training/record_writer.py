@@ -90,7 +90,7 @@ class RecordWriter:
             self.record.flush()
 
     def _columns(self, summary: Summary) -> list[Tensor | None]:
-        """Of a sentence whose tokens have weights their means, each of shape (S,)."""
+        """What is recorded of S sentences, each (S,): means where their tokens have weights."""
         numbers = [summary.applied_weights, summary.importance_weight, summary.columns["loss"]]
         numbers += [summary.factors[name] for name in self.factors]
         mean = partial(summary.by_sentence, unit=self.unit)

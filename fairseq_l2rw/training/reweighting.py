@@ -27,7 +27,7 @@ from fairseq_l2rw.training.assembly import Given, assemble, warn_of_a_short_run
 from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.optimizers import GradientWatch, check_adjoint, loss_scale, masters
 from fairseq_l2rw.training.update_buffer import UpdateBuffer
-from fairseq_l2rw.training.usual_weight import step_size
+from fairseq_l2rw.training.usual_weight import step_normaliser
 from fairseq_l2rw.training.weigher import SubBatchContext, Weights
 from fairseq_l2rw.training.workers import alone, total, total_with_numbers
 from fairseq_l2rw.utils.rng import RandomState
@@ -121,7 +121,7 @@ class Reweighting:
             meta = self.parts.window.meta
             check_adjoint(meta, optimizer)  # says so now, not after the first step
             meta.masters = masters(optimizer, self.parts.student.model)
-        self._watch = GradientWatch(optimizer, None if self.plain else self._step_size)
+        self._watch = GradientWatch(optimizer, None if self.plain else self._normaliser)
 
     @contextmanager
     def watching(self, sample: dict[str, Any]) -> Iterator[SubBatchContext]:
@@ -147,11 +147,11 @@ class Reweighting:
 
     # -- the update ----------------------------------------------------------------------------
 
-    def _step_size(self) -> Tensor:
+    def _normaliser(self) -> Tensor:
         """S of the update; every worker must call it."""
         exchange = total if alone() else self._total
         device = self.parts.student.device
-        size, self._step_share = step_size(self._update.batches, exchange, device)
+        size, self._step_share = step_normaliser(self._update.batches, exchange, device)
         return size
 
     def _total(self, local: Tensor) -> Tensor:

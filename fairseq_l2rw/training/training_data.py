@@ -131,7 +131,7 @@ class TrainingData:
         return self.weighting.reads_initial_weights and self.weighting.unit == "token"
 
     def _sampler(self) -> ImportanceSampler:
-        """Of the lines of all folders."""
+        """The sampler, of the lines of all folders."""
         assert self._folders is not None
         fingerprints = {"training data": self._folders.fingerprint}
         if self._trusted is not None:
@@ -182,13 +182,13 @@ class TrainingData:
         return found
 
     def _find_token_weights(self, text: TrainingText) -> TokenWeights:
-        """Those of tokens; every worker must call it, and one of them finds them."""
+        """Initial weights of tokens; every worker must call it, and one of them finds them."""
         sizes = text.pairs.sizes[:, 1]
         found = self._by_one(text, int(sizes.sum()))
         return TokenWeights(text.trained, sizes, found, self._dictionaries.padding)
 
     def _by_one(self, text: TrainingText, count: int) -> Tensor:
-        """As bytes, ``count`` of them."""
+        """Initial weights as bytes, (count,), found by one worker and sent to the others."""
         find = partial(self._find_or_load, text)
         return by_one(find, torch.empty(count, dtype=torch.uint8))
 

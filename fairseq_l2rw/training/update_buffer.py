@@ -21,7 +21,7 @@ class SubBatch(Batch):
         sample: fairseq's batch.
         features: what the weighting read of it, in N rows.
         rule_weights: the weighting's own weights, also while warm-up applies others, (N,).
-        rule_least: what ``least`` is with these.
+        rule_bound: what ``bound`` is with these.
         applied_weights: the weights that trained the student, (N,).
         fallback: how many of the weighting's own weights were unusable, a scalar.
         random: from before the student's pass.
@@ -33,7 +33,7 @@ class SubBatch(Batch):
     sample: dict[str, Any]
     features: Features
     rule_weights: Tensor
-    rule_least: Tensor | float
+    rule_bound: Tensor | float
     applied_weights: Tensor
     fallback: Tensor
     random: RandomState
@@ -47,7 +47,7 @@ class SubBatch(Batch):
         losses = replay.training(kept["sample"], kept["random"])
         weights, sizes = kept["applied_weights"], kept["features"].sizes
         if kept["dummy"]:  # counts for nothing
-            kept["least"] = kept["rule_least"] = 0.0
+            kept["bound"] = kept["rule_bound"] = 0.0
             weights, sizes = torch.zeros_like(weights), torch.zeros_like(sizes)
         return cls(losses, weights, sizes, **kept)
 
@@ -71,16 +71,16 @@ class UpdateBuffer:
 
     @property
     def real(self) -> list[SubBatch]:
-        """Those that do not only fill up an uneven shard."""
+        """The sub-batches that do not only fill up an uneven shard."""
         return [batch for batch in self.batches if not batch.dummy]
 
     @property
     def teaching(self) -> list[SubBatch]:
-        """Those that the teacher learns from."""
+        """The sub-batches that the teacher learns from."""
         return self.batches[: self.most]
 
     def own_numbers(self) -> list[int]:
-        """Of the real sub-batches sentences, rows and tokens; and how many the teacher gets."""
+        """What this worker has: sentences, rows, tokens, and sub-batches that the teacher gets."""
         features = [batch.features for batch in self.real]
         tokens = [len(f.tokens.nll) for f in features if f.tokens is not None]
         sentences = sum(len(f.lengths) for f in features)

@@ -168,7 +168,7 @@ def _by_name(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _usefulness(batches: Sequence[SubBatch]) -> Tensor | None:
-    """Of sub-batches together, see ``Summary.usefulness``."""
+    """``Summary.usefulness`` of all sub-batches together."""
     told = [b.features.alignment if b.usefulness is None else b.usefulness for b in batches]
     if all(part is None for part in told):
         return None

@@ -77,7 +77,7 @@ class UsualWeight(nn.Module):
             mean += counts / self.count.clamp(min=1, max=memory) * (found - mean)
 
 
-def step_size(
+def step_normaliser(
     batches: Sequence[Batch], total: Total, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """S of an update over all workers, and the share of a full step that it then is; scalars.
@@ -89,6 +89,6 @@ def step_size(
         total: sums a tensor over workers.
         device: where they are.
     """
-    weighted, least = update_sums(batches, total, device)
-    size = normaliser(weighted, least)
+    weighted, bound = update_sums(batches, total, device)
+    size = normaliser(weighted, bound)
     return size, weighted / size

@@ -135,14 +135,14 @@ class Weigher:
                 sample=sample,
                 features=features,
                 rule_weights=rule_weights,
-                rule_least=SHARE * self.usual.value(in_warmup=False) * plain_size,
+                rule_bound=SHARE * self.usual.value(in_warmup=False) * plain_size,
                 applied_weights=applied,
                 fallback=fallback,
                 factors=factors,
                 random=context.random,
                 dummy=context.dummy,
                 record=context.record,
-                least=SHARE * usual * plain_size,
+                bound=SHARE * usual * plain_size,
             )
         )
         return Weights(applied, features.sizes, plain_size, self.plain)
@@ -150,7 +150,7 @@ class Weigher:
     def _aligned(
         self, features: Features, sample: dict[str, Any], context: SubBatchContext, losses: Tensor
     ) -> Features:
-        """With the alignment to the dev gradient, where it is read."""
+        """The features with the alignment to the dev gradient, where that is read."""
         if self.meta is None or not self.aligns(context.update.number):
             return features
         if context.record is not None:

@@ -45,7 +45,7 @@ def unpacked(kept: dict[str, Any], replay: Replay, worker: int) -> Step | Trace:
     return Step(batches, parameters, updates, clipping)
 
 
-_KEPT = ("sample", "rule_weights", "applied_weights", "fallback", "dummy", "least", "rule_least")
+_KEPT = ("sample", "rule_weights", "applied_weights", "fallback", "dummy", "bound", "rule_bound")
 
 
 def _packed_batch(batch: SubBatch) -> dict[str, Any]:

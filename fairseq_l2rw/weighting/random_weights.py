@@ -52,5 +52,5 @@ def _wrapped(number: int) -> int:
 
 
 def _uniform(key: Tensor) -> Tensor:
-    """In (0, 1), float64, from the upper 52 bits."""
+    """Numbers in (0, 1), float64, from the upper 52 bits."""
     return (_shifted(key, 12).double() + 0.5) / (1 << 52)
