@@ -5,7 +5,7 @@ and no second forward pass is made.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +102,7 @@ class Reader:
         self.decoder: Any = model.decoder
         self.vocabulary = vocabulary
         self.sides = sides
-        self.deeper = {p: self._deeper(p, depth) for p in ("encoder", "decoder")}
+        self.deeper = {part: self._deeper(part, depth) for part in sides}
         self._projection: nn.Module | None = None  # the layer that does it, once it is known
         self._batch_dims: dict[Callable[[Any], Tensor | None], int] = {}
 
@@ -129,8 +129,9 @@ class Reader:
         states, projected = States(), list[Tensor]()
         deeper: dict[str, list[Tensor]] = {"encoder": [], "decoder": []}
         handles = self._hooks(states, deeper)
+        read = "decoder" in self.sides
         try:
-            with self._projecting(projected, handles):
+            with self._projecting(projected, handles) if read else nullcontext():
                 yield states
         finally:
             for handle in handles:
@@ -139,8 +140,6 @@ class Reader:
         states.decoder += [x.detach() for x in projected]
         states.encoder += deeper["encoder"]
         states.decoder += deeper["decoder"]
-        for side in {"encoder", "decoder"} - set(self.sides):
-            getattr(states, side).clear()
 
     @contextmanager
     def _projecting(self, projected: list[Tensor], handles: list[Any]) -> Iterator[None]:
@@ -180,7 +179,9 @@ class Reader:
         def keep_encoder(_module: nn.Module, _inputs: Any, output: Any) -> None:
             self._keep_encoder(states, output)
 
-        handles = [self.encoder.register_forward_hook(keep_encoder)]
+        handles: list[Any] = []
+        if "encoder" in self.sides:
+            handles.append(self.encoder.register_forward_hook(keep_encoder))
         for part, layers in self.deeper.items():
 
             def keep(_module: nn.Module, _inputs: Any, output: Any, part: str = part) -> None:
@@ -191,7 +192,7 @@ class Reader:
 
     def _check(self, projected: list[Tensor], deeper: dict[str, list[Tensor]]) -> None:
         """Raise ``InputError`` where states were not found."""
-        if not projected or projected[0].dim() != 3:
+        if "decoder" in self.sides and (not projected or projected[0].dim() != 3):
             raise InputError(
                 f"cannot read the decoder states of {self.name}: no linear projection onto the "
                 f"{self.vocabulary} target types was seen; "

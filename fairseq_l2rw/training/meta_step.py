@@ -81,19 +81,19 @@ class MetaStep:
         number = update.number * count() + rank() if shared else update.number
         losses = self._losses(batch, update.number, self.seed + number, read.append)
         among = total if shared else local_only
-        loss, log = self._dev_loss(losses, whole["ntokens"], optimizer, among)
+        loss, taken = self._dev_loss(losses, whole["ntokens"], optimizer, among)
+        log = {} if self.window is None else {"meta_skipped": float(not taken)}
         for features in read:
             log |= self.weighting.learn_from_trusted(
                 gathered_features(features) if shared else features
             )
-        usable = not log.get("meta_skipped")
         if bool(torch.isfinite(loss)):
             self.progress.dev_loss = float(loss)
-        if not usable:
+        if not taken:
             logger.warning(
                 f"update {update.number}: dev loss or its gradient not finite, nothing learnt"
             )
-        if self.weighting.learns and usable:
+        if self.weighting.learns and taken:
             log |= self._learn(update, optimizer, mass)
         elif self.window is not None:
             self.window.finish()
@@ -104,7 +104,7 @@ class MetaStep:
 
     def _dev_loss(
         self, losses: Losses, tokens: int, optimizer: Any, among: Total
-    ) -> tuple[Tensor, dict[str, float]]:
+    ) -> tuple[Tensor, bool]:
         """The loss of a trusted batch per token; its gradient goes into the running mean.
 
         Args:
@@ -112,10 +112,13 @@ class MetaStep:
             tokens: of the whole batch.
             optimizer: fairseq's.
             among: sums over the workers that pass a share of it.
+
+        Returns:
+            The loss, a scalar, and whether there is a gradient, where one is wanted.
         """
         if self.window is None:
             with torch.no_grad():
-                return among(losses({}).sum()) / tokens, {}
+                return among(losses({}).sum()) / tokens, True
         # fairseq's scale is for a sum over tokens.
         scale = 1.0
         if self.student.half:
@@ -123,7 +126,7 @@ class MetaStep:
         meta = self.window.meta
         before = meta.count
         loss = meta.dev_gradient(lambda values: losses(values).sum() / tokens, scale, among)
-        return loss, {"meta_skipped": float(meta.count == before)}
+        return loss, meta.count > before
 
     def _losses(
         self, batch: dict[str, Any], number: int, seed: int, show: Callable[[Features], None]
