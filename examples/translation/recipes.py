@@ -79,7 +79,7 @@ RECIPES = {
         for few in (False, True)
     },
     "comparable50": Recipe(
-        "half of the targets are independent captions of the same image", {"comparable": 0.5}
+        "half of the targets are other captions of the same image", {"comparable": 0.5}
     ),
     "misaligned50": Recipe("half of the targets belong to another line", {"misaligned": 0.5}),
     "misordered50": Recipe(
