@@ -8,6 +8,7 @@ import torch
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import ParallelText
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 
 PAD, EOS, WORDS = 1, 2, 40
 # The first WORDS types are the source language's, the next the target's, the last a third one's.
@@ -38,6 +39,16 @@ def flat(pairs):
 
 def digested(pairs):
     return digests(flat(pairs))
+
+
+def judged(pairs):
+    return JudgedPairs.of(flat(pairs))
+
+
+def made_from(pairs, made):
+    """Places of the pairs that others were made from."""
+    places = {digest: place for place, digest in enumerate(digested(pairs).tolist())}
+    return [places[digest] for digest in made.digests.tolist()]
 
 
 def sentence(words, language):

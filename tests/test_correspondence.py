@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from artificial import Split, digested, flat, split
+from artificial import Split, flat, judged, made_from, split
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.correspondence import evidence
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
-from fairseq_l2rw.initial_weights.halves import halves
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.lexicon import WordEvidence
 from fairseq_l2rw.initial_weights.links import LinkedWords, Links
 from fairseq_l2rw.initial_weights.made_pairs import cut, mismatched
@@ -57,23 +57,23 @@ def test_what_is_bad_for_another_reason_is_left_out_of_the_mixture():
     train = torch.cat([drawn(2500, -4.0, 1), drawn(5000, 1.0, 2)])
     made, trusted = drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
     good = torch.cat([torch.zeros(2500), torch.ones(5000)]).double()
-    assert (Contrast.learn(train, made, trusted, good).probability(train) == 1).all()
+    assert (Contrast.learn(train, made, trusted, good=good).probability(train) == 1).all()
     everything = Contrast.learn(train, made, trusted)
     assert float(everything.numbers["share"]) > 0.2
     alone = Contrast.learn(train[2500:], made, trusted)
-    counted = Contrast.learn(train, made, trusted, good).numbers
+    counted = Contrast.learn(train, made, trusted, good=good).numbers
     torch.testing.assert_close(counted["share"], alone.numbers["share"])
 
 
 def test_a_bad_pair_that_is_there_often_is_told_although_all_others_are_good():
     train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
     train = torch.cat([torch.tensor([[-1.2, 4.0]]).double().expand(300, 2), train])
-    copies = torch.cat([torch.full((300,), 300.0), torch.ones(5000)]).double()
-    weights = Contrast.learn(train, made, trusted, copies=copies).probability(train)
+    repeats = torch.cat([torch.full((300,), 300.0), torch.ones(5000)]).double()
+    weights = Contrast.learn(train, made, trusted, repeats=repeats).probability(train)
     assert weights[0] < 0.2 and weights[300:].mean() > 0.98
     # A good pair may be there as often.
     train[:300, 0] = 0.8
-    assert (Contrast.learn(train, made, trusted, copies=copies).probability(train) == 1).all()
+    assert (Contrast.learn(train, made, trusted, repeats=repeats).probability(train) == 1).all()
 
 
 ODDS = st.floats(0, 1e6)
@@ -121,25 +121,27 @@ def test_evidence_is_what_words_fall_short_the_worse_side_and_the_length():
 
 def test_mismatched_pairs_are_of_the_same_half_and_of_about_the_same_length():
     pairs = split(["good"] * 300, 1)
-    digests = digested(pairs)
-    made, places = mismatched(flat(pairs), digests)
+    made = mismatched(judged(pairs))
+    places = made_from(pairs, made)
     targets = {target: number for number, target in enumerate(map(str, pairs.tgt))}
-    assert len(made) == len(places) > 290
-    half = halves(digests).tolist()
-    for number, place in enumerate(places.tolist()):
-        assert torch.equal(made.src[number], pairs.src[place])
-        other = targets[str(made.tgt[number])]
+    assert len(made) > 290
+    half = judged(pairs).half.tolist()
+    assert made.half.tolist() == [half[place] for place in places]
+    for number, place in enumerate(places):
+        assert torch.equal(made.text.src[number], pairs.src[place])
+        other = targets[str(made.text.tgt[number])]
         assert other != place and half[other] == half[place]
         assert abs(len(pairs.tgt[other]) - len(pairs.tgt[place])) <= 1
 
 
 def test_of_cut_pairs_one_side_keeps_its_first_tokens_and_its_end():
     pairs = split(["good"] * 300, 1)
-    made, places = cut(flat(pairs), digested(pairs))
-    assert len(made) == len(places) == 300
+    made = cut(judged(pairs))
+    assert len(made) == 300
     shorter = torch.zeros(2)
-    for number, place in enumerate(places.tolist()):
-        sides = (pairs.src[place], made.src[number]), (pairs.tgt[place], made.tgt[number])
+    for number, place in enumerate(made_from(pairs, made)):
+        own = made.text.src[number], made.text.tgt[number]
+        sides = (pairs.src[place], own[0]), (pairs.tgt[place], own[1])
         was_cut = [len(x) > len(y) for x, y in sides]
         assert sum(was_cut) == 1
         shorter += torch.tensor(was_cut)
@@ -147,19 +149,19 @@ def test_of_cut_pairs_one_side_keeps_its_first_tokens_and_its_end():
             assert torch.equal(left[:-1], whole[: len(left) - 1]) and left[-1] == whole[-1]
             assert len(left) == len(whole) or 0.25 <= (len(left) - 1) / (len(whole) - 1) <= 0.9
     assert (shorter > 100).all()  # either side about as often
-    again, _ = cut(flat(pairs), digested(pairs))
-    assert np.array_equal(again.tgt.joined(), made.tgt.joined())
+    again = cut(judged(pairs))
+    assert np.array_equal(again.text.tgt.joined(), made.text.tgt.joined())
 
 
 def test_a_pair_of_one_word_on_either_side_cannot_be_cut():
     pair = torch.tensor([4, 2])
-    made, places = cut(flat(Split([pair] * 5, [pair] * 5)), np.arange(5))
-    assert len(made) == len(places) == 0
+    made = cut(JudgedPairs(flat(Split([pair] * 5, [pair] * 5)), np.arange(5)))
+    assert len(made) == len(made.text) == 0
 
 
 @pytest.mark.parametrize("order", ["as well as the good ones", "by no score"])
 def test_where_made_pairs_look_like_good_ones_none_is_bad_even_where_some_must_be(order):
     middle = 1.0 if order == "by no score" else 0.9
     train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, middle, 3), drawn(100, 1.0, 4)
-    model = Contrast.learn(train, made, trusted, is_known=True)
+    model = Contrast.learn(train, made, trusted, is_spoilt=True)
     assert (model.odds(train) == 0).all()

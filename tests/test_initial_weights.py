@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from artificial import DICTIONARIES, EOS, PAD, WORDS, Split, flat, sentence, split
+from artificial import DICTIONARIES, EOS, PAD, WORDS, Split, judged, sentence, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.initial_weights import estimate
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.cost import worth
@@ -167,7 +166,7 @@ def test_other_pairs_are_weighed_as_training_pairs_are(by):
 def test_a_pair_that_was_learnt_from_does_not_speak_for_itself_when_it_is_weighed_again():
     train, trusted = misaligned(split(["good"] * 300, 1), 150), split(["good"] * 100, 2)
     options = InitialOptions()
-    model, *known = InitialWeightModel._learn((flat(train), flat(trusted)), DICTIONARIES, options)
+    model, *known = InitialWeightModel._learn(judged(train), judged(trusted), DICTIONARIES, options)
     # What hardly ever came together is not saved.
     found = loaded(model).factors(train)
     torch.testing.assert_close(found, model._factors(*known), rtol=0, atol=0.01)
@@ -222,8 +221,8 @@ def test_a_trusted_pair_does_not_speak_for_itself_wherever_it_comes_up():
     source, target = (
         torch.cat([row[:-1].flip(0), row[-1:]]) for row in (trusted.src[0], trusted.tgt[0])
     )
-    text = flat(Split([trusted.src[0], source], [trusted.tgt[0], target]))
-    itself, other = loaded(model).features(text, digests(text))[:, :2]
+    pairs = judged(Split([trusted.src[0], source], [trusted.tgt[0], target]))
+    itself, other = loaded(model).features(pairs)[:, :2]
     assert (itself < other).all()
     counts = torch.bincount(torch.cat(train.src)), torch.bincount(torch.cat(trusted.src))
     expected = [

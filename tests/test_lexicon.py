@@ -6,10 +6,9 @@ from math import exp, log
 import numpy as np
 import pytest
 import torch
-from artificial import FIRST, TYPES, Split, digested, flat, sentence, split
+from artificial import FIRST, TYPES, Split, flat, judged, sentence, split
 
 from fairseq_l2rw.initial_weights import lexicon as module
-from fairseq_l2rw.initial_weights.halves import halves
 from fairseq_l2rw.initial_weights.links import Links, enough, key_table, numbered
 
 ALIKE = (np.ones(TYPES),) * 2  # as usual in trusted text
@@ -22,13 +21,13 @@ def by_half(pairs, half):
 
 def read(text, table):
     """Links of either half."""
-    places = by_half(text, halves(digested(text)))
+    places = by_half(text, judged(text).half)
     return [Links.read(flat(text).take(some), table, TYPES) for some in places]
 
 
 def learnt(text, good=None, before=None, relevance=ALIKE):
     good = np.ones(len(text)) if good is None else good
-    table, places = key_table(flat(text), TYPES), by_half(text, halves(digested(text)))
+    table, places = key_table(flat(text), TYPES), by_half(text, judged(text).half)
     likely = [good[some] for some in places]
     if before is None:
         return module.Lexicon.learn(read(text, table), table, likely, relevance)
@@ -39,7 +38,7 @@ def learnt(text, good=None, before=None, relevance=ALIKE):
 def supports(train, trusted):
     """Of training pairs and of trusted pairs: a list of (source words, target words)."""
     lexicon = learnt(flat(train).take(enough(flat(train))))
-    return [of(lexicon, pairs, halves(digested(pairs))) for pairs in (train, trusted)]
+    return [of(lexicon, pairs, judged(pairs).half) for pairs in (train, trusted)]
 
 
 def of(lexicon, pairs, half, what="support"):
@@ -157,7 +156,7 @@ def test_it_is_ibm_model_1_of_the_half_that_a_pair_does_not_belong_to():
     train.tgt[0] = torch.cat([train.tgt[0], train.tgt[0][:3]])
     relevance = np.random.default_rng(1).uniform(0.5, 1.5, (2, TYPES))
     lexicon = learnt(train, relevance=relevance)
-    of_train, of_trusted = (halves(digested(pairs)).tolist() for pairs in (train, trusted))
+    of_train, of_trusted = (judged(pairs).half.tolist() for pairs in (train, trusted))
     assert 0 < sum(of_train) < 40 and 0 < sum(of_trusted) < 8
 
     def lists(pairs, way):
@@ -303,7 +302,7 @@ def test_bad_pairs_say_less_of_which_words_go_together():
     """Half of the text is in a third language: with a weight of 0, as if it were not there."""
     good, other = split(["good"] * 400, 1), split(["wrong_language"] * 400, 2)
     train = Split([*good.src, *other.src], [*good.tgt, *other.tgt])
-    half = halves(digested(train))
+    half = judged(train).half
     counts = np.repeat([1.0, 0.0], 400)
     lexicon, alone, both = learnt(train, counts), learnt(good), learnt(train)
 
@@ -342,7 +341,7 @@ def test_links_are_all_words_of_both_sides():
 def test_links_that_were_read_say_what_the_pairs_say(monkeypatch):
     monkeypatch.setattr("fairseq_l2rw.initial_weights.links._TOGETHER", 500)
     train = split(["good"] * 80, 1)
-    lexicon, half = learnt(train), halves(digested(train))
+    lexicon, half = learnt(train), judged(train).half
     found = of(lexicon, train, half)
     for n, (places, links) in enumerate(
         zip(by_half(train, half), read(train, lexicon.table), strict=True)

@@ -36,13 +36,13 @@ max mean measures memory message method min minimum mode most move name nearly n
 next no now num number of offload once one only open opened option or order out output over overlap
 overwrite own pack padded page parallel parse parser path pattern per pictures points position
 prepare progress pruned pull ratio reach read reader ready real reason recent recorder reduce
-reduction register registry release relevance remainder remove render replaced report restore resume
-reverse right safe same save scalar scale schedule schema scorer screen second seen select selection
-sentence set settings shape short shown shuffled side signature single skip slope solve source space
-spark split splitter spread square start sum summary table take target task teach text threshold
-thresholds through times to told total translated translation truncate unit unpack update usage use
-user utils validation value version warn watch weigh weigher what where whole why width with without
-word words worse worth write writer wrong zero
+reduction register registry release relevance remainder remove render repeat replaced report restore
+resume reverse right safe same save scalar scale schedule schema scorer screen second seen select
+selection sentence set settings shape short shown shuffled side signature single skip slope solve
+source space spark split splitter spoilt spread square start sum summary table take target task
+teach text threshold thresholds through times to told total translated translation truncate unit
+unpack update usage use user utils validation value version warn watch weigh weigher what where
+whole why width with without word words worse worth write writer wrong zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.

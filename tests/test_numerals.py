@@ -7,10 +7,10 @@ import torch
 from fairseq.data import Dictionary
 
 from fairseq_l2rw.data.dictionaries import Dictionaries, digits_of_types
-from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.initial_weights.cost import worth
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.numerals import Numerals
 from fairseq_l2rw.initial_weights.text_features import TextFeatures
 
@@ -111,11 +111,10 @@ def test_digits_count_however_they_are_cut_into_pieces():
             (target, ["▁201 6", "▁pm", "▁7 ▁pm", "▁pm"]),
         )
     )
-    pairs = ParallelText(*sides)
-    found = digests(pairs)
-    features = TextFeatures.learn(pairs, pairs, Dictionaries.of(source, target), found)
+    pairs = JudgedPairs.of(ParallelText(*sides))
+    features = TextFeatures.learn(pairs, pairs, Dictionaries.of(source, target))
     expected = torch.tensor([[8, 0, 0], [0, 0, 0], [2, 1, 1], [2, 2, 0]]).double()
-    torch.testing.assert_close(features(pairs, found)[:, 5:], expected)
+    torch.testing.assert_close(features(pairs)[:, 5:], expected)
 
 
 def spelled_out(count, digits, rng):

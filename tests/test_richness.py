@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from artificial import DICTIONARIES, EOS, FIRST, TYPES, WORDS, Split, digested, flat
+from artificial import DICTIONARIES, EOS, FIRST, TYPES, WORDS, Split, flat, judged
 
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.initial_weights.cost import worth
@@ -42,14 +42,13 @@ def joined(*splits):
 
 def learnt(train, trusted, good=None):
     good = torch.ones(len(train)) if good is None else good
-    digests = digested(train), digested(trusted)
-    model = Richness.learn(flat(train), flat(trusted), DICTIONARIES, digests, good)
+    model = Richness.learn(judged(train), judged(trusted), DICTIONARIES, good)
     return model, weighed(model, train)
 
 
 def weighed(model, pairs):
     """The probability that pairs are good."""
-    return worth(model.odds(flat(pairs), digested(pairs)), 1.0)
+    return worth(model.odds(judged(pairs)), 1.0)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from artificial import PAD, Split, digested, flat, split
+from artificial import PAD, Split, digested, flat, judged, split
 from fairseq.data import ConcatDataset
 from fairseq.data.indexed_dataset import MMapIndexedDataset, MMapIndexedDatasetBuilder
 from hypothesis import given, settings
@@ -14,7 +14,6 @@ from fairseq_l2rw.data.digests import digests, spread
 from fairseq_l2rw.data.pairs import PairSubset, batches
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
-from fairseq_l2rw.initial_weights.halves import halves
 
 ROWS = st.lists(st.lists(st.integers(2, 9), max_size=6), max_size=8)
 
@@ -124,7 +123,7 @@ def test_a_digest_does_not_depend_on_what_is_read_together(monkeypatch):
 
 
 def test_digests_put_about_half_of_all_pairs_into_either_half():
-    found = halves(digested(split(["good"] * 4000, 1))).double()
+    found = judged(split(["good"] * 4000, 1)).half.double()
     assert 0.46 < found.mean() < 0.54
 
 

@@ -12,8 +12,9 @@ from artificial import (
     TYPES,
     WORDS,
     Split,
-    digested,
     flat,
+    judged,
+    made_from,
     sentence,
     split,
 )
@@ -22,7 +23,7 @@ from hypothesis import strategies as st
 
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.cost import worth
-from fairseq_l2rw.initial_weights.halves import halves
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
 from fairseq_l2rw.initial_weights.links import Links, key_table, numbered
 from fairseq_l2rw.initial_weights.made_pairs import exchanged
@@ -43,10 +44,9 @@ def texts(count, seed, wrong=0):
 
 def learnt(train, trusted):
     """The model, and the probabilities that training pairs are good."""
-    digests = digested(train), digested(trusted)
     relevance, translated = (torch.ones(TYPES),) * 2, torch.ones(len(train), dtype=torch.bool)
     model, odds = Correspondence.learn(
-        flat(train), flat(trusted), DICTIONARIES, digests, relevance, translated
+        judged(train), judged(trusted), DICTIONARIES, relevance, translated
     )
     return model, worth(odds, 1.0)
 
@@ -68,10 +68,10 @@ def test_other_pairs_are_weighed_as_training_pairs_are_and_after_saving_too():
     train, others = texts(3000, 1, 1500), texts(1000, 3, 500)
     model, weights = learnt(train, texts(300, 2))
     again = Correspondence.from_state(model.state_dict())
-    found = worth(again.odds(flat(others), digested(others)), 1.0)
+    found = worth(again.odds(judged(others)), 1.0)
     for rows, same in ((found[:500], weights[:1500]), (found[500:], weights[1500:])):
         torch.testing.assert_close(rows.mean(0), same.mean(0), atol=0.05, rtol=0)
-    known = worth(again.odds(flat(train), digested(train)), 1.0)
+    known = worth(again.odds(judged(train)), 1.0)
     torch.testing.assert_close(known, weights, rtol=1e-4, atol=1e-4)
 
 
@@ -96,7 +96,7 @@ def test_a_word_that_is_usual_without_its_counterpart_is_none_to_worry_about():
     sources = [sentence(row, "source") for row in rows]
     targets = [sentence([*row, *[0] * (n % 2)], "target") for n, row in enumerate(rows)]
     train = Split(sources, targets)
-    table, half = key_table(flat(train), TYPES), halves(digested(train)).numpy()
+    table, half = key_table(flat(train), TYPES), judged(train).half.numpy()
     parts = [flat(train).take(np.flatnonzero(half == n)) for n in (0, 1)]
     links = [Links.read(part, table, TYPES) for part in parts]
     ones = [np.ones(len(part)) for part in parts], (np.ones(TYPES),) * 2
@@ -115,12 +115,10 @@ def test_a_word_that_is_usual_without_its_counterpart_is_none_to_worry_about():
 @given(st.integers(2, 30), st.integers(0, 1000))
 def test_words_change_places_and_nothing_else_does(count, seed):
     pairs = texts(count, seed)
-    digests = digested(pairs)
-    frequency = torch.ones(TYPES)
-    made, *found = exchanged(flat(pairs), np.arange(count), digests, DICTIONARIES, frequency)
-    assert len(made) == len(found[0]) <= count
-    places, words = (numbers.tolist() for numbers in found)
-    for source, target, place, word in zip(made.src, made.tgt, places, words, strict=True):
+    made, words = exchanged(judged(pairs), np.arange(count), DICTIONARIES, torch.ones(TYPES))
+    assert len(made) == len(made.text) <= count
+    found = made.text.src, made.text.tgt, made_from(pairs, made), words.tolist()
+    for source, target, place, word in zip(*found, strict=True):
         assert torch.equal(source, pairs.src[place]) and int(target[-1]) == EOS
         assert len(target) == len(pairs.tgt[place])
         assert (target != pairs.tgt[place]).nonzero().flatten().tolist() == [word]
@@ -131,9 +129,8 @@ def test_the_rarer_of_two_words_is_exchanged():
     frequency[FIRST["target"]] = 1000
     rows = [[0] * 8 + [n % 5 + 1] * 8 for n in range(200)]
     pairs = Split(*([sentence(row, side) for row in rows] for side in ("source", "target")))
-    _, _, words = exchanged(
-        flat(pairs), np.arange(200), np.arange(200) * 7919, DICTIONARIES, frequency
-    )
+    digests = JudgedPairs(flat(pairs), np.arange(200) * 7919)
+    _, words = exchanged(digests, np.arange(200), DICTIONARIES, frequency)
     assert 0.65 < (words >= 8).mean() < 0.95  # three in four
 
 

@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from artificial import DICTIONARIES, EOS, TYPES, Split, digested, flat
+from artificial import DICTIONARIES, EOS, TYPES, Split, judged
 from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data.dictionaries import boundaries_of_types
+from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.cost import worth
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.word_order import Bigrams, BigramTable, WordOrder, shuffled
 
 FIRST, WORDS = 4, 60
@@ -43,15 +45,14 @@ def texts(count, seed, spoilt=0, loose=0.0):
 
 
 def learnt(train, trusted, good=None):
-    digests = digested(train), digested(trusted)
     good = torch.ones(len(train)) if good is None else good
-    model = WordOrder.learn(*(flat(x).tgt for x in (train, trusted)), DICTIONARIES, digests, good)
+    model = WordOrder.learn(judged(train), judged(trusted), DICTIONARIES, good)
     return model, weighed(model, train)
 
 
 def weighed(model, pairs, dictionaries=DICTIONARIES):
     """The probability that pairs are good."""
-    return worth(model.odds(flat(pairs).tgt, dictionaries, digested(pairs)), 1.0)
+    return worth(model.odds(judged(pairs), dictionaries), 1.0)
 
 
 @pytest.mark.parametrize("spoilt", [60, 400, 2000])
@@ -154,7 +155,8 @@ def test_words_are_shuffled_whole_and_the_end_stays(sizes, seed):
     words = [[2 * n, *([2 * n + 1] * (size - 1))] for n, size in enumerate(sizes, start=5)]
     target = torch.tensor([piece for word in words for piece in word] + [EOS])
     both = Sentences.of([target[-1:], target])
-    _, found = (row.tolist() for row in shuffled(both, boundaries, np.array([0, seed])))
+    pairs = JudgedPairs(ParallelText(both, both), np.array([0, seed]))
+    _, found = (row.tolist() for row in shuffled(pairs, boundaries).text.tgt)
     assert found[-1] == EOS and Counter(found) == Counter(target.tolist())
     again = []
     for piece in found[:-1]:
@@ -197,6 +199,5 @@ def test_an_order_of_pairs_does_not_matter():
 def test_types_without_boundaries_make_no_bigrams():
     none = replace(DICTIONARIES, boundaries=torch.zeros(2, TYPES, dtype=torch.bool))
     train, trusted = texts(50, 1), texts(10, 2)
-    digests = digested(train), digested(trusted)
-    model = WordOrder.learn(*(flat(x).tgt for x in (train, trusted)), none, digests, torch.ones(50))
+    model = WordOrder.learn(judged(train), judged(trusted), none, torch.ones(50))
     assert (weighed(model, train, none) == 1).all()

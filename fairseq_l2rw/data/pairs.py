@@ -142,10 +142,6 @@ class ParallelText:
             self.src.take(places), self.tgt.take(places if targets is None else targets)
         )
 
-    def blocks(self) -> Iterator["ParallelText"]:
-        """All of the pairs, some at a time."""
-        return self.in_blocks(self)
-
     def cut(self, most: int) -> "ParallelText":
         """The pairs, the longer ones cut to the first part of both sides, of ``most`` tokens."""
         longest = self.sizes.max(1, initial=most)

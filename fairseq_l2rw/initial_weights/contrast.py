@@ -47,9 +47,10 @@ class Contrast:
         train: Tensor,
         made: Tensor,
         trusted: Tensor,
+        *,
         good: Tensor | None = None,
-        copies: Tensor | None = None,
-        is_known: bool = False,
+        repeats: Tensor | None = None,
+        is_spoilt: bool = False,
     ) -> "Contrast":
         """From scores and log lengths.
 
@@ -59,38 +60,38 @@ class Contrast:
             trusted: of M trusted pairs, shape (M, D + 1).
             good: how likely each training pair is good by what is known already, shape (N,). What
                 is bad for another reason would be taken for a likeness to made pairs.
-            copies: how often each training pair is there, shape (N,). What a pair looks like that
+            repeats: how often each training pair is there, shape (N,). What a pair looks like that
                 is there a thousand times is no thousand times as usual.
-            is_known: whether training pairs are known to have been spoilt. Otherwise none is bad
-                where chance explains that more of them than of trusted pairs of their lengths look
-                so. If it is known, the trusted pairs may be too few to say so, and if they have
-                other lengths they cannot. None is bad then where a mixture explains the training
-                pairs no better, or where most would be: then good pairs look as the made ones do.
+            is_spoilt: whether some training pairs are known to be bad. Otherwise none is bad where
+                chance explains that more of them than of trusted pairs of their lengths look so. If
+                it is known, the trusted pairs may be too few to say so, and if they have other
+                lengths they cannot. None is bad then where a mixture explains the training pairs no
+                better, or where most would be: then good pairs look as the made ones do.
         """
-        good, copies = (
-            torch.ones(len(train), dtype=torch.double) if x is None else x for x in (good, copies)
-        )
+        ones = torch.ones(len(train), dtype=torch.double)
+        good, repeats = (ones if x is None else x for x in (good, repeats))
         some = torch.randperm(len(train), generator=torch.Generator().manual_seed(1))[:_SAMPLE]
         some = some.sort().values
-        train, good, once = train[some], good[some], (good / copies)[some]
+        train, good, once = train[some], good[some], (good / repeats)[some]
         mean, deviation = train.mean(0), train.std(0, correction=0).clamp(min=1e-9)
         model = cls({"mean": mean, "deviation": deviation})
-        real, false, known = (model._rows(x) for x in (train, made, trusted))
+        of_train, of_made, of_trusted = (model._rows(x) for x in (train, made, trusted))
         if not len(made) or not float(good.sum()):
-            model.numbers |= {"slope": real.new_zeros(real.shape[1]), "share": real.new_zeros(())}
+            slope, share = (mean.new_zeros(shape) for shape in (of_train.shape[1:], ()))
+            model.numbers |= {"slope": slope, "share": share}
             return model
         likewise = post_stratified(train[:, -1], good, trusted[:, -1])
         comparable = bool(likewise.sum() >= COMPARABLE)
         if not comparable:  # their lengths alone would tell trusted pairs from the others
-            known = known[:0]
-        slope, share, misfit = _fit(real, false, known, once)
+            of_trusted = of_trusted[:0]
+        slope, share, misfit = _fit(of_train, of_made, of_trusted, once)
         model.numbers |= {"slope": slope, "share": share}
-        if comparable and not is_known:
-            has_bad = model._has_bad(real, known, likewise)
+        if comparable and not is_spoilt:
+            has_bad = model._has_bad(train, trusted, likewise)
         elif share >= 0.5:
             has_bad = False
         else:
-            _, _, alone = _fit(real, false, known, once, mixed=False)
+            _, _, alone = _fit(of_train, of_made, of_trusted, once, mixed=False)
             gain = 2 * (alone - misfit) * min(float(once.sum()), len(made))
             has_bad = bool(gain > _CERTAIN)
         model.numbers["share"] = share * has_bad
@@ -98,9 +99,8 @@ class Contrast:
 
     def _has_bad(self, train: Tensor, trusted: Tensor, counts: Tensor) -> bool:
         """Whether chance does not explain that more training than trusted pairs look bad."""
-        slope, share = self.numbers["slope"], self.numbers["share"]
-        rejected = (_bad(train @ slope, share) * counts).sum() / counts.sum()
-        falsely = _bad(trusted @ slope, share).mean()
+        rejected = ((1 - self.probability(train)) * counts).sum() / counts.sum()
+        falsely = (1 - self.probability(trusted)).mean()
         # 0 where the one is within three standard errors of the other.
         return bool(precision_of_samples(rejected, falsely, counts.sum(), len(trusted)) > 0)
 
@@ -148,18 +148,15 @@ def _fit(
     def misfit() -> Tensor:
         optimizer.zero_grad()
         shares = logsigmoid(odds), logsigmoid(-odds)
-        real, false = (torch.logaddexp(shares[0], shares[1] + x @ slope) for x in (train, made))
-        known = -logsigmoid(trusted @ slope).sum() / count
-        found = -(good * logsigmoid(real)).sum() / count - logsigmoid(-false).mean() + known
-        found = found + _RIDGE * slope[1:].square().sum()
+        # Log odds that a pair is a training pair, and not one that was made.
+        of_train, of_made = (
+            torch.logaddexp(shares[0], shares[1] + x @ slope) for x in (train, made)
+        )
+        of_trusted = -logsigmoid(trusted @ slope).sum() / count
+        found = -(good * logsigmoid(of_train)).sum() / count - logsigmoid(-of_made).mean()
+        found = found + of_trusted + _RIDGE * slope[1:].square().sum()
         found.backward()
         return found
 
     optimizer.step(misfit)  # type: ignore[arg-type]
     return slope.detach(), torch.sigmoid(odds).detach(), misfit().detach()
-
-
-def _bad(ratio: Tensor, share: Tensor) -> Tensor:
-    """The probability of being bad, by log(good / bad) and the share of bad pairs."""
-    share = share.clamp(1e-9, _MOST)
-    return torch.sigmoid(share.logit() - ratio)

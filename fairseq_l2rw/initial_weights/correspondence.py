@@ -29,10 +29,9 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.evidence import COLUMNS, evidence
-from fairseq_l2rw.initial_weights.halves import copies_of, halves
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
 from fairseq_l2rw.initial_weights.links import Links, enough, frequency, key_table, numbered
@@ -71,10 +70,9 @@ class Correspondence:
     @classmethod
     def learn(
         cls,
-        train: ParallelText,
-        trusted: ParallelText,
+        train: JudgedPairs,
+        trusted: JudgedPairs,
         dictionaries: Dictionaries,
-        digests: Sequence[np.ndarray],
         relevance: Sequence[Tensor],
         translated: Tensor,
     ) -> tuple["Correspondence", Tensor]:
@@ -84,7 +82,6 @@ class Correspondence:
             train: N training pairs.
             trusted: M trusted pairs.
             dictionaries: of their languages.
-            digests: of both, shapes (N,) and (M,).
             relevance: how much more often trusted text has each type, of source and target, (V,).
             translated: whether each training pair may say how words are translated, bool, (N,). A
                 copy does not: text of which a tenth is copied would make it usual.
@@ -92,24 +89,23 @@ class Correspondence:
         Returns:
             The model, and the odds that training pairs are bad, shape (N, 4).
         """
-        some = enough(train)
-        sample = train.take(some), trusted
-        found = digests[0][some], digests[1]
+        some = enough(train.text)
         if len(some) < len(train):
-            known = f"{len(some):,} of {len(train):,} pairs"
-            logger.info(f"initial weights: {known} say which words go together")
-        model, rows = cls._learn(sample, dictionaries, found, relevance, translated[some])
+            count = f"{len(some):,} of {len(train):,} pairs"
+            logger.info(f"initial weights: {count} say which words go together")
+        sample = train.take(some)
+        model, rows = cls._learn(sample, trusted, dictionaries, relevance, translated[some])
         if len(some) == len(train):
             return model, model._odds(rows)
         release_free_memory()
-        return model, model.odds(train, digests[0])
+        return model, model.odds(train)
 
     @classmethod
     def _learn(
         cls,
-        texts: tuple[ParallelText, ParallelText],
+        train: JudgedPairs,
+        trusted: JudgedPairs,
         dictionaries: Dictionaries,
-        digests: Sequence[np.ndarray],
         relevance: Sequence[Tensor],
         translated: Tensor,
     ) -> tuple["Correspondence", Tensor]:
@@ -117,39 +113,24 @@ class Correspondence:
 
         Nothing else stays in memory.
         """
-        text, found = texts[0], digests[0]
-        size, half = dictionaries.types[1], halves(found)
-        table, (bad, places) = key_table(text, size), mismatched(text, found)
-        # Read once: the numbers of links stay.
-        linked = [
-            _Halves.read(text, half, table, size),
-            _Halves.read(bad, half[places], table, size),
-            _Halves.read(texts[1], halves(digests[1]), table, size),
-        ]
-        copies = copies_of(found)
-        lexicon, contrasts, rows = _rounds(linked, table, relevance, translated, copies)
+        size = dictionaries.types[1]
+        table, texts = key_table(train.text, size), (train, mismatched(train), trusted)
+        linked = [_Halves.read(x, table, size) for x in texts]  # once: the numbers of links stay
+        lexicon, contrasts, rows = _rounds(linked, table, relevance, translated, train.repeats)
         good = _probability(contrasts, rows[0])
         # Pairs that have no wrong word yet, rather: with two of them they would look like no other.
         least = rows[0][:, _LEAST_SUPPORT]
         better = (least >= least.median()).nonzero().flatten().numpy()
         often = frequency(linked[0].links, 1, size)
-        exchange = exchanged(text, better, found, dictionaries, torch.from_numpy(often))
-        for factor, (wrong, of) in {
-            "support": exchange[:2],
-            "completeness": cut(text, found),
-        }.items():
-            rows[1] = evidence_of(wrong, lexicon, half[of])
-            contrasts[factor] = _contrast(factor, rows, copies, good)
+        wrong, _ = exchanged(train, better, dictionaries, torch.from_numpy(often))
+        for factor, made in {"support": wrong, "completeness": cut(train)}.items():
+            rows[1] = evidence_of(made, lexicon)
+            contrasts[factor] = _contrast(factor, rows, train.repeats, good)
         return cls(lexicon.pruned(), contrasts), rows[0]
 
-    def odds(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
-        """The odds that other pairs are bad, shape (N, 4).
-
-        Args:
-            pairs: N pairs.
-            digests: of the pairs, shape (N,).
-        """
-        return self._odds(evidence_of(pairs, self.lexicon, halves(digests)))
+    def odds(self, pairs: JudgedPairs) -> Tensor:
+        """The odds that N pairs are bad, shape (N, 4)."""
+        return self._odds(evidence_of(pairs, self.lexicon))
 
     def _odds(self, rows: Tensor) -> Tensor:
         """The odds that pairs are bad, shape (N, 4), by evidence of shape (N, 6)."""
@@ -173,7 +154,7 @@ def _rounds(
     table: KeyTable,
     relevance: Sequence[Tensor],
     translated: Tensor,
-    copies: Tensor,
+    repeats: Tensor,
 ) -> tuple[Lexicon, dict[str, Contrast], list[Tensor]]:
     """Learn which words go together from pairs that are good, and which these are from words.
 
@@ -182,23 +163,23 @@ def _rounds(
         table: numbers of all types that come together.
         relevance: see ``Correspondence.learn``.
         translated: likewise, of the training pairs, shape (N,).
-        copies: how often each of them is there, shape (N,).
+        repeats: how often each of them is there, shape (N,).
 
     Returns:
         The lexicon; correspondence and coverage; and the evidence of the three texts, (n, 6).
     """
-    good = torch.ones(len(copies), dtype=torch.double)
+    good = torch.ones(len(repeats), dtype=torch.double)
     lexicon: Lexicon | None = None
     # There are millions of counts, which float32 holds well enough.
     relevant = [side.float().numpy() for side in relevance]
     for _ in range(_ROUNDS):
-        known = [(good * translated).numpy()[places] for places in texts[0].places]
+        likely = [(good * translated).numpy()[places] for places in texts[0].places]
         if lexicon is None:
-            lexicon = Lexicon.learn(texts[0].links, table, known, relevant)
+            lexicon = Lexicon.learn(texts[0].links, table, likely, relevant)
         else:
-            lexicon.learn_again(texts[0].links, known)
+            lexicon.learn_again(texts[0].links, likely)
         rows = [x.evidence(lexicon) for x in texts]
-        contrasts = {x: _contrast(x, rows, copies) for x in ("correspondence", "coverage")}
+        contrasts = {x: _contrast(x, rows, repeats) for x in ("correspondence", "coverage")}
         good = _probability(contrasts, rows[0])
         release_free_memory()  # of millions of numbers there would be more of it every round
         if bool((good == 1).all()):
@@ -208,13 +189,13 @@ def _rounds(
 
 
 def _contrast(
-    factor: str, rows: Sequence[Tensor], copies: Tensor, good: Tensor | None = None
+    factor: str, rows: Sequence[Tensor], repeats: Tensor, good: Tensor | None = None
 ) -> Contrast:
     """The contrast of a factor, by the evidence of training, made and trusted pairs, (n, 6)."""
     train, made, trusted = (x[:, _COLUMNS[factor]] for x in rows)
     # Where other pairs are bad some are likely to be cut, too: a few trusted pairs could not tell.
-    is_known = factor == "completeness" and good is not None and float(good.min()) < 1
-    return Contrast.learn(train, made, trusted, good, copies, is_known)
+    is_spoilt = factor == "completeness" and good is not None and float(good.min()) < 1
+    return Contrast.learn(train, made, trusted, good=good, repeats=repeats, is_spoilt=is_spoilt)
 
 
 def _probability(contrasts: Mapping[str, Contrast], rows: Tensor) -> Tensor:
@@ -236,20 +217,20 @@ class _Halves:
     links: list[Links]
 
     @classmethod
-    def read(cls, pairs: ParallelText, half: Tensor, table: KeyTable, types: int) -> "_Halves":
-        """The words of N pairs, of which each belongs to a half, shape (N,)."""
-        places = _places(half)
-        return cls(places, [Links.read(pairs.take(some), table, types) for some in places])
+    def read(cls, pairs: JudgedPairs, table: KeyTable, types: int) -> "_Halves":
+        """The words of N pairs."""
+        places = _places(pairs.half)
+        return cls(places, [Links.read(pairs.text.take(some), table, types) for some in places])
 
     def evidence(self, lexicon: Lexicon) -> Tensor:
         """``evidence`` of the pairs, shape (N, 6)."""
         return _joined(lexicon, self.places, ([links] for links in self.links))
 
 
-def evidence_of(pairs: ParallelText, lexicon: Lexicon, half: Tensor) -> Tensor:
-    """``evidence`` of any N pairs, by the half of the text that each belongs to, (N,): (N, 6)."""
-    places, types = _places(half), lexicon.types[1]
-    read = (numbered(pairs.take(some), lexicon.table, types) for some in places)
+def evidence_of(pairs: JudgedPairs, lexicon: Lexicon) -> Tensor:
+    """``evidence`` of any N pairs, shape (N, 6)."""
+    places, types = _places(pairs.half), lexicon.types[1]
+    read = (numbered(pairs.text.take(some), lexicon.table, types) for some in places)
     return _joined(lexicon, places, read)
 
 

@@ -5,39 +5,65 @@ What is learnt from the text itself would otherwise speak for the very pairs tha
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import Sentences
-
-_Text = TypeVar("_Text", Sentences, ParallelText)
+from fairseq_l2rw.data.sentences import in_blocks
 
 
-def halves(digests: np.ndarray) -> Tensor:
-    """Which half of the text pairs belong to by digest, 0 or 1, (N,); equal ones to one."""
-    return torch.from_numpy(digests >> 32 & 1)
+@dataclass(frozen=True)
+class JudgedPairs:
+    """N pairs, each of which belongs to one half of a text and is judged by the other one.
+
+    Attributes:
+        text: the pairs.
+        digests: a number for each, shape (N,): its own digest, or that of the pair that it was made
+            from. It decides on the half, and on all that is picked by chance.
+    """
+
+    text: ParallelText
+    digests: np.ndarray
+
+    @classmethod
+    def of(cls, text: ParallelText) -> "JudgedPairs":
+        """Pairs by digests of their own."""
+        return cls(text, digests(text))
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.digests)
+
+    @cached_property
+    def half(self) -> Tensor:
+        """Which half of the text each pair belongs to, 0 or 1, (N,); equal pairs to the same."""
+        return torch.from_numpy(self.digests >> 32 & 1)
+
+    @cached_property
+    def repeats(self) -> Tensor:
+        """How often each pair is there, shape (N,), float64."""
+        _, number, counts = np.unique(self.digests, return_inverse=True, return_counts=True)
+        return torch.from_numpy(counts[number].astype(float))
+
+    def take(self, places: np.ndarray) -> "JudgedPairs":
+        """Some of the pairs, in this order: those at ``places``, shape (n,)."""
+        return JudgedPairs(self.text.take(places), self.digests[places])
 
 
-def judged(text: _Text, digests: np.ndarray, odds: Callable[[_Text, Tensor], Tensor]) -> Tensor:
-    """Odds of all pairs, found for some at a time, shape (N,), float64.
+def judged(pairs: JudgedPairs, odds: Callable[[JudgedPairs], Tensor]) -> Tensor:
+    """Odds of all pairs, found for some at a time.
 
     Args:
-        text: N pairs, or one side of them.
-        digests: of the pairs, shape (N,).
-        odds: of n of them, shape (n,), by the half of the text that each belongs to, (n,).
+        pairs: N of them.
+        odds: of n pairs, shape (n,).
+
+    Returns:
+        Shape (N,), float64.
     """
-    found, begin = [torch.empty(0, dtype=torch.double)], 0
-    for block in text.blocks():
-        found.append(odds(block, halves(digests[begin : begin + len(block)])))
-        begin += len(block)
-    return torch.cat(found)
-
-
-def copies_of(digests: np.ndarray) -> Tensor:
-    """How often each pair is there, by digests (N,), shape (N,), float64."""
-    _, number, counts = np.unique(digests, return_inverse=True, return_counts=True)
-    return torch.from_numpy(counts[number].astype(float))
+    blocks = map(pairs.take, in_blocks(len(pairs)))
+    return torch.cat([torch.empty(0, dtype=torch.double), *map(odds, blocks)])

@@ -2,7 +2,8 @@
 
 What pairs look like that do not belong together, or lack something, need not be guessed
 (``fairseq_l2rw.initial_weights.contrast``). Digests decide on what is picked: the order of the
-pairs does not matter.
+pairs does not matter. A pair that was made belongs to the half of the pair it was made from, so
+that it is judged as that one is.
 """
 
 import numpy as np
@@ -13,40 +14,30 @@ from fairseq_l2rw.data.digests import drawn
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences, starts_of
 from fairseq_l2rw.data.words import Words
-from fairseq_l2rw.initial_weights.halves import halves
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 
 _MADE = 30_000  # pairs of a kind
 
 
-def mismatched(pairs: ParallelText, digests: np.ndarray) -> tuple[ParallelText, np.ndarray]:
+def mismatched(pairs: JudgedPairs) -> JudgedPairs:
     """Pairs that do not belong together.
 
-    Each has a source of the pairs and the target of another one of about the same length and the
-    same half, so that it is judged as a pair is.
-
-    Args:
-        pairs: N pairs.
-        digests: of the pairs, shape (N,).
-
-    Returns:
-        K pairs, and of which of the N each has its source, shape (K,).
+    Each has the source of one of the pairs, which it counts as made from, and the target of another
+    one of about the same length and the same half.
     """
-    half = halves(digests).numpy()
-    order = np.lexsort((digests, pairs.tgt.sizes, half))
+    half, digests = pairs.half.numpy(), pairs.digests
+    order = np.lexsort((digests, pairs.text.tgt.sizes, half))
     places, others = order[:-1], order[1:]
     fits = (half[places] == half[others]) & (digests[places] != digests[others])
     places, others = places[fits], others[fits]
     some = np.sort(digests[places].argsort()[:_MADE])
-    return pairs.take(places[some], others[some]), places[some]
+    places, others = places[some], others[some]
+    return JudgedPairs(pairs.text.take(places, others), digests[places])
 
 
 def exchanged(
-    pairs: ParallelText,
-    places: np.ndarray,
-    digests: np.ndarray,
-    dictionaries: Dictionaries,
-    frequency: Tensor,
-) -> tuple[ParallelText, np.ndarray, np.ndarray]:
+    pairs: JudgedPairs, places: np.ndarray, dictionaries: Dictionaries, frequency: Tensor
+) -> tuple[JudgedPairs, np.ndarray]:
     """Pairs one of whose target words is another pair's, whose place its own word takes elsewhere.
 
     It is the rarer of two words that are picked by chance: rare words are what a pair is about.
@@ -54,19 +45,18 @@ def exchanged(
     Args:
         pairs: N pairs.
         places: of those that may be picked, shape (K,).
-        digests: of the pairs, shape (N,), which decide on the words.
         dictionaries: of their languages.
         frequency: how often each target type came up, shape (V,).
 
     Returns:
-        k pairs, at most K; which of the N each was made from, shape (k,); and which of its target's
-        words, counted from 0, is another pair's, shape (k,).
+        k pairs, at most K; and which of its target's words, counted from 0, is another pair's,
+        shape (k,).
     """
-    places = places[digests[places].argsort()[:_MADE]]
-    targets = pairs.tgt.take(places)
+    pairs = pairs.take(places[pairs.digests[places].argsort()[:_MADE]])
+    targets = pairs.text.tgt
     words = Words.of(targets, dictionaries.boundaries)
     some = np.flatnonzero(words.counts > 1)  # those with more than an end
-    chosen = _rarer(words, some, digests[places[some]], frequency)
+    chosen = _rarer(words, some, pairs.digests[some], frequency)
     spans = zip(words.starts[chosen].tolist(), words.ends[chosen].tolist(), strict=True)
     found = [words.types[slice(*span)] for span in spans]
     # Where in its target each word is.
@@ -80,29 +70,22 @@ def exchanged(
             kept.append(at)
     numbers = np.array(kept, dtype=int)
     which = (chosen - words.first[some])[numbers]
-    places = places[some[numbers]]
-    return ParallelText(pairs.src.take(places), Sentences.of(made)), places, which
+    pairs = pairs.take(some[numbers])
+    return JudgedPairs(ParallelText(pairs.text.src, Sentences.of(made)), pairs.digests), which
 
 
-def cut(pairs: ParallelText, digests: np.ndarray) -> tuple[ParallelText, np.ndarray]:
-    """Pairs one side of which lacks its end: a quarter to three quarters of its tokens are left.
-
-    Args:
-        pairs: N pairs.
-        digests: of the pairs, shape (N,), which decide on the side and on how much is left.
-
-    Returns:
-        At most K pairs, and of which of the N each was made, shape (K,).
-    """
-    places = np.sort(digests.argsort()[:_MADE])
-    draws = (drawn(digests[places], np.full(len(places), draw)) for draw in (1, 2))
+def cut(pairs: JudgedPairs) -> JudgedPairs:
+    """Pairs one side of which lacks its end: a quarter to three quarters of its tokens are left."""
+    pairs = pairs.take(np.sort(pairs.digests.argsort()[:_MADE]))
+    draws = (drawn(pairs.digests, np.full(len(pairs), draw)) for draw in (1, 2))
     side, part = (draw / 2.0**64 for draw in draws)  # from 0 to 1
-    sizes = pairs.sizes[places].T
+    sizes = pairs.text.sizes.T
     shorter = np.ceil((0.25 + part / 2) * (sizes - 1)).astype(int) + 1
     left = np.where([side < 0.5, side >= 0.5], shorter, sizes)
     fits = (left < sizes).any(0)
-    some, left = pairs.take(places[fits]), left[:, fits]
-    return ParallelText(_shortened(some.src, left[0]), _shortened(some.tgt, left[1])), places[fits]
+    some, left = pairs.take(np.flatnonzero(fits)), left[:, fits]
+    sides = zip((some.text.src, some.text.tgt), left, strict=True)
+    return JudgedPairs(ParallelText(*(_shortened(*x) for x in sides)), some.digests)
 
 
 def _shortened(sentences: Sentences, sizes: np.ndarray) -> Sentences:

@@ -16,15 +16,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import sampled
-from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.initial_weights.cost import odds_of
-from fairseq_l2rw.initial_weights.halves import copies_of, halves, judged
+from fairseq_l2rw.initial_weights.halves import JudgedPairs, judged
 from fairseq_l2rw.initial_weights.surprisal import Pieces, Surprisal
 from fairseq_l2rw.scoring.local_rates import local_rates
 from fairseq_l2rw.scoring.post_stratification import post_stratified
@@ -45,9 +43,9 @@ class _Sides:
     half: Tensor
 
     @classmethod
-    def of(cls, pairs: ParallelText, half: Tensor) -> "_Sides":
-        """The sides of N pairs, of which each belongs to a half, shape (N,)."""
-        return cls((Pieces.of(pairs.src), Pieces.of(pairs.tgt)), half)
+    def of(cls, pairs: JudgedPairs) -> "_Sides":
+        """The sides of N pairs."""
+        return cls((Pieces.of(pairs.text.src), Pieces.of(pairs.text.tgt)), pairs.half)
 
 
 class Richness:
@@ -70,12 +68,7 @@ class Richness:
 
     @classmethod
     def learn(
-        cls,
-        train: ParallelText,
-        trusted: ParallelText,
-        dictionaries: Dictionaries,
-        digests: Sequence[np.ndarray],
-        good: Tensor,
+        cls, train: JudgedPairs, trusted: JudgedPairs, dictionaries: Dictionaries, good: Tensor
     ) -> "Richness":
         """From pairs.
 
@@ -83,15 +76,13 @@ class Richness:
             train: N training pairs.
             trusted: M trusted pairs.
             dictionaries: of their languages.
-            digests: of both, shapes (N,) and (M,).
             good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
         """
-        some = sampled(train.tgt.sizes, digests[0], _TOKENS)
-        found = digests[0][some]
-        text = _Sides.of(train.take(some), halves(found))
-        known = _Sides.of(trusted, halves(digests[1]))
+        some = sampled(train.text.tgt.sizes, train.digests, _TOKENS)
+        train = train.take(some)
+        text, known = _Sides.of(train), _Sides.of(trusted)
         # What a pair looks like that is there a thousand times is no thousand times as usual.
-        once = good.double()[some] / copies_of(found)
+        once = good.double()[some] / train.repeats
         keys = [x.keys(n).unique() for x, n in zip(text.pieces, dictionaries.types, strict=True)]
         sides = list(zip(text.pieces, keys, dictionaries.types, strict=True))
 
@@ -157,24 +148,16 @@ class Richness:
         far = (self._differences(text) - self.numbers["mean"]) * pieces.sqrt()
         return far / self.numbers["deviation"]
 
-    def odds(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
-        """The odds that pairs are bad.
-
-        Args:
-            pairs: N pairs.
-            digests: of the pairs, shape (N,).
-
-        Returns:
-            Shape (N,); exactly 0 where no training pair may be bad.
-        """
+    def odds(self, pairs: JudgedPairs) -> Tensor:
+        """The odds that N pairs are bad, (N,); exactly 0 where no training pair may be bad."""
         if not bool(self.numbers["odds"].any()):
             return torch.zeros(len(pairs), dtype=torch.double)
 
-        def odds(some: ParallelText, half: Tensor) -> Tensor:
-            scores = self._scores(_Sides.of(some, half))
+        def odds(some: JudgedPairs) -> Tensor:
+            scores = self._scores(_Sides.of(some))
             return self.numbers["odds"][torch.bucketize(scores, self.numbers["bounds"])]
 
-        return judged(pairs, digests, odds)
+        return judged(pairs, odds)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``odds`` needs, in types that torch's safe loader takes."""

@@ -10,6 +10,7 @@ from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import ParallelText, batches
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.features.copying import copied
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 
 # Pseudo-counts of a type, so that one that was to be expected once or twice says little.
 _PSEUDO = 5.0
@@ -69,11 +70,7 @@ class TextFeatures:
 
     @classmethod
     def learn(
-        cls,
-        train: ParallelText,
-        trusted: ParallelText,
-        dictionaries: Dictionaries,
-        digests: np.ndarray,
+        cls, train: JudgedPairs, trusted: JudgedPairs, dictionaries: Dictionaries
     ) -> "TextFeatures":
         """From how often types come up in training and in trusted pairs.
 
@@ -81,25 +78,19 @@ class TextFeatures:
             train: N training pairs.
             trusted: M trusted pairs.
             dictionaries: of their languages.
-            digests: of the trusted pairs, shape (M,).
         """
-        counts = [_counts(pairs, dictionaries) for pairs in (train, trusted)]
+        counts = [_counts(pairs.text, dictionaries) for pairs in (train, trusted)]
         log_odds = [
             torch.stack([domain_log_odds(a, b, own) for own in (0, 1)])
             for a, b in zip(*counts, strict=True)
         ]
-        return cls(dictionaries, log_odds, torch.from_numpy(digests))
+        return cls(dictionaries, log_odds, torch.from_numpy(trusted.digests))
 
-    def __call__(self, pairs: ParallelText, digests: np.ndarray) -> Tensor:
-        """The features of N pairs, shape (N, 8), float64.
-
-        Args:
-            pairs: of any split.
-            digests: of the pairs, shape (N,).
-        """
-        own = torch.from_numpy(np.isin(digests, self.trusted.numpy()).astype(np.int64))
+    def __call__(self, pairs: JudgedPairs) -> Tensor:
+        """The features of N pairs of any split, shape (N, 8), float64."""
+        own = torch.from_numpy(np.isin(pairs.digests, self.trusted.numpy()).astype(np.int64))
         rows = torch.empty(len(pairs), len(COLUMNS), dtype=torch.double)
-        for numbers, source, target in batches(pairs, self.dictionaries.padding):
+        for numbers, source, target in batches(pairs.text, self.dictionaries.padding):
             sides = source, target
             real = [tokens.ne(self.dictionaries.padding).double() for tokens in sides]
             lengths = [r.sum(1) for r in real]

@@ -5,7 +5,7 @@ What a target looks like whose words are out of order is told by targets whose w
 of the training text says. Pairs that turn out to be bad say less of it when it is learnt again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,10 +16,11 @@ from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import drawn, sampled
+from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
-from fairseq_l2rw.initial_weights.halves import copies_of, halves, judged
+from fairseq_l2rw.initial_weights.halves import JudgedPairs, judged
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 
 # Counts that a type's frequency speaks for: after a word that came up rarely, little is known.
@@ -145,56 +146,41 @@ class WordOrder:
 
     @classmethod
     def learn(
-        cls,
-        train: Sentences,
-        trusted: Sentences,
-        dictionaries: Dictionaries,
-        digests: Sequence[np.ndarray],
-        good: Tensor,
+        cls, train: JudgedPairs, trusted: JudgedPairs, dictionaries: Dictionaries, good: Tensor
     ) -> "WordOrder":
         """From targets.
 
         Args:
-            train: of N training pairs.
-            trusted: of M trusted pairs.
+            train: N training pairs.
+            trusted: M trusted pairs.
             dictionaries: of their languages.
-            digests: of both pairs, shapes (N,) and (M,).
             good: how likely each training pair is good by anything else, from 0 to 1, shape (N,).
                 Where any is bad some are likely to be out of order, too: a few trusted pairs could
                 not tell.
         """
-        some = sampled(train.sizes, digests[0], _TOKENS)
-        boundaries, found = dictionaries.boundaries, digests[0][some]
-        targets, picked = train.take(some), np.sort(found.argsort()[:_SHUFFLED])
-        mixed = shuffled(targets.take(picked), boundaries, found[picked])
-        texts = [Bigrams.of(Words.of(x, boundaries)) for x in (targets, mixed, trusted)]
-        parts = [halves(x) for x in (found, found[picked], digests[1])]
-        given = good = good[some].double()
-        copies = copies_of(found)
+        some = sampled(train.text.tgt.sizes, train.digests, _TOKENS)
+        train, given = train.take(some), good[some].double()
+        picked = np.sort(train.digests.argsort()[:_SHUFFLED])
+        pairs = train, shuffled(train.take(picked), dictionaries.boundaries), trusted
+        texts = [Bigrams.of(Words.of(x.text.tgt, dictionaries.boundaries)) for x in pairs]
+        is_spoilt, good = bool(given.min() < 1), given
         for _ in range(_ROUNDS):
-            table = BigramTable.learn(texts[0], parts[0], good, dictionaries.types[1])
-            rows, made, known = (table.evidence(*x) for x in zip(texts, parts, strict=True))
-            is_known = bool(given.min() < 1)
-            contrast = Contrast.learn(rows, made, known, given, copies, is_known)
-            good = given * contrast.probability(rows)
+            table = BigramTable.learn(texts[0], train.half, good, dictionaries.types[1])
+            rows = [table.evidence(x, of.half) for x, of in zip(texts, pairs, strict=True)]
+            contrast = Contrast.learn(*rows, good=given, repeats=train.repeats, is_spoilt=is_spoilt)
+            good = given * contrast.probability(rows[0])
             if bool((good == given).all()):
                 break
         return cls(table, contrast)
 
-    def odds(self, targets: Sentences, dictionaries: Dictionaries, digests: np.ndarray) -> Tensor:
-        """The odds that pairs are bad, shape (N,).
+    def odds(self, pairs: JudgedPairs, dictionaries: Dictionaries) -> Tensor:
+        """The odds that N pairs are bad, shape (N,), with the dictionaries of their languages."""
 
-        Args:
-            targets: of N pairs.
-            dictionaries: of their languages.
-            digests: of the pairs, shape (N,).
-        """
+        def odds(some: JudgedPairs) -> Tensor:
+            text = Bigrams.of(Words.of(some.text.tgt, dictionaries.boundaries))
+            return self.contrast.odds(self.table.evidence(text, some.half))
 
-        def odds(some: Sentences, half: Tensor) -> Tensor:
-            text = Bigrams.of(Words.of(some, dictionaries.boundaries))
-            return self.contrast.odds(self.table.evidence(text, half))
-
-        return judged(targets, digests, odds)
+        return judged(pairs, odds)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``odds`` needs, in types that torch's safe loader takes."""
@@ -206,17 +192,17 @@ class WordOrder:
         return cls(BigramTable.from_state(state["table"]), Contrast(state["contrast"]))
 
 
-def shuffled(targets: Sentences, boundaries: Tensor, digests: np.ndarray) -> Sentences:
-    """Targets with their words in another order, their last tokens where they were.
+def shuffled(pairs: JudgedPairs, boundaries: Tensor) -> JudgedPairs:
+    """Pairs with the words of targets in another order, their last tokens where they were.
 
     Args:
-        targets: N of them.
+        pairs: N of them, whose digests decide on the order.
         boundaries: which types end words, and which begin them, shape (2, V).
-        digests: decide on the order, shape (N,).
     """
-    words = Words.of(targets, boundaries)
-    key = drawn(digests[words.sentence], np.arange(len(words)) - words.first[words.sentence])
+    words = Words.of(pairs.text.tgt, boundaries)
+    key = drawn(pairs.digests[words.sentence], np.arange(len(words)) - words.first[words.sentence])
     key[words.is_end] = np.iinfo(key.dtype).max
     word = np.repeat(np.arange(len(words)), words.ends - words.starts)
     order = np.lexsort((np.arange(len(word)), key[word], words.sentence[word]))
-    return Sentences.beside(words.types[order], targets.sizes)
+    targets = Sentences.beside(words.types[order], pairs.text.tgt.sizes)
+    return JudgedPairs(ParallelText(pairs.text.src, targets), pairs.digests)

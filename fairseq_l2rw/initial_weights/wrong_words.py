@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import places_of, starts_of
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
-from fairseq_l2rw.initial_weights.halves import copies_of, halves
+from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
 from fairseq_l2rw.initial_weights.links import WORDS, Numbers, enough, numbered
 from fairseq_l2rw.initial_weights.made_pairs import exchanged
@@ -59,61 +58,57 @@ class WrongWords:
     def learn(
         cls,
         lexicon: Lexicon,
-        texts: tuple[ParallelText, ParallelText],
+        train: JudgedPairs,
+        trusted: JudgedPairs,
         dictionaries: Dictionaries,
-        digests: tuple[np.ndarray, ...],
         good: Tensor,
     ) -> "WrongWords":
         """From pairs.
 
         Args:
             lexicon: of their words.
-            texts: N training pairs and M trusted ones.
+            train: N training pairs.
+            trusted: M trusted pairs.
             dictionaries: of their languages.
-            digests: of both, shapes (N,) and (M,).
             good: how likely each training pair is good otherwise, shape (N,).
         """
-        some = enough(texts[0])
-        text, found, boundaries = texts[0].take(some), digests[0][some], dictionaries.boundaries
-        train = _evidence(text, lexicon, found, boundaries)
+        some, boundaries = enough(train.text), dictionaries.boundaries
+        train = train.take(some)
+        own = _evidence(train, lexicon, boundaries)
         # Of pairs that have no wrong word yet, rather.
-        better = np.flatnonzero(train.least >= np.median(train.least))
+        better = np.flatnonzero(own.least >= np.median(own.least))
         often = torch.from_numpy(lexicon.directions[1].usual)
-        pairs, of, which = exchanged(text, better, found, dictionaries, often)
-        made = _evidence(pairs, lexicon, found[of], boundaries)
-        trusted = _evidence(texts[1], lexicon, digests[1], boundaries)
+        pairs, which = exchanged(train, better, dictionaries, often)
+        made = _evidence(pairs, lexicon, boundaries)
         wrong = made.columns[made.words.first + which]
-        inside = ~train.words.is_end
-        of_word = train.words.sentence[inside]
-        likely, copies = good[some][of_word], copies_of(found)[of_word]
-        real, known = (x.columns[~x.words.is_end] for x in (train, trusted))
-        rows = [torch.from_numpy(x) for x in (real, wrong, known)]
-        contrast = Contrast.learn(rows[0], rows[1], rows[2], likely, copies)
+        theirs = _evidence(trusted, lexicon, boundaries)
+        inside = ~own.words.is_end
+        columns = own.columns[inside], wrong, theirs.columns[~theirs.words.is_end]
+        rows = [torch.from_numpy(x) for x in columns]
+        of_word = own.words.sentence[inside]
+        contrast = Contrast.learn(*rows, good=good[some][of_word], repeats=train.repeats[of_word])
         odds = contrast.odds(rows[2]).unsqueeze(1)
         return cls(contrast, affordable_costs(odds, odds.new_tensor([_COST])))
 
-    def weights(
-        self, pairs: ParallelText, lexicon: Lexicon, digests: np.ndarray, boundaries: Tensor
-    ) -> Tensor:
+    def weights(self, pairs: JudgedPairs, lexicon: Lexicon, boundaries: Tensor) -> Tensor:
         """What the target's tokens are worth, all of a word the same.
 
         Args:
             pairs: N pairs.
             lexicon: that it was learnt with.
-            digests: of the pairs, shape (N,).
             boundaries: which target types may end a word, and which may begin one, shape (2, V).
 
         Returns:
             From 0 to 1, flat, shape (all target tokens,), float64; 1 at ends of sentences, and
             behind the first part of very long ones.
         """
-        found = torch.ones(int(pairs.tgt.sizes.sum()), dtype=torch.double)
-        evidence = _evidence(pairs, lexicon, digests, boundaries)
+        sizes, read = pairs.text.tgt.sizes, pairs.text.cut(WORDS).tgt.sizes
+        found = torch.ones(int(sizes.sum()), dtype=torch.double)
+        evidence = _evidence(pairs, lexicon, boundaries)
         words = evidence.words
         worths = worth(self.contrast.odds(torch.from_numpy(evidence.columns)), self.cost).numpy()
         worths[words.is_end] = 1
-        read = pairs.cut(WORDS).tgt.sizes
-        at = places_of(starts_of(pairs.tgt.sizes), read)
+        at = places_of(starts_of(sizes), read)
         found[at] = torch.from_numpy(np.repeat(worths, words.ends - words.starts))
         return found
 
@@ -127,24 +122,21 @@ class WrongWords:
         return cls(Contrast(state["contrast"]), state["cost"])
 
 
-def _evidence(
-    pairs: ParallelText, lexicon: Lexicon, digests: np.ndarray, boundaries: Tensor
-) -> _Evidence:
+def _evidence(pairs: JudgedPairs, lexicon: Lexicon, boundaries: Tensor) -> _Evidence:
     """The evidence of N pairs' words, each judged by the half of the text it is not of."""
-    pairs, half = pairs.cut(WORDS), halves(digests).numpy()
-    words, sizes = Words.of(pairs.tgt, boundaries), pairs.tgt.sizes
+    text, half = pairs.text.cut(WORDS), pairs.half.numpy()
+    words, sizes = Words.of(text.tgt, boundaries), text.tgt.sizes
     if not len(words):
         return _Evidence(words, np.empty((0, 3)), np.empty(0))
     support = np.empty(len(words.types))
     for number in (0, 1):
         some = np.flatnonzero(half == number)
-        parts = lexicon.evidence(
-            numbered(pairs.take(some), lexicon.table, lexicon.types[1]), number
-        )
+        read = numbered(text.take(some), lexicon.table, lexicon.types[1])
+        parts = lexicon.evidence(read, number)
         of_half = np.concatenate([np.empty(0), *(part.support[1] for part in parts)])
         support[places_of(starts_of(sizes)[some], sizes[some])] = of_half
     least = np.minimum.reduceat(support, words.starts)
     pieces = np.log(words.ends - words.starts)
-    length = np.log(pairs.sizes.prod(1))[words.sentence]
+    length = np.log(text.sizes.prod(1))[words.sentence]
     worst = np.minimum.reduceat(least, words.first)
     return _Evidence(words, np.stack([least, pieces, length], 1), worst)
