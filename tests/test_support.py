@@ -129,8 +129,8 @@ def test_the_rarer_of_two_words_is_exchanged():
     frequency[FIRST["target"]] = 1000
     rows = [[0] * 8 + [n % 5 + 1] * 8 for n in range(200)]
     pairs = Split(*([sentence(row, side) for row in rows] for side in ("source", "target")))
-    digests = JudgedPairs(flat(pairs), np.arange(200) * 7919)
-    _, words = exchanged(digests, np.arange(200), DICTIONARIES, frequency)
+    text = JudgedPairs(flat(pairs), np.arange(200) * 7919)
+    _, words = exchanged(text, np.arange(200), DICTIONARIES, frequency)
     assert 0.65 < (words >= 8).mean() < 0.95  # three in four
 
 
