@@ -329,7 +329,8 @@ def test_a_sub_batch_out_of_memory_is_left_out_and_training_goes_on(
     table = rows(tmp_path)
     places = list(zip(table["update"].to_pylist(), table["id"].to_pylist(), strict=True))
     assert {u for u, _ in places} == set(range(12)) and len(places) == len(set(places))
-    # Of the fifth update.
-    assert {int(x) for x in lost.split(",")}.isdisjoint(n for u, n in places if u == 4)
+    # Of two workers, one has batches for every other update only: it passes others in their place.
+    update = {(1, 9): 4, (1, 10): 4, (2, 9): None, (2, 10): 6}[workers, at]
+    assert {int(x) for x in lost.split(",")}.isdisjoint(n for u, n in places if u == update)
     model = load(tmp_path / "checkpoint_last.pt")["model"]
     assert all(bool(torch.isfinite(value).all()) for value in model.values())
