@@ -729,6 +729,14 @@ def test_small_mean_weights_keep_two_digits_and_shares_always_have_two() -> None
     assert comparison.weight_table(runs, "auc")[1] == ["`l2rw`", "0.00"]
 
 
+def test_the_legend_says_where_results_are_of_other_flags() -> None:
+    now = CONTENDERS["deep_states"].extra
+    for extra, other in ((list(now), False), (["--teacher-reads", "encoder"], True)):
+        said = comparison.legend([line("deep_states", 1, 33.0, extra=extra)])
+        assert " ".join(now) in said
+        assert ("of an earlier version, with other flags" in said) == other
+
+
 def test_what_a_person_judged_is_a_table_of_its_own() -> None:
     told = {"good": 0.65, "not broken": 0.82}
     weights = {"clean": 0.9, "misaligned": 0.3}

@@ -244,10 +244,12 @@ def section(results: Results, recipe: str) -> str:
 
 
 def _flags(results: Results, run: str) -> str:
-    """Return the flags that a run was made with; several, if that changed."""
-    found = dict.fromkeys(" ".join(r["extra"]) for r in results if r["run"] == run)
-    flags = " or ".join(f"`{extra}`" for extra in found if extra)
-    return f" ({flags})" if flags else ""
+    """Return a run's flags, and whether some results are of other ones."""
+    now = CONTENDERS[run].extra
+    others = any(tuple(r["extra"]) != now for r in results if r["run"] == run)
+    said = [f"`{' '.join(now)}`"] if now else []
+    said += ["some results are of an earlier version, with other flags"] if others else []
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def legend(results: Results) -> str:
