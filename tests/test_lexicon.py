@@ -288,7 +288,7 @@ def test_a_tiny_corpus_gives_finite_numbers(count):
     for rows, text in zip(supports(*pairs), pairs, strict=True):
         sizes = [(len(s), len(t)) for s, t in zip(text.src, text.tgt, strict=True)]
         assert [tuple(map(len, row)) for row in rows] == sizes
-        assert all(np.isfinite(side).all() for row in rows for side in row)
+        assert all(np.isfinite(np.asarray(side)).all() for row in rows for side in row)
 
 
 def test_how_many_pairs_are_looked_at_together_changes_nothing(monkeypatch):
