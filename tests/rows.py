@@ -9,6 +9,7 @@ import torch
 from fairseq_l2rw import weighting
 from fairseq_l2rw.features.columns import NAMES, SENTENCE
 from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.training.update_buffer import SubBatch
 from fairseq_l2rw.weighting.teachers.teacher import Teacher
 
 #: Surface features of :func:`two_parts`.
@@ -27,6 +28,24 @@ _NUMBERS = itertools.count()  # no two sentences are the same
 
 def local(tensor):
     return tensor
+
+
+def sub_batch(features, rule, applied, sizes, bound=0.0):
+    """A sub-batch that nobody passed, with a weighting's own weights and those applied, (N,)."""
+    return SubBatch(
+        losses=None,
+        weights=applied,
+        sizes=sizes,
+        bound=bound,
+        sample={},
+        features=features,
+        rule_weights=rule,
+        rule_bound=0.0,
+        applied_weights=applied,
+        fallback=torch.tensor(0),
+        random=None,
+        dummy=False,
+    )
 
 
 def options(name="deep", text=None, seed=1, **own):

@@ -7,13 +7,12 @@ import torch
 from commands import OURS, load, train
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from rows import rows
+from rows import rows, sub_batch
 from test_update_summary import summary
 
 from fairseq_l2rw.metagradient import Batch, normaliser, update_sums, weight_gradient
 from fairseq_l2rw.training.meta_step import _signals
 from fairseq_l2rw.training.reweighting import Reweighting
-from fairseq_l2rw.training.update_buffer import SubBatch
 from fairseq_l2rw.training.usual_weight import UsualWeight
 
 WEIGHT = st.floats(0, 2) | st.floats(0, 1e-6)
@@ -47,20 +46,7 @@ def test_in_warmup_the_bound_is_of_the_weights_that_one_differentiates_by(data, 
     generator = torch.Generator().manual_seed(1)
     rule, sizes = torch.full((3,), 0.2).double(), double([4, 5, 6])
     ones, products = torch.ones(3).double(), torch.randn(3, generator=generator).double()
-    known = SubBatch(
-        losses=None,
-        weights=ones,
-        sizes=sizes,
-        bound=0.25 * 15,
-        sample={},
-        features=rows(3),
-        rule_weights=rule,
-        rule_bound=0.0,
-        applied_weights=ones,
-        fallback=torch.tensor(0),
-        random=None,
-        dummy=False,
-    )
+    known = sub_batch(rows(3), rule, ones, sizes, bound=0.25 * 15)
     (signal,) = _signals([([known], [products])], 1.0)
     # More of everything changes nothing.
     assert abs(float(rule @ signal.usefulness)) < 1e-12 * float(signal.usefulness.norm())

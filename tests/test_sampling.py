@@ -8,14 +8,13 @@ import torch
 from fairseq.data.iterators import EpochBatchIterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import rows
+from rows import rows, sub_batch
 
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler, truncated
 from fairseq_l2rw.sampling.sampled_batches import EpochSize, SampledBatches
 from fairseq_l2rw.training.meta_step import _signals
-from fairseq_l2rw.training.update_buffer import SubBatch
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import to_bytes
 
@@ -309,19 +308,7 @@ def test_the_usefulness_of_a_pair_is_the_derivative_by_the_weight_that_it_had():
     gradients = torch.randn(3, 5, generator=generator).double() * sizes[:, None]
     direction = torch.randn(5, generator=generator).double()
     features = rows(3, importance_weight=stands_for)
-    batch = SubBatch(
-        losses=None,
-        weights=applied,
-        sizes=sizes,
-        sample={},
-        features=features,
-        rule_weights=rule,
-        rule_bound=0.0,
-        applied_weights=applied,
-        fallback=torch.tensor(0),
-        random=None,
-        dummy=False,
-    )
+    batch = sub_batch(features, rule, applied, sizes)
     (signal,) = _signals([([batch], [gradients @ direction])], 1.0)
 
     def dev_loss(weights):
