@@ -40,7 +40,7 @@ from benchmarking.students import Setting, Student, quiet, train_command
 from tqdm import tqdm
 
 from quickstart import prepare
-from score import versions
+from versions import versions
 
 # Intervals divide it, so that every turn holds as many looks at the dev set.
 TURN = 10

@@ -24,7 +24,7 @@ from benchmarking.students import Setting, Student, quiet, train_command
 from torch import Tensor
 from tqdm import tqdm
 
-from score import versions
+from versions import versions
 
 HUGE = "1000000"  # a dev batch of so many tokens is any dev set; so many updates never come
 _ALL = ("--meta-params", ".")

@@ -22,8 +22,8 @@ from benchmarking.comparison import compare, peak_megabytes, table
 from tqdm import tqdm
 
 import training
-from score import versions
 from steps import ONE_CORE, environment, fail
+from versions import versions
 
 SIDES = {"plain": training.STOCK, "deep": "deep"}
 _LOOK = 0.2  # seconds between looks at a process's memory

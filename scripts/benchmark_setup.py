@@ -23,8 +23,8 @@ from benchmarking import corpus, workers
 from benchmarking.students import Student, quiet
 from tqdm import tqdm
 
-from score import versions
 from training import plugin
+from versions import versions
 
 _TRUSTED, _VALID = 1000, 100
 _SMALL = [

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from fairseq_l2rw.metagradient import TRAJECTORIES, Batch, Parameters, functional
 from fairseq_l2rw.metagradient.engine import MetaGradient
-from score import versions
+from versions import versions
 
 WIDTH, DEPTH, SENTENCES = 1024, 10, 4
 

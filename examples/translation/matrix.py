@@ -15,7 +15,7 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,11 @@ class Cell:
     run: str
     seed: int
 
+    @classmethod
+    def of(cls, line: Mapping[str, Any]) -> Cell:
+        """From its line."""
+        return cls(line["recipe"], line["run"], line["seed"])
+
     @property
     def contender(self) -> Contender:
         """What is run."""
@@ -83,7 +88,7 @@ def read_results(path: Path) -> list[dict[str, Any]]:
             line = json.loads(text)
         except json.JSONDecodeError:
             sys.exit(f"{path}, line {number} is not JSON: delete that line and run again")
-        cell = Cell(line["recipe"], line["run"], line["seed"])
+        cell = Cell.of(line)
         if cell in found:
             sys.exit(
                 f"{path}, line {number}: {cell.recipe} {cell.run} with seed {cell.seed} is there "
@@ -122,17 +127,14 @@ class Experiment:
     def __init__(self, matrix: Matrix) -> None:
         """Read what is already there."""
         self.matrix = matrix
-        self._lines = read_results(matrix.results)
-        self.finished = [
-            {name: line[name] for name in ("recipe", "run", "seed")} for line in self._lines
-        ]
+        self.finished = {Cell.of(line): line for line in read_results(matrix.results)}
 
     def run(self, wanted: Iterable[Cell]) -> None:
         """Run what is not finished, the baseline to its end before anything else."""
         wanted = [*wanted]
         for cell in wanted:
             self._check_finished(cell)
-        left = [cell for cell in wanted if cell.key not in self.finished]
+        left = [cell for cell in wanted if cell not in self.finished]
         # Several filters may judge by one model of the other direction.
         by_dual = {(c.recipe, c.seed): c for c in left if c.contender.by_dual}
         for wave in (
@@ -146,16 +148,13 @@ class Experiment:
 
     def _check_finished(self, cell: Cell) -> None:
         """Stop where a finished run is another one than is asked for now."""
-        job = self._job(cell, self.matrix.out)
-        for line in self._lines:
-            if cell.key.items() <= line.items():
-                before, now = (line["config"], line["updates"]), (job.config, job.max_update)
-                if before != now:
-                    sys.exit(
-                        f"{self.matrix.results}: {cell.recipe} {cell.run} with seed {cell.seed} "
-                        f"is of {before[1]} updates of {before[0]}, and now it would be {now[1]} "
-                        f"of {now[0]}: give another --out, or delete that line"
-                    )
+        line, job = self.finished.get(cell), self._job(cell, self.matrix.out)
+        if line and (line["config"], line["updates"]) != (job.config, job.max_update):
+            sys.exit(
+                f"{self.matrix.results}: {cell.recipe} {cell.run} with seed {cell.seed} is of "
+                f"{line['updates']} updates of {line['config']}, and now it would be "
+                f"{job.max_update} of {job.config}: give another --out, or delete that line"
+            )
 
     def folder(self, cell: Cell) -> Path:
         """The folder of a run."""

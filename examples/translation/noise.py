@@ -73,17 +73,21 @@ def corrupt(text: Text, rates: Mapping[str, float], rng: Random) -> tuple[list[P
     # in a fixed order, so that the order of the flags does not change the result
     for kind in (kind for kind in KINDS if counts.get(kind)):
         chosen, positions = positions[: counts[kind]], positions[counts[kind] :]
-        while chosen:
-            same = 0
-            for at, pair in zip(chosen, spoilt(kind, text, chosen, rng), strict=True):
-                if pair == text.pairs[at]:
-                    same += 1
-                else:
-                    noisy[at], labels[at] = pair, kind
-            if same > len(spare):
+        found = _changed(kind, text, chosen, rng)
+        while missing := counts[kind] - len(found):
+            if missing > len(spare):
                 raise NoiseError(f"{kind} changes too few lines for a share of {rates[kind]:g}")
-            chosen = [spare.pop(rng.randrange(len(spare))) for _ in range(same)]
+            others = [spare.pop(rng.randrange(len(spare))) for _ in range(missing)]
+            found |= _changed(kind, text, others, rng)
+        for at, pair in found.items():
+            noisy[at], labels[at] = pair, kind
     return noisy, labels
+
+
+def _changed(kind: str, text: Text, chosen: Sequence[int], rng: Random) -> dict[int, Pair]:
+    """Return what a kind of noise makes of those of the chosen lines that it changes."""
+    made = zip(chosen, spoilt(kind, text, chosen, rng), strict=True)
+    return {at: pair for at, pair in made if pair != text.pairs[at]}
 
 
 def flawed_words(clean: str, noisy: str) -> list[int]:

@@ -22,7 +22,7 @@ from recipes import Question
 from steps import Stamp, digest, read_json, run, say, short, write_json
 from token_scores import FLAWS, wrong_words
 from training import CONFIGS, EVERY_SENTENCE, STOCK, Run, device, plugin, train_command, use_cpu
-from versions import starts, versions
+from versions import start, starts
 from weights import Array, Weights, read_weights
 
 HYPOTHESIS = re.compile(r"^H-(\d+)\t[^\t]*\t(.*)$")
@@ -287,7 +287,7 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         return read_json(out / "result.json")
     stamp.begin(replace=True)
     # Of the training: it may be scored by other versions, much later.
-    began = starts(out) or [{"versions": versions(), "device": device(CONFIGS[job.config])}]
+    began = starts(out) or [start(device(CONFIGS[job.config]))]
     scores = quality(translate(job), read_lines(reference))
     result = {
         "run": out.name,
@@ -299,7 +299,7 @@ def evaluate(bin_folder: Path, out: Path, data: Path) -> dict[str, Any]:
         "commands": [train_command(job), generate_command(job, out)],
         **began[-1],
     }
-    if any(start != began[-1] for start in began):
+    if any(other != began[-1] for other in began):
         result["earlier_starts"] = began[:-1]
     write_json(out / "result.json", result)
     write_json(out / "bleu.json", {"score": scores.bleu, "signature": scores.bleu_signature})

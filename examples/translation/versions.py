@@ -28,10 +28,14 @@ def _commit() -> str:
     return done.stdout.strip() if done and not done.returncode else metadata.version("fairseq-l2rw")
 
 
+def start(device: str) -> dict[str, Any]:
+    """Return what a run that is started now is trained by, and on."""
+    return {"versions": versions(), "device": device}
+
+
 def note_start(out: Path, device: str) -> None:
     """Add a start of the training in `out`; say so if an earlier one was by other versions."""
-    now = {"versions": versions(), "device": device}
-    before = starts(out)
+    now, before = start(device), starts(out)
     write_json(out / STARTS, {"starts": [*before, now]})
     if before and before[-1] != now:
         say(f"{out.name} goes on by other versions than those it was begun with")
@@ -39,5 +43,5 @@ def note_start(out: Path, device: str) -> None:
 
 def starts(out: Path) -> list[dict[str, Any]]:
     """Return versions and device of every start of the training in `out`."""
-    found: list[dict[str, Any]] = []
-    return read_json(out / STARTS)["starts"] if (out / STARTS).exists() else found
+    found: dict[str, Any] = read_json(out / STARTS) if (out / STARTS).exists() else {}
+    return list(found.get("starts", []))

@@ -17,14 +17,11 @@ from torch import Tensor
 
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.data.sentences import in_blocks
-from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
+from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT, MOST_SENTENCES
 from fairseq_l2rw.utils.weight_bytes import filled, from_bytes, is_known, to_bytes
 
 logger = logging.getLogger(__name__)
 
-# A sentence counts for at most as many. Where p_i = 0.05 and the weight is 1 all of a sudden, it
-# would count for 20: few such sentences halve what a batch says.
-_MOST = 2.0
 _TOGETHER = 64  # sub-batches whose weights are taken in at once
 
 
@@ -228,4 +225,4 @@ def truncated(weights: Tensor, importance_weight: Tensor) -> Tensor:
     Returns:
         The bounded weights, shape (N,).
     """
-    return torch.minimum(weights, (_MOST / importance_weight).to(weights))
+    return torch.minimum(weights, (MOST_SENTENCES / importance_weight).to(weights))

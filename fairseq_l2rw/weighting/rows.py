@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.features.sample import MOST_SENTENCES
 from fairseq_l2rw.utils.reduction import Total
 from fairseq_l2rw.weighting.base import Signal
 
 logger = logging.getLogger(__name__)
 
-_MOST = 2.0  # pairs that one counts for in a regression
 # What says something of a row in numbers, beside the columns.
 _NUMBERS = ("sizes", "states", "importance_weight", "initial_weight", "alignment")
 
@@ -84,7 +84,7 @@ def _others(signal: Signal) -> Tensor:
     target = signal.usefulness.double() / sizes.where(sizes > 0, 1.0)
     initial = ones if initial is None else initial.double()
     stands_for = ones if features.importance_weight is None else features.importance_weight.double()
-    masses = signal.mass * (_MOST / stands_for).clamp(max=1)
+    masses = signal.mass * (MOST_SENTENCES / stands_for).clamp(max=1)
     return torch.stack([target, sizes, initial, masses], 1)
 
 
