@@ -145,6 +145,23 @@ def test_text_can_be_split_like_that_of_a_model_that_exists(prepared, text, tmp_
     assert (tmp_path / "a" / "dict.en.txt").read_bytes() == (prepared / "dict.en.txt").read_bytes()
 
 
+def test_the_next_command_shares_embeddings_only_where_dictionaries_are_one(
+    prepared, text, tmp_path, capsys
+):
+    files = ["--train", text / "valid.tsv", "--trusted", text / "trusted.tsv"]
+    files += ["--source-lang", "de", "--target-lang", "en", "--dictionaries", tmp_path]
+    files += ["--sentencepiece", prepared / "sentencepiece.model"]
+    for name in ("dict.de.txt", "dict.en.txt"):
+        shutil.copy(prepared / name, tmp_path)
+    call("prepare", *files, "--out", tmp_path / "one")
+    assert "--share-all-embeddings" in capsys.readouterr().out
+    with (tmp_path / "dict.en.txt").open("a") as file:
+        file.write("more 1\n")
+    call("prepare", *files, "--out", tmp_path / "two")
+    said = capsys.readouterr().out
+    assert "fairseq-train" in said and "--share-all-embeddings" not in said
+
+
 def test_weights_by_line_are_the_last_ones(run, text):
     folder = RunFolder.of(run)
     weights = LineWeights.of(folder, folder.record(), 406)
@@ -433,15 +450,27 @@ def test_a_weighting_that_cannot_weigh_other_text_says_so(prepared, text, tmp_pa
     assert len(read(tmp_path / "marian.weights")) == 406
 
 
+def plugin_of_the_docs(folder, name):
+    """A folder with the weighting of `docs/extending.md`, under another name."""
+    page = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
+    code = page.read_text().split("```python\n")[1].split("```")[0]
+    folder.mkdir()
+    (folder / "__init__.py").write_text(code.replace("trust_sure", name))
+    return folder
+
+
+def test_options_of_a_weighting_of_ones_own_are_listed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
+    plugin = plugin_of_the_docs(tmp_path / "to_be_listed", "own_listed")
+    call("options", "--user-dir", plugin)
+    assert "--weighting own_listed: power=1.0" in capsys.readouterr().out
+
+
 def test_a_run_with_a_weighting_of_ones_own_scores_by_its_folder(
     prepared, text, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(registry, "_registry", dict(registry._registry))
-    page = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
-    code = page.read_text().split("```python\n")[1].split("```")[0]
-    plugin = tmp_path / "a_weighting"
-    plugin.mkdir()
-    (plugin / "__init__.py").write_text(code.replace("trust_sure", "of_ones_own"))
+    plugin = plugin_of_the_docs(tmp_path / "a_weighting", "of_ones_own")
     flags = ["--user-dir", plugin, "--weighting", "of_ones_own", "--max-update", "8"]
     out = trained(prepared, tmp_path / "run", *flags)
     given = write(tmp_path / "given.tsv", ["w1\tW1"])

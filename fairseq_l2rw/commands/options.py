@@ -8,12 +8,14 @@ from dataclasses import fields
 
 from fairseq.dataclass.utils import gen_parser_from_dataclass
 
+from fairseq_l2rw.commands.user_dir import load_user_dir
 from fairseq_l2rw.config import MetaConfig, WeightingConfig
 from fairseq_l2rw.weighting import find, names
 
 HELP = "list the options that --task l2rw_translation adds to fairseq-train"
 DESCRIPTION = "List the options that --task l2rw_translation adds to fairseq-train."
-EXAMPLE = ""
+EXAMPLE = """example, with the options of a weighting of your own:
+  fairseq-l2rw options --user-dir my_plugin"""
 
 
 class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -21,11 +23,15 @@ class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescription
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes nothing."""
+    """Add what the command takes."""
+    parser.add_argument(
+        "--user-dir", metavar="FOLDER", help="a folder of your own that has a weighting"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Print them."""
+    load_user_dir(args)
     print(listing().format_help())
 
 

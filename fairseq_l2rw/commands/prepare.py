@@ -272,7 +272,8 @@ def _binarize(args: argparse.Namespace, pieces: Path, counts: dict[str, int]) ->
 def _next_command(args: argparse.Namespace) -> str:
     """How to train with it."""
     validation = [] if args.valid else ["--disable-validation"]
-    shared = [] if args.separate_dictionaries else ["--share-all-embeddings"]
+    one = len({file.read_bytes() for file in args.out.glob("dict.*.txt")}) == 1
+    shared = ["--share-all-embeddings"] if one else []
     languages = f"--source-lang {args.source_lang} --target-lang {args.target_lang}"
     flags = [
         f"fairseq-train {args.out} {languages}",
@@ -282,7 +283,8 @@ def _next_command(args: argparse.Namespace) -> str:
         " ".join(["--arch transformer_iwslt_de_en", *shared, "--dropout 0.3"]),
         "--optimizer adam --adam-betas '(0.9, 0.98)' --clip-norm 1.0",
         "--lr 5e-4 --lr-scheduler inverse_sqrt --warmup-updates 4000 --weighting-warmup 4000",
-        " ".join(["--max-tokens 4096 --max-update 50000 --no-epoch-checkpoints", *validation]),
+        "--max-tokens 4096 --required-batch-size-multiple 1",
+        " ".join(["--max-update 50000 --no-epoch-checkpoints", *validation]),
     ]
     return "next, on a GPU (add --fp16) or without one (add --cpu):\n\n    " + " \\\n        ".join(
         flags

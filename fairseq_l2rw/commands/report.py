@@ -176,7 +176,8 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
         "seed": folder.task["seed"],
         "hours": seconds / 3600 if seconds else None,
         "valid_loss": float(loss) if loss is not None else None,
-        "dev_loss": progress["dev_loss"] or None,  # 0: never taken
+        # In bits, as fairseq logs losses; 0: never taken.
+        "dev_loss": progress["dev_loss"] / math.log(2) or None,
         "bleu": json.loads(bleu.read_text())["score"] if bleu.is_file() else None,
     }
 

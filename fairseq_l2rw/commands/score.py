@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fairseq import utils
 from fairseq.data import Dictionary
 
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.scored_table import ScoredTable, Scorer
+from fairseq_l2rw.commands.user_dir import load_user_dir
 from fairseq_l2rw.inference.checkpoint_file import checkpoint_of
 from fairseq_l2rw.inference.finished_run import FinishedRun
 from fairseq_l2rw.inference.initial_scorer import InitialScorer
@@ -129,8 +129,6 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError("--initial needs --data, the folder that fairseq-l2rw prepare made")
     if args.initial and args.input == "-":
         raise InputError("--initial reads its input twice, so it takes a file, not stdin")
-    if args.user_dir is not None and not Path(args.user_dir).is_dir():
-        raise InputError(f"missing folder: --user-dir {args.user_dir}")
     for name in ("trusted", "by"):
         if getattr(args, name) and not args.initial:
             raise InputError(f"--{name} is for --initial: a run has its own")
@@ -169,7 +167,7 @@ def _splitter(args: argparse.Namespace, data: str) -> Splitter:
 
 
 def _run_scorer(args: argparse.Namespace) -> Scorer:
-    utils.import_user_module(args)
+    load_user_dir(args)
     device = _device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     finished = FinishedRun(checkpoint_of(args.run), device, args.data, args.fp16)
     splitter = _splitter(args, finished.task.cfg.data.split(os.pathsep)[0])

@@ -60,8 +60,9 @@ class Bookkeeping:
     def begin(self, update: int) -> None:
         """Before the first update of this process, with the run's own number of it."""
         if self.cfg.weights_dir is not None:
+            cfg = self.cfg
             self._writer = RecordWriter(
-                self.cfg.weights_dir, self.cfg.weight_unit, update, self._factors
+                cfg.weights_dir, cfg.weight_unit, update, self._factors, cfg.save_dir
             )
 
     def begin_epoch(self) -> None:

@@ -58,13 +58,19 @@ class RecordWriter:
         unit: ``sentence`` or ``token``: what has a weight.
         start: the first update of this process.
         factors: names of the factors of a weight.
+        save_dir: the run's folder.
     """
 
     def __init__(
-        self, folder: str | Path, unit: str, start: int, factors: Sequence[str] = ()
+        self,
+        folder: str | Path,
+        unit: str,
+        start: int,
+        factors: Sequence[str] = (),
+        save_dir: str | Path = ".",
     ) -> None:
         self.unit, self.factors = unit, factors
-        self.record = WeightRecord(folder, start, factors) if rank() == 0 else None
+        self.record = WeightRecord(folder, start, factors, save_dir) if rank() == 0 else None
         self._waiting: list[_Rows] = []
         if self.record is not None:  # what comes after the last checkpoint, or all with --no-save
             Finalize(self.record, self.flush, exitpriority=1)

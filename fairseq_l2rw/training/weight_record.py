@@ -38,6 +38,7 @@ SCHEMA = pa.schema(
 FACTOR = "factor_"
 _PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
+_OWNER = b"save_dir"  # in the schema of a part: the run's folder, as seen from the record's
 # How numbers are kept until then: lists of Python's own take several times as much.
 _CODES = {pa.int64(): "q", pa.int32(): "i", pa.float32(): "f"}
 
@@ -48,23 +49,37 @@ class WeightRecord:
     A part is named after its first update and appears under that name only when it is complete.
     Since every checkpoint closes a part, a run that resumes at update U removes the parts that
     begin at U or later (they were written by updates that will happen again) and the record holds
-    every row exactly once.
+    every row exactly once. Parts of another run are never removed.
 
     Args:
         folder: where the parts go; made if missing.
         start: the first update of this process, 0 from scratch.
         factors: names of the factors of a weight, a column each.
+        save_dir: the run's folder.
+
+    Raises:
+        InputError: the folder cannot be made, or parts that would be removed are another run's.
     """
 
-    def __init__(self, folder: str | Path, start: int = 0, factors: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        start: int = 0,
+        factors: Sequence[str] = (),
+        save_dir: str | Path = ".",
+    ) -> None:
         columns = [_always(FACTOR + name, pa.float32()) for name in factors]
-        self.schema = pa.schema([*SCHEMA, *columns])
+        # Relative: a record that is moved together with its run is still that run's.
+        owner = os.fsencode(os.path.relpath(os.path.realpath(save_dir), os.path.realpath(folder)))
+        self.schema = pa.schema([*SCHEMA, *columns], {_OWNER: owner})
         self.folder = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"--weights-dir {folder} cannot be made: {error.strerror}") from None
         self.removed = [p for p in self._parts() if _first_update(p) >= start]
+        for part in self.removed:
+            self._check_owner(part, owner)
         for part in self.removed:
             part.unlink()
         self._columns = self._empty()
@@ -92,6 +107,15 @@ class WeightRecord:
     def _empty(self) -> dict[str, Any]:
         """Empty columns: compact ones, and lists where a row may hold nothing."""
         return {f.name: [] if f.nullable else array(_CODES[f.type]) for f in self.schema}
+
+    def _check_owner(self, part: Path, owner: bytes) -> None:
+        found = (pq.read_schema(part).metadata or {}).get(_OWNER, owner)
+        if found != owner:
+            run = os.path.normpath(self.folder / os.fsdecode(found))
+            raise InputError(
+                f"--weights-dir {self.folder} holds the record of the run in {run}: give another "
+                "folder, or delete it"
+            )
 
     def _parts(self) -> list[Path]:
         return sorted(p for p in self.folder.iterdir() if _PART.fullmatch(p.name))
