@@ -33,7 +33,7 @@ function get given good group header help highest history id ignore in indices i
 integers is join judged keep kept key known languages largest last layer layout leading learnt least
 leave left length link links list listen listener load location logger look lost made main make mask
 max mean measures memory message method min minimum mode most move name nearly need negative neutral
-next no now num number of offload once one only open opened option or order out output over overlap
+next no now num number of offload once one only open opened option or out output over overlap
 overwrite own pack padded page parallel parse parser path pattern per pictures points position
 prepare progress pruned pull ratio reach read reader ready real reason recent recorder reduce
 reduction register registry release relevance remainder remove render repeat replaced report restore
@@ -42,7 +42,7 @@ selection sentence set settings shape short shown shuffled side signature single
 source space spark split splitter spoilt spread square start sum summary table take target task
 teach text threshold thresholds through times to told total translated translation truncate unit
 unpack update usage use user utils validation value version warn watch weigh weigher what where
-whole why width with without word words worse worth write writer wrong zero
+whole why width with without words worse worth write writer wrong zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.

@@ -53,8 +53,8 @@ def prepare(out: Path, seed: int) -> Path:
 
 
 def look_at_text(data: Path, raw: Path) -> None:
-    """Show what the text and the trusted pairs alone say, before any training."""
-    say("quickstart: before any training, the text and the trusted pairs alone say this much")
+    """Show how well initial weights recognise bad pairs, before any training."""
+    say("quickstart: before any training, initial weights already say this much")
     say("(AUC: how often a clean sentence outweighs one of this kind; 0.5 is chance):")
     texts = read_parallel(raw / "train", ("de", "en"))
     pairs = zip(texts["de"], texts["en"], strict=True)
