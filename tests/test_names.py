@@ -40,7 +40,7 @@ reduction register registry release relevance remainder remove render repeat rep
 resume reverse right safe same save scalar scale schedule schema scorer screen second seen select
 selection sentence set settings shape short shown shuffled side signature single skip slope solve
 source space spark split splitter spoilt spread square start sum summary table take target task
-teach text threshold thresholds through times to told total translated translation truncate unit
+teach text threshold thresholds through to told total translated translation truncate unit
 unpack update usage use user utils validation value version warn watch weigh weigher what where
 whole why width with without words worse worth write writer wrong zero
 """,

@@ -85,13 +85,13 @@ def read_record(record: Path, columns: Sequence[str], updates: int) -> pa.Table:
 
 
 def _read(record: Path, lines: int, updates: int) -> pa.Table:
-    """All columns of a record of so many lines but those of tokens, by update."""
+    """Weights, their factors and losses of a record of so many lines, by update."""
     nothing = InputError(f"{record} has no weights yet: the run records them by and by")
     files = sorted(record.glob("*.parquet"))
     if not files:
         raise nothing
-    names = [name for name in pq.read_schema(files[0]).names if name != "token_weights"]
-    rows = read_record(record, names, updates).sort_by("update")
+    factors = [name for name in pq.read_schema(files[0]).names if name.startswith(FACTOR)]
+    rows = read_record(record, ["id", "weight", "loss", *factors], updates).sort_by("update")
     if not len(rows):
         raise nothing
     if pc.max(rows["id"]).as_py() >= lines:
@@ -109,8 +109,6 @@ class LineWeights:
         mean: of the recorded weights.
         spread: their standard deviation.
         loss: the last one, per target token, nats.
-        usefulness: mean over meta steps.
-        times: how often the line was trained on.
         tokens: by line, the weights that the tokens of its target and the end of it had last; none
             where only sentences have weights.
     """
@@ -120,8 +118,6 @@ class LineWeights:
     mean: Numbers
     spread: Numbers
     loss: Numbers
-    usefulness: Numbers
-    times: Numbers
     tokens: Mapping[int, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -147,8 +143,8 @@ class LineWeights:
         factors = [name for name in rows.column_names if name.startswith(FACTOR)]
         tokens = _TokensByLine.of(record, run.recorded) if of_tokens else {}
         wanted = [(name, "last") for name in ("weight", "loss", *factors)]
-        wanted += [("weight", "mean"), ("weight", "stddev"), ("usefulness", "mean")]
-        found = rows.group_by("id", use_threads=False).aggregate([*wanted, ("weight", "count")])
+        wanted += [("weight", "mean"), ("weight", "stddev")]
+        found = rows.group_by("id", use_threads=False).aggregate(wanted)
 
         def by_line(name: str) -> Numbers:
             numbers = np.full(lines, np.nan)
@@ -176,8 +172,6 @@ class LineWeights:
             mean=by_line("weight_mean"),
             spread=by_line("weight_stddev"),
             loss=by_line("loss_last"),
-            usefulness=by_line("usefulness_mean"),
-            times=np.nan_to_num(by_line("weight_count")),
             tokens=tokens,
         )
 
