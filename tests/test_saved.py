@@ -102,7 +102,7 @@ def test_where_nothing_can_be_kept_a_line_says_so_and_the_run_goes_on(data, tmp_
     assert torch.equal(found, expected) and (tmp_path / "run" / NAME).is_file()
     said = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert len(said) == 1 and "cannot be kept beside the data" in said[0]
-    assert not list(data.glob(".initial_weights*"))
+    assert not list(data.glob(".unfinished*"))
 
 
 @pytest.mark.parametrize("error", [OSError("read-only"), RuntimeError("unexpected pos\nstacks")])

@@ -87,7 +87,7 @@ def test_an_unfinished_file_is_not_read(tmp_path):
     writer = WeightRecord(tmp_path)
     add(writer, 0)
     writer.flush()
-    (tmp_path / ".weights-0000000001.parquet").write_bytes(b"cut off in the middle")
+    (tmp_path / ".unfinished-weights-0000000001.parquet").write_bytes(b"cut off in the middle")
     assert updates(tmp_path) == [0, 0]
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fairseq_l2rw.commands.export_format import Format, Line
+from fairseq_l2rw.utils.complete_files import completed
 from fairseq_l2rw.utils.errors import InputError
 
 
@@ -204,8 +205,8 @@ class Parquet(Format):
         head = [pa.field("line", pa.int64()), pa.field("kept", pa.bool_())]
         self._schema = pa.schema([*head, *numbers, *texts])
         self._path = self.setting.folder / "weights.parquet"
-        self._unfinished = self._path.with_name(f".unfinished-{self._path.name}")
-        self._writer = self._stack.enter_context(pq.ParquetWriter(self._unfinished, self._schema))
+        unfinished = self._stack.enter_context(completed(self._path))
+        self._writer = self._stack.enter_context(pq.ParquetWriter(unfinished, self._schema))
 
     def add(self, line: Line) -> None:
         """Add a row."""
@@ -221,8 +222,6 @@ class Parquet(Format):
     def close(self) -> None:
         """Write what is left."""
         self._write()
-        self._writer.close()
-        self._unfinished.replace(self._path)
 
     def usage(self) -> str:
         """How to use it."""

@@ -16,7 +16,7 @@ from typing import IO, Protocol
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.inference.text_scorer import Row, TextPair
 from fairseq_l2rw.text.columns import Columns
-from fairseq_l2rw.text.files import count_lines, lines, opened, replaced
+from fairseq_l2rw.text.files import count_lines, is_device, lines, opened, replaced
 from fairseq_l2rw.utils.errors import InputError
 
 
@@ -63,25 +63,28 @@ class ScoredTable:
 
     @contextmanager
     def output(self) -> Iterator[IO[str]]:
-        """The file to write; one that an earlier call left is gone on with if that is wanted."""
+        """The file to write; one that an earlier call left is gone on with if that is wanted.
+
+        So it stays, under another name, where a call ends with an error.
+        """
+        if is_device(self.args.output):
+            with opened(self.args.output, "w") as file:
+                yield file
+            return
         path = Path(self.args.output)
         unfinished = path.with_name(f".unfinished-{path.name}")
         settings = path.with_name(f"{unfinished.name}.json")
-        plain = self.args.output != "-" and (path.is_file() or not path.exists())
-        if self.args.resume and unfinished.is_file():
+        left = self.args.resume and unfinished.is_file()
+        if left:
             self._check_same(settings)
             self._done = _complete_lines(unfinished)
-            with opened(unfinished, "a") as file:
-                yield file
-            os.replace(unfinished, path)
         else:
-            if plain:  # and no pipe or device
-                with replaced(settings) as file:
-                    json.dump(self._settings(), file)
-            with replaced(self.args.output) as file:
-                yield file
-        if plain:
-            settings.unlink(missing_ok=True)
+            with replaced(settings) as file:
+                json.dump(self._settings(), file)
+        with opened(unfinished, "a" if left else "w") as file:
+            yield file
+        os.replace(unfinished, path)
+        settings.unlink(missing_ok=True)
 
     def _settings(self) -> dict[str, str]:
         """What decides about the columns that are written."""

@@ -5,8 +5,6 @@ and options, and not for every run.
 """
 
 import logging
-import os
-import uuid
 from collections.abc import Callable
 from dataclasses import astuple
 from hashlib import sha256
@@ -22,6 +20,7 @@ from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.initial_weights.estimate import VERSION, InitialWeightModel
 from fairseq_l2rw.scoring.initial_options import InitialOptions
+from fairseq_l2rw.utils.complete_files import completed
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import summary
 
@@ -144,18 +143,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    """Write a file, which appears under its name once it is complete; its folder is made.
+    """Write a file that other runs may write, too: they share the folder of the data.
 
     Raises:
         OSError: when it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with open(unfinished, "wb") as file:
+        with completed(path, alone=False) as unfinished, open(unfinished, "wb") as file:
             torch.save(content, file)
-        os.replace(unfinished, path)
     except RuntimeError as error:  # torch's, of a disk that is full
         raise OSError(str(error).splitlines()[0]) from None
-    finally:
-        unfinished.unlink(missing_ok=True)

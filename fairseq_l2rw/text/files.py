@@ -8,7 +8,6 @@ its translation.
 import hashlib
 import io
 import lzma
-import os
 import sys
 import zlib
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import IO, Any
 
 import xopen
 
+from fairseq_l2rw.utils.complete_files import completed
 from fairseq_l2rw.utils.errors import InputError
 
 #: What xopen knows by its suffix.
@@ -84,23 +84,20 @@ def one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ")
 
 
+def is_device(path: str | Path) -> bool:
+    """Whether it is no plain file (``-``, a pipe, a device), and must not be replaced by one."""
+    return str(path) == "-" or (Path(path).exists() and not Path(path).is_file())
+
+
 @contextmanager
 def replaced(path: str | Path) -> Iterator[IO[str]]:
-    """Write a file that appears under its name once it is complete.
-
-    It is complete when the ``with`` block ends without an error. What is no plain file (``-``, a
-    pipe, a device) is written as it comes: it must not be replaced by one.
-    """
-    special = str(path) == "-" or (Path(path).exists() and not Path(path).is_file())
-    if special:
+    """Write text as ``completed`` does, but to a device as it comes."""
+    if is_device(path):
         with opened(path, "w") as file:
             yield file
         return
-    path = Path(path)
-    unfinished = path.with_name(f".unfinished-{path.name}")  # the suffix says how to compress
-    with opened(unfinished, "w") as file:
+    with completed(Path(path)) as unfinished, opened(unfinished, "w") as file:
         yield file
-    os.replace(unfinished, path)
 
 
 def digest(path: str | Path) -> str:

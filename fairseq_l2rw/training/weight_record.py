@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fairseq_l2rw.utils.complete_files import completed
 from fairseq_l2rw.utils.errors import InputError
 
 
@@ -96,12 +97,8 @@ class WeightRecord:
         if not self._columns["update"]:
             return
         name = f"weights-{self._columns['update'][0]:010d}.parquet"
-        # Readers skip names that begin with a dot, so an unfinished file is never read.
-        unfinished = self.folder / f".{name}"
-        pq.write_table(pa.table(self._columns, schema=self.schema), unfinished)
-        with open(unfinished, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(unfinished, self.folder / name)
+        with completed(self.folder / name) as unfinished:
+            pq.write_table(pa.table(self._columns, schema=self.schema), unfinished)
         self._columns = self._empty()
 
     def _empty(self) -> dict[str, Any]:
