@@ -595,6 +595,12 @@ def test_a_pipe_is_scored_and_what_is_read_twice_asks_for_a_file(run, text, tmp_
     with subprocess.Popen(["cp", str(given), str(pipe)]):
         call("score", pipe, tmp_path / "scored.tsv", "--run", run, "--workers", 1)
     assert len(read(tmp_path / "scored.tsv")) == 406
+    labels = ["--labels", pipe, "--good", "fine"]
+    with (
+        subprocess.Popen(["cp", str(text / "train.labels"), str(pipe)]),
+        pytest.raises(InputError, match="no line has the label 'fine' of --good"),
+    ):
+        call("score", given, tmp_path / "never.tsv", "--run", run, *labels)
     data = ["--data", text / "data", "--trusted", text / "trusted.tsv"]
     with pytest.raises(InputError, match="is no plain file, and is read twice"):
         call("score", pipe, "--initial", *data)

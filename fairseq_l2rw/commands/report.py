@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairseq_l2rw.commands.export import add_places
+from fairseq_l2rw.commands.labels import add_labels, check_count, read_labels, read_words
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.selection import add_selection, kept
 from fairseq_l2rw.inference.checkpoint_file import reweighting_state
@@ -22,8 +23,7 @@ from fairseq_l2rw.inference.line_weights import REASONS, LineWeights, read_recor
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.reporting import measures, pictures
 from fairseq_l2rw.reporting.page import render
-from fairseq_l2rw.text.files import lines, replaced
-from fairseq_l2rw.utils.errors import InputError
+from fairseq_l2rw.text.files import replaced
 from fairseq_l2rw.version import __version__
 
 HELP = "make a page that shows the weights of one run or more"
@@ -38,6 +38,7 @@ examples:
   fairseq-l2rw report run-deep run-uniform --out report.html --origins train.corpus
 """
 _SHOWN = 12  # examples of a kind
+_TEXT = "the training text"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,14 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, default=Path("report.html"), help="file to write (default: report.html)"
     )
     add("--origins", type=Path, metavar="FILE", help="a word for every line: the corpus it is from")
-    add("--labels", type=Path, metavar="FILE", help="a word for every line: whether it is good")
-    add(
-        "--good",
-        nargs="+",
-        default=["clean"],
-        metavar="LABEL",
-        help="the labels of good lines (default: clean)",
-    )
+    add_labels(parser, "whether it is good")
     add("--rows", type=int, default=3000, help="sentences in the table (default: 3000)")
     add_selection(parser)
     add_places(parser)
@@ -80,8 +74,10 @@ class _Run:
 def run(args: argparse.Namespace) -> None:
     """Do it."""
     folders = _named_apart([RunFolder.of(path) for path in args.runs])
+    labels = read_labels(args)
+    origins = None if args.origins is None else read_words(args.origins)
     found = [
-        _measured(args, folder, n == 0)
+        _measured(args, folder, labels, None if n else origins)
         for n, folder in enumerate(progress(folders, "runs", unit=" runs"))
     ]
     first = found[0]
@@ -123,8 +119,13 @@ def _named_apart(folders: list[RunFolder]) -> list[RunFolder]:
     return [replace(f, name=name) for f, name in zip(folders, numbered, strict=True)]
 
 
-def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Run:
-    """Read a run and take its numbers."""
+def _measured(
+    args: argparse.Namespace,
+    folder: RunFolder,
+    labels: Sequence[str] | None,
+    origins: Sequence[str] | None,
+) -> _Run:
+    """Read a run and take its numbers, by labels and origins, too, where they are known."""
     lengths = folder.target_lengths(args.data)
     record = folder.record(args.weights_dir if len(args.runs) == 1 else None)
     weights = LineWeights.of(folder, record, len(lengths))
@@ -142,17 +143,12 @@ def _measured(args: argparse.Namespace, folder: RunFolder, by_line: bool) -> _Ru
         "origins": None,
         "labels": None,
     }
-    if args.origins and by_line:
-        groups = _words(args.origins, len(lengths))
-        numbers["origins"] = measures.by_group(weights.weight, lengths, chosen, groups)
+    if origins is not None:
+        check_count(origins, args.origins, len(lengths), _TEXT)
+        numbers["origins"] = measures.by_group(weights.weight, lengths, chosen, origins)
     shown: dict[str, npt.NDArray[np.float64]] = {}
-    if args.labels:
-        labels = _words(args.labels, len(lengths))
-        missing = {*args.good} - {*labels}
-        if missing:
-            raise InputError(
-                f"{args.labels}: no line has the label {sorted(missing)[0]!r} of --good"
-            )
+    if labels is not None:
+        check_count(labels, args.labels, len(lengths), _TEXT)
         numbers["labels"] = measures.by_label(weights.weight, labels, args.good)
         by_row = [labels[n] for n in ids]
         numbers["label_epochs"] = measures.means_by_epoch(epochs, values, counts, by_row)
@@ -180,14 +176,6 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
         "dev_loss": progress["dev_loss"] / math.log(2) or None,
         "bleu": json.loads(bleu.read_text())["score"] if bleu.is_file() else None,
     }
-
-
-def _words(path: Path, count: int) -> list[str]:
-    """A word for every line."""
-    found = [line.strip() for line in lines(path)]
-    if len(found) != count:
-        raise InputError(f"{path} has {len(found)} lines, the training text has {count}")
-    return found
 
 
 def _pictures(runs: Sequence[_Run]) -> dict[str, str]:

@@ -5,13 +5,15 @@ import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from fairseq.data import Dictionary
 
+from fairseq_l2rw.commands.labels import add_labels, check_count, read_labels
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.scored_table import ScoredTable, Scorer
 from fairseq_l2rw.commands.user_dir import load_user_dir
@@ -74,14 +76,7 @@ def _add_table(parser: argparse.ArgumentParser) -> None:
     add("--header", action="store_true", help="the first line has the names of the columns")
     add("--score-only", action="store_true", help="write the weights alone, one a line")
     add("--factors", action="store_true", help="add a column for every factor of the weight, too")
-    add(
-        "--labels",
-        type=Path,
-        metavar="FILE",
-        help="a word for every line: say how well weights "
-        "tell lines with a --good label from others",
-    )
-    add("--good", nargs="+", default=["clean"], metavar="LABEL", help="(default: clean)")
+    add_labels(parser, "say how well weights tell lines with a --good label from others")
     add(
         "--resume",
         action="store_true",
@@ -113,13 +108,15 @@ def _add_computation(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Do it."""
     _check(args)
+    labels = read_labels(args)
     scorer = _initial_scorer(args) if args.initial else _run_scorer(args)
     table = ScoredTable(args, scorer)
     with table.output() as output:
         table.write(output)
     table.report()
-    if args.labels is not None:
-        _tell_labels(args, table.weights)
+    if labels is not None:
+        check_count(labels, args.labels, len(table.weights), "the table")
+        _tell_labels(labels, args.good, np.array(table.weights))
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -142,12 +139,6 @@ def _check(args: argparse.Namespace) -> None:
         number = getattr(args, name)
         if number is not None and number < 1:
             raise InputError(f"--{name.replace('_', '-')} must be 1 or more, not {number}")
-    if args.labels is not None and not args.labels.exists():
-        raise InputError(f"missing file: {args.labels}")
-    if args.labels is not None and args.labels.is_file():  # a pipe can be read once only
-        labels = {line.strip() for line in lines(args.labels)}
-        if missing := sorted({*args.good} - labels):
-            raise InputError(f"{args.labels}: no line has the label {missing[0]!r} of --good")
     if args.input != "-" and not Path(args.input).exists():
         raise InputError(f"missing file: {args.input}")
     if args.input != "-" and not Path(args.input).is_file() and (args.initial or args.resume):
@@ -217,15 +208,13 @@ def _pairs(args: argparse.Namespace) -> Iterator[TextPair]:
         yield columns.pair(line, f"{args.input}, line {number}")
 
 
-def _tell_labels(args: argparse.Namespace, weights: list[float]) -> None:
+def _tell_labels(
+    labels: Sequence[str], good: Sequence[str], weights: npt.NDArray[np.float64]
+) -> None:
     """Say on stderr how well weights tell labels apart."""
-    labels = [line.strip() for line in lines(args.labels)]
-    if len(labels) != len(weights):
-        raise InputError(f"{args.labels} has {len(labels)} lines, the table has {len(weights)}")
-    found = np.array(weights)
-    told = by_label(found, labels, args.good)["auc"]
+    told = by_label(weights, labels, good)["auc"]
     print(f"{'label':16} {'lines':>9} {'weight':>8} {'AUC':>6}", file=sys.stderr)
-    for row in by_group(found, np.ones(len(found)), found > 0, labels):
+    for row in by_group(weights, np.ones(len(weights)), weights > 0, labels):
         area = told.get(row["group"])
         mean = math.nan if row["mean_weight"] is None else row["mean_weight"]
         cells = f"{row['group']:16} {row['lines']:>9,} {mean:>8.3f}"
