@@ -717,6 +717,16 @@ def test_a_text_that_has_changed_since_it_was_prepared_is_one_line(text, tmp_pat
     call("export", out, "tsv", "--out", tmp_path / "out", "--text", as_it_was)
 
 
+def test_factors_of_a_weighting_that_took_over_are_known(prepared, tmp_path):
+    flags = ["--save-interval-updates", "6"]
+    out = trained(prepared, tmp_path / "run", "--weighting", "trim", "--max-update", "6", *flags)
+    after = ["--reset-dataloader", "--weighting", "deep", "--max-update", "24", *flags]
+    trained(prepared, out, *after)
+    folder = RunFolder.of(out)
+    weights = LineWeights.of(folder, folder.record(), 406)
+    assert {"initial", "usefulness"} <= {*weights.factors}
+
+
 def test_an_earlier_checkpoint_has_the_weights_from_before_it(prepared, tmp_path):
     flags = ["--weighting", "mwnet", "--weighting-warmup", "0", "--save-interval-updates", "20"]
     out = trained(prepared, tmp_path / "run", *flags, "--max-update", "40")

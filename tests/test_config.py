@@ -69,6 +69,15 @@ def test_an_option_of_a_teacher_that_cannot_work_is_refused_by_name(text, says):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("option", ["tolerance=2", "sharpness=1"])
+def test_options_of_the_domain_are_refused_where_weights_do_not_go_by_it(option):
+    cfg = L2RWTranslationConfig(weighting="initial", weighting_options=option)
+    with pytest.raises(InputError, match="add by=both or by=domain"):
+        weighting.build(cfg)
+    cfg.weighting_options += ",by=both"
+    weighting.build(cfg)
+
+
 def test_rewinding_needs_the_students_dropout():
     cfg = L2RWTranslationConfig(meta_trajectory="rewind", meta_dropout="off")
     with pytest.raises(InputError, match="needs its dropout: use --meta-dropout replay"):

@@ -190,6 +190,18 @@ def test_a_checkpoint_of_another_corpus_is_trained_on_with_a_warning(begun, tmp_
     assert sampler(tmp_path)["initial_weights"].min() > 0.9  # nothing is wrong there
 
 
+@pytest.mark.parametrize("weighting", ["deep", "l2rw"])
+def test_the_record_has_no_rows_of_a_text_that_was_changed(data, tmp_path, weighting):
+    """Its lines have the numbers of others."""
+    flags = [*OURS, "--weighting", weighting, "--save-dir", tmp_path]
+    flags += ["--weights-dir", tmp_path / "weights"]
+    train(data, *flags, "--max-update", 2)
+    other = with_splits(tmp_path / "data", train=TRAIN[::-1])
+    done = train(other, *flags, "--max-update", 4)
+    assert "they are of another training text, whose lines are other ones" in done.stdout
+    assert {row["update"] for row in record(tmp_path)} == {2, 3}
+
+
 def test_validating_on_the_training_split_changes_nothing_of_training(data, tmp_path):
     for name, subsets in (("one", "valid"), ("two", "valid,train")):
         flags = [*OURS, "--max-epoch", 2, "--valid-subset", subsets]
@@ -228,6 +240,16 @@ def test_trusted_pairs_among_combined_valid_subsets_are_warned_about(tmp_path):
     flags += ["--upsample-primary", 1, "--max-update", 1, "--no-save"]
     done = train(other, *flags, "--save-dir", tmp_path)
     assert "--meta-subset valid1 is one of --combine-valid-subsets: the teacher" in done.stdout
+
+
+def test_trusted_pairs_are_those_of_one_split_where_valid_ones_are_combined(tmp_path):
+    other = write(tmp_path / "data", train=TRAIN, valid1=VALID, valid=TRUSTED)
+    flags = [*OURS, "--weighting", "l2rw", "--meta-subset", "valid", "--combine-valid-subsets"]
+    flags += ["--upsample-primary", 1, "--max-update", 1, "--save-dir", tmp_path]
+    done = train(other, *flags)
+    assert f"trusted pairs: {len(TRUSTED)} of {len(TRUSTED)} of 'valid'" in done.stdout
+    (counted,) = re.findall(r"valid on 'valid' subset .* bsz ([\d.]+)", done.stdout)
+    assert float(counted) > 0
 
 
 def test_max_epoch_is_told_in_updates_that_really_happen(data, tmp_path):

@@ -22,7 +22,7 @@ MOMENT = TrainingState(update=5, progress=0.25, dev_loss=1.5)
 
 def made(reads=NAMES, unit="sentence", sentence_avg=False, shared=None):
     shared = shared_types(DICTIONARY, DICTIONARY) if shared is None else shared
-    return FeatureExtractor(reads, unit, DICTIONARY.pad(), sentence_avg, shared)
+    return FeatureExtractor(reads, unit, DICTIONARY.pad(), sentence_avg, shared, VOCABULARY)
 
 
 def extract(model, sample, unit="sentence", sentence_avg=False, extractor=None):
@@ -31,6 +31,13 @@ def extract(model, sample, unit="sentence", sentence_avg=False, extractor=None):
         output = model(**sample["net_input"])
     tokens = criterion(unit=unit).token_losses(model, output, sample)
     return extractor.extract(sample, states, tokens, MOMENT), tokens
+
+
+def test_every_target_type_has_a_place_of_its_own_though_the_source_has_fewer():
+    few = shared_types(DICTIONARY, DICTIONARY)[:10]
+    reads = ["surprisal_residual"]
+    wide = FeatureExtractor(reads, "sentence", DICTIONARY.pad(), False, few, 70_000)
+    assert wide.token_losses.sums.shape[-1] == 70_000
 
 
 def test_a_sentence_is_seen_as_the_mean_of_its_tokens():

@@ -16,6 +16,7 @@ from fairseq.models.transformer import TransformerModel
 
 from fairseq_l2rw.compatibility.out_of_memory import leave_out
 from fairseq_l2rw.criterions.l2rw_label_smoothed_cross_entropy import L2RWLabelSmoothedCrossEntropy
+from fairseq_l2rw.training.meta_step import MetaStep
 from fairseq_l2rw.utils.errors import InputError
 
 STATE = "L2RWTranslationTask"
@@ -290,6 +291,59 @@ def test_larger_trusted_batches_on_resume_begin_the_next_pass_over_the_trusted_p
     done = train(data, *flags, "--meta-max-tokens", 190, "--max-update", 12)
     assert int(re.search(r"in (\d+) batches", done.stdout)[1]) < 9
     assert "weights and teacher of the checkpoint go on" in done.stdout
+
+
+def test_other_trusted_pairs_do_not_cost_the_record_updates_that_were_made(data, tmp_path):
+    flags = [*OURS, "--weighting", "mwnet", *folders(tmp_path)]
+    train(data, *flags, "--max-update", 6)
+    again = RESET[:-1]
+    train(data, *flags, *again, "--max-update", 4)  # fairseq counts from 0: updates 6 to 9
+    other = shutil.copytree(data, tmp_path / "other")
+    for side in ("de", "en"):
+        for kind in ("bin", "idx"):
+            name = "{}.de-en." + f"{side}.{kind}"
+            shutil.copyfile(other / name.format("valid"), other / name.format("meta"))
+    done = train(other, *flags, "--max-update", 6)
+    assert "has other trusted pairs than the checkpoint" in done.stdout
+    assert set(rows(tmp_path)["update"].to_pylist()) == set(range(12))
+
+
+@pytest.mark.parametrize("workers", [(1, 2), (2, 1)])
+def test_an_epoch_that_is_sampled_goes_on_with_another_number_of_workers(data, tmp_path, workers):
+    before, after = workers
+    flags = [*DEEP, "--weighting-warmup", 99, "--max-tokens", 100, *folders(tmp_path)]
+    whole = train(data, *flags, "--max-epoch", 1, "--no-save").stdout
+    of_one = int(re.findall(r"num_updates=(\d+)", whole)[-1])
+    shutil.rmtree(tmp_path / "weights")
+    done = of_one * 3 // 4 // before
+    train(data, *flags, "--max-update", done, workers=before)
+    train(data, *flags, "--max-epoch", 1, workers=after)
+    times = Counter(rows(tmp_path)["id"].to_pylist())
+    # What was taken twice is less than a batch a worker.
+    assert sum(times.values()) - len(times) <= 40
+    assert max(rows(tmp_path)["epoch"].to_pylist()) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_meta_step_out_of_memory_is_left_out_or_one_line(data, tmp_path, monkeypatch, workers):
+    taken = MetaStep._losses
+
+    def losses(self, batch, number, *others):
+        if number == 4:
+            raise RuntimeError("CUDA out of memory. Tried to")
+        return taken(self, batch, number, *others)
+
+    monkeypatch.setattr(MetaStep, "_losses", losses)
+    flags = [*DEEP, "--meta-interval", 2, "--weighting-options", "spacing=even"]
+    more = ["--max-update", 8, *folders(tmp_path)]
+    done = train(data, *flags, *more, workers=workers, check=workers == 1)
+    says = "update 4: the meta step ran out of memory (CUDA out of memory. Tried to)"
+    if workers == 1:
+        assert f"{says}, nothing learnt; lower --meta-max-tokens" in done.stdout
+        assert set(rows(tmp_path)["update"].to_pylist()) == set(range(8))
+    else:
+        assert done.returncode == 1
+        assert f"{says}, and the other workers wait for it: lower --meta-max" in done.stderr
 
 
 class OutOfMemory:

@@ -48,6 +48,13 @@ def data(tmp_path):
     return with_splits(tmp_path)
 
 
+@pytest.mark.parametrize("by", ["quality", "both"])
+def test_what_makes_no_difference_finds_nothing_again(data, by):
+    for options in ("tolerance=1", "tolerance=2,sharpness=2"):
+        initial_weights(data, weighting="deep", weighting_options=f"by={by},{options}")
+    assert len(kept(data)) == (1 if by == "quality" else 2)
+
+
 def test_a_later_run_with_the_same_data_finds_nothing_again(data, monkeypatch, caplog):
     caplog.set_level("INFO")
     first = initial_weights(data)

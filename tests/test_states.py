@@ -74,6 +74,34 @@ def test_deeper_layers_are_added_on_request():
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_the_first_pass_takes_no_more_memory_and_leaves_what_the_decoder_is_given(
+    arch, monkeypatch
+):
+    model, sample = student(arch).eval(), batch(pairs(5))
+    reorder, asked = model.encoder.reorder_encoder_out, []
+
+    def watched(out, order):
+        asked.append(len(order))
+        return reorder(out, order)
+
+    monkeypatch.setattr(model.encoder, "reorder_encoder_out", watched)
+    given = []
+    model.decoder.register_forward_pre_hook(
+        lambda _module, inputs, named: given.append(
+            named["encoder_out"] if "encoder_out" in named else inputs[1]
+        ),
+        with_kwargs=True,
+    )
+    with torch.no_grad(), Reader(model, VOCABULARY).reading():
+        model(**sample["net_input"])
+    assert 0 < len(asked) <= 2 and max(asked) <= 4
+    if arch == "transformer":
+        assert given[0]["encoder_states"]
+        for layer in given[0]["encoder_states"]:
+            assert layer.shape == given[0]["encoder_out"][0].shape
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_later_passes_read_what_the_first_one_would(arch):
     model = student(arch).eval()
     reader = Reader(model, VOCABULARY)

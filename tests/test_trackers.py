@@ -25,6 +25,17 @@ def test_tensorboard_has_the_numbers_and_a_histogram_of_weights(data, tmp_path):
         assert np.isclose(histogram.sum / histogram.num, means[event.step], rtol=1e-3)
 
 
+def test_histograms_stand_beside_the_other_numbers_after_the_optimizer_was_reset(data, tmp_path):
+    flags = [*OURS, "--log-interval", 2, "--save-dir", tmp_path, "--weighting", "random"]
+    train(data, *flags, "--max-update", 6)
+    again = ["--reset-optimizer", "--reset-lr-scheduler", "--reset-meters"]
+    train(data, *flags, *again, "--max-update", 8, "--tensorboard-logdir", tmp_path / "board")
+    board = EventAccumulator(str(tmp_path / "board" / "train_inner"), {"histograms": 0})
+    board.Reload()
+    found = [event.step for event in board.Histograms("weights")]
+    assert found == [event.step for event in board.Scalars("weight_mean")][1:]
+
+
 def test_wandb_has_them_too_without_a_network(data, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))

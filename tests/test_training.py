@@ -597,3 +597,39 @@ def test_a_run_that_is_too_short_for_what_it_learns_is_warned_of(data, flags, sa
     done = train(data, *OURS, "--weighting-warmup", 0, *flags, "--max-update", 3, "--no-save")
     said = [line for line in done.stdout.splitlines() if "(--max-update 3)" in line]
     assert len(said) == (says is not None) and all(says in line for line in said)
+
+
+@pytest.mark.parametrize("weighting", ["mwnet", "deep"])
+def test_so_is_one_that_ends_with_an_epoch(data, tmp_path, weighting):
+    flags = [*OURS, "--weighting", weighting, "--weighting-warmup", 900, "--max-epoch", 2]
+    done = train(data, *flags, "--save-dir", tmp_path)
+    (about,) = re.findall(r"until the end \(--max-epoch 2, about (\d+) updates\): ", done.stdout)
+    assert abs(int(about) - int(re.findall(r"num_updates=(\d+)", done.stdout)[-1])) <= 2
+    # There is none left for a warm-up that begins late, either.
+    late = ["--reset-dataloader", "--weighting-warmup", 6, "--max-epoch", 0, "--max-update"]
+    more = train(data, *flags, *late, int(about) + 4, "--save-dir", tmp_path).stdout
+    assert re.search(r"--weighting-warmup 6 from update \d+ on lasts until the end", more)
+
+
+@pytest.mark.parametrize(
+    ("flags", "unread"),
+    [
+        (["--weighting", "uniform"], "--meta-interval 4, --meta-max-tokens 150"),
+        (["--weighting", "mwnet", "--weights-interval", 3], "--weights-interval 3"),
+        (
+            ["--weighting", "trim", "--min-sampling-probability", 0.5],
+            "--min-sampling-probability 0.5, --meta-interval 4, --meta-max-tokens 150",
+        ),
+        (
+            ["--weighting", "lilaw", "--meta-window", 3, "--meta-average", 0],
+            "--meta-average 0.0, --meta-window 3",
+        ),
+        (["--weighting", "l2rw", "--meta-window", 4], "--meta-window 4"),
+        (["--weighting", "deep", "--meta-batches", 1], "--meta-batches 1"),
+        (["--weighting", "deep", "--meta-batches", 1, "--update-freq", 2], None),
+    ],
+)
+def test_flags_that_nothing_reads_are_named(data, flags, unread):
+    done = train(data, *OURS, *flags, "--max-update", 1, "--no-save")
+    said = re.findall(r"^nothing reads (.*) with --weighting \w+ and the other", done.stdout, re.M)
+    assert said == ([] if unread is None else [unread])

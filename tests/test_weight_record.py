@@ -4,7 +4,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fairseq_l2rw.training import weight_record as record
-from fairseq_l2rw.training.weight_record import SCHEMA, WeightRecord
+from fairseq_l2rw.training.weight_record import SCHEMA, RecordedRun, WeightRecord
 from fairseq_l2rw.utils.errors import InputError
 
 
@@ -56,23 +56,34 @@ def test_starting_from_scratch_replaces_what_is_there(tmp_path):
 
 def test_the_record_of_another_run_is_not_removed(tmp_path):
     weights = tmp_path / "run" / "weights"
-    writer = WeightRecord(weights, save_dir=tmp_path / "run")
+    writer = WeightRecord(weights, run=RecordedRun(tmp_path / "run"))
     add(writer, 0)
     writer.flush()
     with pytest.raises(InputError, match=f"holds the record of the run in {tmp_path / 'run'}"):
-        WeightRecord(weights, save_dir=tmp_path / "other")
+        WeightRecord(weights, run=RecordedRun(tmp_path / "other"))
     assert updates(weights) == [0, 0]
     # Later updates of another run take none away.
-    assert WeightRecord(weights, start=1, save_dir=tmp_path / "other").removed == []
+    assert WeightRecord(weights, start=1, run=RecordedRun(tmp_path / "other")).removed == []
 
 
 def test_a_record_that_was_moved_with_its_run_is_still_its_own(tmp_path):
-    writer = WeightRecord(tmp_path / "run" / "weights", save_dir=tmp_path / "run")
+    writer = WeightRecord(tmp_path / "run" / "weights", run=RecordedRun(tmp_path / "run"))
     add(writer, 0)
     writer.flush()
     (tmp_path / "run").rename(tmp_path / "moved")
-    moved = WeightRecord(tmp_path / "moved" / "weights", save_dir=tmp_path / "moved")
+    moved = WeightRecord(tmp_path / "moved" / "weights", run=RecordedRun(tmp_path / "moved"))
     assert len(moved.removed) == 1
+
+
+def test_rows_of_another_text_are_removed(tmp_path):
+    writer = WeightRecord(tmp_path, run=RecordedRun(text="one"))
+    add(writer, 0)
+    writer.flush()
+    same = WeightRecord(tmp_path, start=1, run=RecordedRun(text="one"))
+    assert same.outdated == same.removed == []
+    other = WeightRecord(tmp_path, start=1, run=RecordedRun(text="other"))
+    assert len(other.outdated) == 1 and other.removed == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_memory_is_bounded_by_writing_parts_between_checkpoints(tmp_path, monkeypatch):

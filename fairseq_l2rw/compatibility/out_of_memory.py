@@ -1,9 +1,9 @@
-"""A sub-batch that does not fit into memory on one of several workers.
+"""What does not fit into memory: a sub-batch on one of several workers, or a meta step.
 
-fairseq's trainer then drops what the worker does in the rest of the update, too. If that leaves it
-with nothing to add to the log, the workers' sums no longer fit together, and all of them stop or
-wait for each other for ever. So here the worker takes part with a sub-batch that counts for
-nothing.
+After such a sub-batch fairseq's trainer drops what the worker does in the rest of the update, too.
+If that leaves it with nothing to add to the log, the workers' sums no longer fit together, and all
+of them stop or wait for each other for ever. So here the worker takes part with a sub-batch that
+counts for nothing.
 """
 
 import logging
@@ -14,6 +14,26 @@ import torch
 from fairseq_l2rw.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+
+def give_up_meta_step(error: RuntimeError, number: int, alone: bool) -> None:
+    """Say that a meta step ran out of memory; the student's step was made before it.
+
+    Args:
+        error: what was raised.
+        number: of the update.
+        alone: whether there is one worker.
+
+    Raises:
+        InputError: where the other workers would wait for this one.
+    """
+    what = f"update {number}: the meta step ran out of memory ({str(error).splitlines()[0]})"
+    remedy = "lower --meta-max-tokens"
+    if not alone:
+        raise InputError(f"{what}, and the other workers wait for it: {remedy}")
+    logger.warning(f"{what}, nothing learnt; {remedy}")
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def leave_out(

@@ -111,7 +111,10 @@ def trusted_pairs(task: FairseqTask, subset: str) -> Any:
     folder = Path(utils.split_paths(task.cfg.data)[0])
     if any(not f.stat().st_size for f in folder.glob(f"{subset}.*.bin")):
         raise InputError(f"--meta-subset {subset} is empty; it needs trusted pairs")
-    if subset not in task.datasets:
+    known = task.datasets.get(subset)
+    # fairseq has joined `valid` with `valid1` and so on, where it was told to.
+    joined = known is not None and subset == "valid" and task.cfg.combine_valid_subsets
+    if known is None or joined:
         try:
             task.load_dataset(subset, combine=False, epoch=1)
         except FileNotFoundError:
@@ -120,6 +123,8 @@ def trusted_pairs(task: FairseqTask, subset: str) -> Any:
                 "of trusted pairs"
             ) from None
     dataset = task.dataset(subset)
+    if joined:
+        task.datasets[subset] = known
     if dataset.tgt is None:
         raise InputError(f"--meta-subset {subset} has no target side; binarize both languages")
     return dataset

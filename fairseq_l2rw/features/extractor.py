@@ -49,6 +49,7 @@ class FeatureExtractor(nn.Module):
         sentence_avg: whether the normaliser counts sentences instead of tokens.
         shared: which types the languages have in common, shape (V,), see
             ``fairseq_l2rw.data.dictionaries.shared_types``.
+        vocabulary: size of the target dictionary.
         prefix: first target tokens of every sentence that have no loss.
 
     Attributes:
@@ -67,6 +68,7 @@ class FeatureExtractor(nn.Module):
         padding_idx: int,
         sentence_avg: bool,
         shared: Tensor,
+        vocabulary: int,
         prefix: int = 0,
     ) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class FeatureExtractor(nn.Module):
         if unknown:
             raise ValueError(f"no feature {unknown[0]!r}; known: {', '.join(sorted(NAMES))}")
         self.history = LossHistory() if reads_history(reads) else None
-        self.token_losses = TokenLossTable(len(shared)) if reads_token_losses(reads) else None
+        self.token_losses = TokenLossTable(vocabulary) if reads_token_losses(reads) else None
         self.reads = {*reads, *(HISTORY if self.history else ())}
         self.unit, self.padding_idx, self.sentence_avg = unit, padding_idx, sentence_avg
         self.prefix = prefix

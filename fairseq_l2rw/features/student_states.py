@@ -4,7 +4,7 @@ States are taken from the student's own training pass through hooks, so that no 
 and no second forward pass is made.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -222,12 +222,15 @@ class Reader:
         Shapes alone cannot tell when there are as many sentences as positions.
         """
         if get not in self._batch_dims:
-            longer = value.new_zeros(max(value.shape) + 1, dtype=torch.long)
+            # So few that it takes no memory, and of another number than any dimension has.
+            count = next(n for n in range(1, value.dim() + 2) if n not in value.shape)
             with torch.no_grad():
-                copy = dict(out) if isinstance(out, dict) else out
-                changed = get(self.encoder.reorder_encoder_out(copy, longer))
+                # fairseq puts what it reorders into the lists that it is given.
+                copy = _with_own_lists(out) if isinstance(out, dict) else out
+                some = value.new_zeros(count, dtype=torch.long)
+                changed = get(self.encoder.reorder_encoder_out(copy, some))
             assert changed is not None  # reordering keeps the structure
-            self._batch_dims[get] = 0 if changed.shape[0] == len(longer) else 1
+            self._batch_dims[get] = 0 if changed.shape[0] == count else 1
         return value.detach().transpose(0, self._batch_dims[get])
 
     def _layer_output(self, out: Any) -> Tensor:
@@ -239,6 +242,10 @@ class Reader:
                 "states of shape (time, batch, channels)"
             )
         return out.detach().transpose(0, 1)
+
+
+def _with_own_lists(out: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(x) if isinstance(x, list) else x for name, x in out.items()}
 
 
 def _keep_input(kept: list[Tensor]) -> Callable[[nn.Module, Any], None]:

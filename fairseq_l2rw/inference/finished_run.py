@@ -96,8 +96,8 @@ class FinishedRun:
         self.criterion = criterion.to(device)
         vocabulary = len(self.task.target_dictionary)
         self.student = Student(cfg.task, self.model, criterion, rule, vocabulary)
-        shared = self.dictionaries.shared
-        self.extractor = build_extractor(criterion, cfg.task.weight_unit, rule, shared)
+        types = self.dictionaries.shared, vocabulary
+        self.extractor = build_extractor(criterion, cfg.task.weight_unit, rule, *types)
         self.extractor.load_state_dict(kept["extractor"])
         self.extractor.to(device)
         rule.load_state_dict(kept["weighting"])

@@ -81,16 +81,24 @@ def read_record(record: Path, columns: Sequence[str], updates: int) -> pa.Table:
         updates: how many: the record may have those from after a checkpoint, too.
     """
     names = list(dict.fromkeys(["update", *columns]))
-    return pq.read_table(record, columns=names, filters=pc.field("update") < updates)
+    # Parts of another weighting have other factors.
+    schema = pa.unify_schemas([pq.read_schema(part) for part in _parts(record)])
+    filters = pc.field("update") < updates
+    return pq.read_table(record, columns=names, filters=filters, schema=schema)
+
+
+def _parts(record: Path) -> list[Path]:
+    """The files of a record, by update."""
+    return sorted(record.glob("*.parquet"))
 
 
 def _read(record: Path, lines: int, updates: int) -> pa.Table:
     """Weights, their factors and losses of a record of so many lines, by update."""
     nothing = InputError(f"{record} has no weights yet: the run records them by and by")
-    files = sorted(record.glob("*.parquet"))
-    if not files:
+    parts = _parts(record)
+    if not parts:
         raise nothing
-    factors = [name for name in pq.read_schema(files[0]).names if name.startswith(FACTOR)]
+    factors = [name for name in pq.read_schema(parts[-1]).names if name.startswith(FACTOR)]
     rows = read_record(record, ["id", "weight", "loss", *factors], updates).sort_by("update")
     if not len(rows):
         raise nothing

@@ -51,7 +51,7 @@ def kept_path(
         dictionaries: of the languages.
         options: what weights go by.
     """
-    digest = sha256(f"{VERSION} {astuple(options)} {count} {dictionaries.digest}".encode())
+    digest = sha256(f"{VERSION} {astuple(options.decisive)} {count} {dictionaries.digest}".encode())
     digest.update(text)
     known, of = digests(ParallelText.of(trusted)), dictionaries
     for numbers in (known, trained, of.boundaries, *of.digits, of.shared):

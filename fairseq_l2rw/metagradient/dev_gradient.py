@@ -127,9 +127,12 @@ class DevGradient:
             InputError: when it is 0, so that nothing can be learnt.
         """
         largest, value = sizes(gradient.values(), loss)
+        if not (math.isfinite(largest) and math.isfinite(value)):
+            logger.warning("the dev loss or its gradient is not finite, and is left out")
+            return False
         # Where the loss is 0, so is its gradient: nothing is left to gain.
-        if largest != 0 or value == 0 or not math.isfinite(value):
-            return math.isfinite(largest) and math.isfinite(value)
+        if largest != 0 or value == 0:
+            return True
         if self.half and self.count > 0:  # there was one before
             logger.warning("the dev gradient is too small for half precision and is left out")
             return False

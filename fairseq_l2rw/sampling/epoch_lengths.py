@@ -28,7 +28,7 @@ class EpochLengthLog:
             InputError: when there is no update in it.
         """
         logger.info(f"epoch {epoch.number} holds {epoch.pairs} of {epoch.all_pairs} pairs")
-        if self._updates(epoch.number, epoch.batches) < 1:
+        if _updates(self.cfg, epoch.number, epoch.batches) < 1:
             raise InputError(
                 f"epoch {epoch.number} holds {epoch.pairs} pairs, too few for an update with "
                 "--skip-remainder-batch: leave it out, or use --min-sampling-probability 1"
@@ -39,7 +39,8 @@ class EpochLengthLog:
 
     def _warning(self, epoch: EpochSize, flags: Sequence[str]) -> str:
         sampled, plain = (
-            self._updates(epoch.number, batches) for batches in (epoch.batches, epoch.all_batches)
+            _updates(self.cfg, epoch.number, batches)
+            for batches in (epoch.batches, epoch.all_batches)
         )
         text = (
             f"epoch {epoch.number} holds {epoch.pairs} of {epoch.all_pairs} pairs, "
@@ -49,7 +50,7 @@ class EpochLengthLog:
         )
         if last := self.cfg.max_epoch:
             sampled, plain = (
-                sum(self._updates(number, batches) for number in range(1, last + 1))
+                updates_until(self.cfg, last, batches)
                 for batches in (epoch.batches, epoch.all_batches)
             )
             text += f"; --max-epoch {last} will be about {sampled} updates, where it takes {plain}"
@@ -60,13 +61,24 @@ class EpochLengthLog:
         all_pairs = "--min-sampling-probability 1 for epochs of all pairs"
         return f"{text}. Use {instead} instead, or {all_pairs}"
 
-    def _updates(self, epoch: int, batches: int) -> int:
-        """Updates of an epoch in which every worker has some batches."""
-        frequencies = self.cfg.update_freq
-        every = frequencies[min(epoch, len(frequencies)) - 1]
-        if self.cfg.skip_remainder_batch:  # a batch, then a part of an update
-            return (batches - 1) // every
-        return -(-batches // every)
+
+def _updates(cfg: Any, epoch: int, batches: int) -> int:
+    """Updates of an epoch in which every worker has some batches."""
+    every = cfg.update_freq[min(epoch, len(cfg.update_freq)) - 1]
+    if cfg.skip_remainder_batch:  # a batch, then a part of an update
+        return (batches - 1) // every
+    return -(-batches // every)
+
+
+def updates_until(cfg: Any, epoch: int, batches: int) -> int:
+    """Updates until the end of an epoch.
+
+    Args:
+        cfg: the task's options.
+        epoch: its number, from 1.
+        batches: of every epoch, on every worker.
+    """
+    return sum(_updates(cfg, number, batches) for number in range(1, epoch + 1))
 
 
 def counting_epochs(cfg: Any) -> list[str]:

@@ -104,7 +104,8 @@ class SampledBatches(EpochBatchIterator):
 
     def state_dict(self) -> dict[str, Any]:
         """The position, and what decides the sampling."""
-        return {**super().state_dict(), "sampler": self.sampler.state_dict()}
+        kept = {"sampler": self.sampler.state_dict(), "num_shards": self.num_shards}
+        return {**super().state_dict(), **kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on in the middle of an epoch that holds the same sentences.
@@ -115,11 +116,14 @@ class SampledBatches(EpochBatchIterator):
         if "sampler" in state_dict:  # not after plain training
             self.sampler.load_state_dict(state_dict["sampler"])
         self.epoch, self._frozen_batches = state_dict["epoch"], None
-        done = state_dict.get("iterations_in_epoch", 0)
+        workers = state_dict.get("num_shards", self.num_shards)
+        # Batches go to workers in turn. Of another number of workers each has done another number;
+        # rounded down, so that fewer batches than there are workers are taken again.
+        done = state_dict.get("iterations_in_epoch", 0) * workers // self.num_shards
         if done and done >= len(self):
             raise InputError(
                 f"the checkpoint is {done} batches into epoch {self.epoch}, which now holds "
                 f"{len(self)}, as data or bounds of batches changed: use --reset-dataloader, "
                 "which begins afresh with the first epoch"
             )
-        super().load_state_dict(state_dict)
+        super().load_state_dict({**state_dict, "iterations_in_epoch": done})

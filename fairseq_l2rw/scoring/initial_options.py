@@ -21,3 +21,8 @@ class InitialOptions:
     sharpness: float = 3.0
     tolerance: float = 1.5
     unit: str = "sentence"
+
+    @property
+    def decisive(self) -> "InitialOptions":
+        """The same with what makes no difference as it is if nothing is said."""
+        return InitialOptions(unit=self.unit) if self.by == "quality" else self

@@ -98,6 +98,8 @@ class L2RWTranslationTask(TranslationTask):
             vocabulary=len(self.tgt_dict),
             shared=self._dictionaries.shared,
             sampler=self._data.sampler,
+            text=self._data.fingerprint,
+            batches=self._data.epoch_batches,
         )
         return Reweighting(self.cfg, given, self._restored)
 

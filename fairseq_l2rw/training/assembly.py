@@ -1,6 +1,5 @@
 """The parts of reweighting, put together from the task's options."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,6 @@ from fairseq_l2rw.training.student import Student
 from fairseq_l2rw.training.weigher import Weigher
 from fairseq_l2rw.weighting import Weighting
 
-logger = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
 class Given:
@@ -35,6 +32,8 @@ class Given:
         shared: which types the languages have in common, see
             ``fairseq_l2rw.data.dictionaries.shared_types``.
         sampler: is told the weights, if they decide how often sentences come up.
+        text: a fingerprint of the training text.
+        batches: of the first epoch of this process, on this worker; 0 where it is not known.
     """
 
     model: nn.Module
@@ -44,6 +43,8 @@ class Given:
     vocabulary: int
     shared: Tensor
     sampler: ImportanceSampler | None = None
+    text: str = ""
+    batches: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     student = Student(cfg, given.model, given.criterion, given.weighting, given.vocabulary)
     weighting = given.weighting.to(student.device)
     recorded = cfg.weights_dir is not None
-    read = given.criterion, cfg.weight_unit, weighting, given.shared
+    read = given.criterion, cfg.weight_unit, weighting, given.shared, given.vocabulary
     extractor = build_extractor(*read, recorded).to(student.device)
     progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
     schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
@@ -98,7 +99,14 @@ def assemble(cfg: Any, given: Given) -> Assembly:
         seen = given.trusted, window, progress
         meta_step = MetaStep(student, weighting, extractor, *seen, weigher.usual, cfg.seed)
     bookkeeping = Bookkeeping(
-        cfg, extractor, weigher.usual, given.sampler, progress, student.device, weighting.factors
+        cfg,
+        extractor,
+        weigher.usual,
+        given.sampler,
+        progress,
+        student.device,
+        weighting.factors,
+        given.text,
     )
     persistent = PersistentParts(
         cfg,
@@ -124,24 +132,13 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     )
 
 
-def warn_of_a_short_run(cfg: Any, weighting: Weighting) -> None:
-    """Say that a run ends before anything is learnt, or before what is learnt counts."""
-    # Initial weights are applied during warm-up, too.
-    same = weighting.plain or (weighting.reads_initial_weights and not weighting.learns)
-    if 0 < cfg.max_update <= cfg.weighting_warmup and not same:
-        logger.warning(
-            f"--weighting-warmup {cfg.weighting_warmup} lasts until the end (--max-update "
-            f"{cfg.max_update}): weights of --weighting {cfg.weighting} are never applied; lower it"
-        )
-    if 0 < cfg.max_update <= cfg.meta_interval and weighting.needs_dev_gradient:
-        logger.warning(
-            f"--meta-interval {cfg.meta_interval} is longer than the run (--max-update "
-            f"{cfg.max_update}): hardly anything is learnt; lower it"
-        )
-
-
 def build_extractor(
-    criterion: Any, unit: str, weighting: Weighting, shared: Tensor, recorded: bool = False
+    criterion: Any,
+    unit: str,
+    weighting: Weighting,
+    shared: Tensor,
+    vocabulary: int,
+    recorded: bool = False,
 ) -> FeatureExtractor:
     """The extractor of the features that the weighting reads, and of those that are recorded.
 
@@ -151,6 +148,7 @@ def build_extractor(
         weighting: the rule.
         shared: which types the languages have in common, see
             ``fairseq_l2rw.data.dictionaries.shared_types``.
+        vocabulary: size of the target dictionary.
         recorded: whether there is a record.
     """
     return FeatureExtractor(
@@ -159,5 +157,6 @@ def build_extractor(
         criterion.padding_idx,
         criterion.sentence_avg,
         shared,
+        vocabulary,
         criterion.ignore_prefix_size,
     )

@@ -17,6 +17,7 @@ from fairseq_l2rw.training.update_summary import SummaryNames, gathered
 from fairseq_l2rw.training.usual_weight import UsualWeight
 from fairseq_l2rw.training.weight_histograms import WeightHistograms
 from fairseq_l2rw.training.weight_metrics import log_weights
+from fairseq_l2rw.training.weight_record import RecordedRun
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Bookkeeping:
         progress: of training.
         device: the student's.
         factors: names of the factors of a weight, for the record.
+        text: a fingerprint of the training text, for the record.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Bookkeeping:
         progress: Progress,
         device: torch.device,
         factors: Sequence[str] = (),
+        text: str = "",
     ) -> None:
         self.cfg, self.extractor, self.usual = cfg, extractor, usual
         # Reading an option at every update takes a while.
         self._interval, self._unit = cfg.weights_interval, cfg.weight_unit
         self.sampler, self.progress, self.device = sampler, progress, device
+        self._text = text
         # Factors are known where they are recorded.
         self._factors = factors if cfg.weights_dir is not None else ()
         remembered = [name for name in HISTORY if name in extractor.reads]
@@ -60,9 +64,9 @@ class Bookkeeping:
     def begin(self, update: int) -> None:
         """Before the first update of this process, with the run's own number of it."""
         if self.cfg.weights_dir is not None:
-            cfg = self.cfg
+            run = RecordedRun(self.cfg.save_dir, self._text)
             self._writer = RecordWriter(
-                cfg.weights_dir, cfg.weight_unit, update, self._factors, cfg.save_dir
+                self.cfg.weights_dir, self._unit, update, self._factors, run
             )
 
     def begin_epoch(self) -> None:
@@ -100,7 +104,7 @@ class Bookkeeping:
             self.usual.add(summary)
         if len(summary.applied_weights):  # none where --ignore-prefix-size leaves no token
             log_weights(summary, step_share)
-        self._histograms.add(update.number, summary)
+        self._histograms.add(self.progress.logged(update.number), summary)
         self._shares += torch.stack([step_share, torch.ones_like(step_share)])
         if self._writer is not None and update.number % self._interval == 0:
             self._writer.write(update.number, self.progress.epoch, summary)

@@ -89,10 +89,6 @@ class MetaStep:
             )
         if bool(torch.isfinite(loss)):
             self.progress.dev_loss = float(loss)
-        if not taken:
-            logger.warning(
-                f"update {update.number}: dev loss or its gradient not finite, nothing learnt"
-            )
         if self.weighting.learns and taken:
             log |= self._learn(update, optimizer, mass)
         elif self.window is not None:

@@ -45,12 +45,16 @@ class Progress:
         """
         self._offset = max(0, self.updates - number)
         if not restored:
-            self.updates = self.first = number
+            self.updates = self.first = self.number(number)
         return self.number(number)
 
     def number(self, number: int) -> int:
         """The run's own number of an update, from fairseq's."""
         return number + (self._offset or 0)
+
+    def logged(self, update: int) -> int:
+        """The number of an update that fairseq logs, from the run's own."""
+        return update - (self._offset or 0)
 
     def age(self, update: int) -> int:
         """Updates of this weighting before one."""
@@ -62,7 +66,7 @@ class Progress:
 
     def state(self, update: int) -> TrainingState:
         """How training goes; done is a fraction, by whichever bound ends it first."""
-        by_update = update / self.max_update if self.max_update else 0.0
+        by_update = self.logged(update) / self.max_update if self.max_update else 0.0
         by_epoch = (self.epoch - 1) / self.max_epoch if self.max_epoch else 0.0
         return TrainingState(update, min(1.0, max(by_update, by_epoch)), self.dev_loss)
 

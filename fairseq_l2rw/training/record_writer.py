@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.training.update_summary import Summary
-from fairseq_l2rw.training.weight_record import WeightRecord
+from fairseq_l2rw.training.weight_record import RecordedRun, WeightRecord
 from fairseq_l2rw.training.workers import rank
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class RecordWriter:
         unit: ``sentence`` or ``token``: what has a weight.
         start: the first update of this process.
         factors: names of the factors of a weight.
-        save_dir: the run's folder.
+        run: what the record is of.
     """
 
     def __init__(
@@ -66,19 +66,21 @@ class RecordWriter:
         folder: str | Path,
         unit: str,
         start: int,
-        factors: Sequence[str] = (),
-        save_dir: str | Path = ".",
+        factors: Sequence[str],
+        run: RecordedRun,
     ) -> None:
         self.unit, self.factors = unit, factors
-        self.record = WeightRecord(folder, start, factors, save_dir) if rank() == 0 else None
+        self.record = WeightRecord(folder, start, factors, run) if rank() == 0 else None
         self._waiting: list[_Rows] = []
         if self.record is not None:  # what comes after the last checkpoint, or all with --no-save
             Finalize(self.record, self.flush, exitpriority=1)
-        if self.record is not None and self.record.removed:
-            logger.warning(
-                f"removed {len(self.record.removed)} parts of {folder}: they are of updates from "
-                f"{start} on, which this run does again"
-            )
+        if self.record is not None:
+            for parts, why in (
+                (self.record.removed, f"updates from {start} on, which this run does again"),
+                (self.record.outdated, "another training text, whose lines are other ones"),
+            ):
+                if parts:
+                    logger.warning(f"removed {len(parts)} parts of {folder}: they are of {why}")
 
     def write(self, number: int, epoch: int, update: Summary) -> None:
         """Add the sentences of an update, of all workers."""

@@ -13,7 +13,7 @@ from fairseq_l2rw.weighting.options import parsed
 logger = logging.getLogger(__name__)
 
 #: Of what ``PersistentParts.state_dict`` gives.
-STATE_VERSION = 19
+STATE_VERSION = 20
 
 
 class PersistentParts:
@@ -56,6 +56,8 @@ class PersistentParts:
                 f"--meta-subset {self.cfg.meta_subset} has other trusted pairs than the checkpoint "
                 "was trained with: what its teacher has learnt from them is not taken over"
             )
+            # The record goes on: its updates have the run's own numbers.
+            self.parts["progress"].updates = state["progress"]["updates"]
             return False
         for name, part in self.parts.items():
             part.load_state_dict(state[name])

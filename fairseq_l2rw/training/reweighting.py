@@ -23,9 +23,12 @@ import torch
 from fairseq import utils
 from torch import Tensor
 
-from fairseq_l2rw.training.assembly import Given, assemble, warn_of_a_short_run
+from fairseq_l2rw.compatibility.out_of_memory import give_up_meta_step
+from fairseq_l2rw.training.assembly import Given, assemble
+from fairseq_l2rw.training.meta_step import MetaStep
 from fairseq_l2rw.training.meta_window import MetaWindow
 from fairseq_l2rw.training.optimizers import GradientWatch, check_adjoint, loss_scale, masters
+from fairseq_l2rw.training.start_checks import warn_of_a_short_run, warn_of_unread_flags
 from fairseq_l2rw.training.update_buffer import UpdateBuffer
 from fairseq_l2rw.training.usual_weight import step_normaliser
 from fairseq_l2rw.training.weigher import SubBatchContext, Weights
@@ -46,7 +49,7 @@ class Reweighting:
 
     def __init__(self, cfg: Any, given: Given, state: dict[str, Any] | None = None) -> None:
         self.cfg = cfg
-        warn_of_a_short_run(cfg, given.weighting)
+        self._batches = given.batches
         self.parts = assemble(cfg, given)
         self._restored = self.parts.persistent.load_state_dict(state)
         self._most = cfg.meta_batches  # reading an option at every update takes a while
@@ -111,6 +114,9 @@ class Reweighting:
         if not self._restored:
             done = "weights and teacher start afresh" + (f" at update {number}" if number else "")
         logger.info(f"{done} (--weighting {self.cfg.weighting})")
+        first = self.parts.progress.logged(self.parts.progress.first)
+        warn_of_a_short_run(self.cfg, self.parts.weighting, first, self._batches)
+        warn_of_unread_flags(self.cfg, self.parts.weighting)
         self.parts.bookkeeping.begin(update)
 
     def _watch_gradient(self, optimizer: Any) -> None:
@@ -180,11 +186,22 @@ class Reweighting:
             complete = window.after_step(optimizer, update, self._watch.clipping())
         mass = self.parts.schedule.advance(rate, complete)
         if mass is not None and self.parts.meta_step is not None:
-            self.parts.meta_step.take(update, optimizer, mass)
+            self._take_meta_step(self.parts.meta_step, optimizer, mass)
         self.parts.bookkeeping.add(update, self._step_share)
         self.parts.progress.updates = update.number + 1
         self._update = UpdateBuffer(self.parts.progress.updates, self._most)
         self._lost = False
+
+    def _take_meta_step(self, meta_step: MetaStep, optimizer: Any, mass: float) -> None:
+        """Let the weighting learn; where memory does not suffice, go on without."""
+        try:
+            meta_step.take(self._update, optimizer, mass)
+        except RuntimeError as error:
+            if "out of memory" not in str(error):
+                raise
+            give_up_meta_step(error, self._update.number, alone())
+            if self.parts.window is not None:
+                self.parts.window.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """All that lasts, in types that torch's safe loader takes; closes a part of the record."""

@@ -55,6 +55,7 @@ class TrainingData:
         self.cfg, self.weighting = cfg, weighting
         self._dictionaries, self._trusted, self._load = dictionaries, trusted, load
         self.sampler: ImportanceSampler | None = None
+        self._iterator: EpochBatchIterator | None = None  # that fairseq has
         self._log = EpochLengthLog(cfg)
         self._folders: Folders | None = None
         # Of the folder of the epoch.
@@ -67,6 +68,16 @@ class TrainingData:
     def sampled(self) -> bool:
         """Whether batches say more of sentences than fairseq's, and are made anew every epoch."""
         return self.weighting.samples_by_weight or self.weighting.reads_initial_weights
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the training text; empty where nothing is kept by line."""
+        return "" if self._folders is None else self._folders.fingerprint
+
+    @property
+    def epoch_batches(self) -> int:
+        """How many batches the epoch has on this worker; 0 before the first one."""
+        return 0 if self._iterator is None else len(self._iterator)
 
     def batches(
         self, dataset: Any, whole: EpochBatchIterator, options: Mapping[str, Any]
@@ -90,6 +101,7 @@ class TrainingData:
         if self._number not in self._digests:
             text.log_left_out(options["max_positions"])
             self._digests[self._number] = self._read(text)
+        self._iterator = whole
         if not self.sampled:
             return whole
         bounds = {name: options[name] for name in _BOUNDS if name in options}
@@ -99,7 +111,9 @@ class TrainingData:
             self.sampler = self._sampler()
         self._save_initial_weights(text)
         begin = self._log.begin if self.sampler.minimum < 1 else None
-        return SampledBatches(whole, text.lines, self.sampler, make_batches, self._tokens, begin)
+        drawn = whole, text.lines, self.sampler, make_batches, self._tokens, begin
+        self._iterator = SampledBatches(*drawn)
+        return self._iterator
 
     @property
     def _paths(self) -> list[str]:

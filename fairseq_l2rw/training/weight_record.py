@@ -3,7 +3,8 @@
 import os
 import re
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,23 @@ SCHEMA = pa.schema(
 FACTOR = "factor_"
 _PART = re.compile(r"weights-(\d{10})\.parquet")
 _FLUSH_ROWS = 200_000
-_OWNER = b"save_dir"  # in the schema of a part: the run's folder, as seen from the record's
+# What the schema of a part says of its run: its folder, as seen from the record's, and its text.
+_SAVE_DIR, _TEXT = b"save_dir", b"training_data"
 # How numbers are kept until then: lists of Python's own take several times as much.
 _CODES = {pa.int64(): "q", pa.int32(): "i", pa.float32(): "f"}
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """What a record is of.
+
+    Attributes:
+        save_dir: the run's folder.
+        text: a fingerprint of the training text; empty where it is not known.
+    """
+
+    save_dir: str | Path = "."
+    text: str = ""
 
 
 class WeightRecord:
@@ -50,13 +65,18 @@ class WeightRecord:
     A part is named after its first update and appears under that name only when it is complete.
     Since every checkpoint closes a part, a run that resumes at update U removes the parts that
     begin at U or later (they were written by updates that will happen again) and the record holds
-    every row exactly once. Parts of another run are never removed.
+    every row exactly once. Parts of another text, whose lines have other numbers, are removed, too;
+    parts of another run never are.
 
     Args:
         folder: where the parts go; made if missing.
         start: the first update of this process, 0 from scratch.
         factors: names of the factors of a weight, a column each.
-        save_dir: the run's folder.
+        run: what it is of.
+
+    Attributes:
+        removed: parts of updates that will happen again.
+        outdated: parts of another text.
 
     Raises:
         InputError: the folder cannot be made, or parts that would be removed are another run's.
@@ -67,21 +87,26 @@ class WeightRecord:
         folder: str | Path,
         start: int = 0,
         factors: Sequence[str] = (),
-        save_dir: str | Path = ".",
+        run: RecordedRun = RecordedRun(),
     ) -> None:
         columns = [_always(FACTOR + name, pa.float32()) for name in factors]
         # Relative: a record that is moved together with its run is still that run's.
-        owner = os.fsencode(os.path.relpath(os.path.realpath(save_dir), os.path.realpath(folder)))
-        self.schema = pa.schema([*SCHEMA, *columns], {_OWNER: owner})
+        owner = os.path.relpath(os.path.realpath(run.save_dir), os.path.realpath(folder))
+        said = {_SAVE_DIR: os.fsencode(owner), _TEXT: run.text.encode()}
+        self.schema = pa.schema([*SCHEMA, *columns], said)
         self.folder = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"--weights-dir {folder} cannot be made: {error.strerror}") from None
-        self.removed = [p for p in self._parts() if _first_update(p) >= start]
-        for part in self.removed:
-            self._check_owner(part, owner)
-        for part in self.removed:
+        known = {part: said | (pq.read_schema(part).metadata or {}) for part in self._parts()}
+        self.removed = [part for part in known if _first_update(part) >= start]
+        others = (part for part, found in known.items() if found[_TEXT] != said[_TEXT])
+        self.outdated = [part for part in others if part not in self.removed]
+        gone = [*self.removed, *self.outdated]
+        for part in gone:
+            self._check_owner(known[part])
+        for part in gone:
             part.unlink()
         self._columns = self._empty()
 
@@ -105,10 +130,9 @@ class WeightRecord:
         """Empty columns: compact ones, and lists where a row may hold nothing."""
         return {f.name: [] if f.nullable else array(_CODES[f.type]) for f in self.schema}
 
-    def _check_owner(self, part: Path, owner: bytes) -> None:
-        found = (pq.read_schema(part).metadata or {}).get(_OWNER, owner)
-        if found != owner:
-            run = os.path.normpath(self.folder / os.fsdecode(found))
+    def _check_owner(self, found: Mapping[bytes, bytes]) -> None:
+        if found[_SAVE_DIR] != self.schema.metadata[_SAVE_DIR]:
+            run = os.path.normpath(self.folder / os.fsdecode(found[_SAVE_DIR]))
             raise InputError(
                 f"--weights-dir {self.folder} holds the record of the run in {run}: give another "
                 "folder, or delete it"

@@ -8,6 +8,7 @@ from torch import Tensor
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
 from fairseq_l2rw.utils.checks import at_least, one_of
+from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.weighting.base import Weighting
 from fairseq_l2rw.weighting.options import BY, flag_of, option
 from fairseq_l2rw.weighting.registry import register
@@ -41,7 +42,13 @@ class Initial(Weighting):
         super().__init__(cfg)
         options = self.options
         for name in ("sharpness", "tolerance"):
-            at_least(0, flag_of(name), getattr(options, name))
+            value = getattr(options, name)
+            at_least(0, flag_of(name), value)
+            if options.by == "quality" and value != getattr(self.Options, name):
+                raise InputError(
+                    f"{flag_of(name)} {value} is for the domain, which weights do not go by: add "
+                    "by=both or by=domain"
+                )
         one_of(flag_of("by"), options.by, CHOICES)
         self.initial_options = InitialOptions(
             options.by, options.sharpness, options.tolerance, self.unit
