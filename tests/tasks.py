@@ -4,6 +4,7 @@ from corpora import pairs, translated, write
 
 from fairseq_l2rw.config import L2RWTranslationConfig
 from fairseq_l2rw.tasks.l2rw_translation import L2RWTranslationTask
+from fairseq_l2rw.utils.weight_bytes import from_bytes
 
 TRAIN, TRUSTED, VALID = pairs(120, 1, misaligned=40), pairs(60, 2), pairs(10, 3)
 
@@ -47,3 +48,8 @@ def training(task, multiple=1, longest=200):
     """Its batches, as fairseq's trainer asks for them."""
     how = {"grouped_shuffling": False, "update_epoch_batch_itr": False}
     return batches(task, longest, required_batch_size_multiple=multiple, **how)
+
+
+def by_line(sampler, what="initial_weights"):
+    """That, or "weights" or "probabilities", by line of the training text."""
+    return from_bytes(sampler.state_dict()[what])

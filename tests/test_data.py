@@ -10,7 +10,7 @@ import torch
 from commands import OURS, load, same, train
 from corpora import pairs, write
 from fairseq.data import indexed_dataset
-from tasks import TRAIN, TRUSTED, VALID, batches, long_pair, task, training, with_splits
+from tasks import TRAIN, TRUSTED, VALID, batches, by_line, long_pair, task, training, with_splits
 
 from fairseq_l2rw.data.trusted_pairs import batch_tokens
 from fairseq_l2rw.inference.line_weights import LineWeights
@@ -72,7 +72,7 @@ def test_on_other_data_weights_by_sentence_start_afresh(data, tmp_path, kind, ca
     ]
     resumed.next_epoch_itr(), fresh.next_epoch_itr()
     for part in ("initial_weights", "probabilities", "weights"):
-        both = (getattr(x.sampler, part).nan_to_num(-1.0) for x in (resumed, fresh))
+        both = (by_line(x.sampler, part).nan_to_num(-1.0) for x in (resumed, fresh))
         assert torch.equal(*both)
 
 
@@ -95,7 +95,7 @@ def two_splits(tmp_path_factory):
 
 def test_a_pair_that_is_upsampled_is_judged_as_one(data, two_splits):
     once, thrice = training(task(data)), training(task(two_splits, upsample_primary=3))
-    assert torch.equal(once.sampler.initial_weights, thrice.sampler.initial_weights)
+    assert torch.equal(by_line(once.sampler), by_line(thrice.sampler))
     assert once.sampler.fingerprints == thrice.sampler.fingerprints
 
 
@@ -107,7 +107,7 @@ def test_several_splits_without_a_word_how_often_they_count_are_refused(two_spli
 def test_what_fairseq_leaves_out_for_its_length_is_not_judged(data, tmp_path, caplog):
     caplog.set_level("INFO")
     other = with_splits(tmp_path, train=[long_pair(2000), *TRAIN])
-    found, expected = (training(task(x)).sampler.initial_weights for x in (other, data))
+    found, expected = (by_line(training(task(x)).sampler) for x in (other, data))
     assert found[0].isnan() and torch.equal(found[1:], expected)
     assert caplog.text.count("1 of 121 lines are left out of training: too long") == 1
 
@@ -115,7 +115,7 @@ def test_what_fairseq_leaves_out_for_its_length_is_not_judged(data, tmp_path, ca
 def test_what_fills_no_batch_is_told_apart_from_what_is_too_long(data, caplog):
     caplog.set_level("INFO")
     iterator = training(task(data), multiple=16)
-    left = int(iterator.sampler.initial_weights.isnan().sum())
+    left = int(by_line(iterator.sampler).isnan().sum())
     assert 0 < left < 16
     assert f"{left} of 120 lines are left out of training: in no full batch" in caplog.text
     assert "too long" not in caplog.text

@@ -17,6 +17,7 @@ from trajectories import DECAY, OPTIMIZERS, DoubleNAG, Trajectory
 from fairseq_l2rw.metagradient import moved
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.metagradient.engine import MetaGradient
+from fairseq_l2rw.metagradient.trajectory import TOLERANCE
 from fairseq_l2rw.utils.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -161,7 +162,7 @@ def test_rewinding_that_loses_precision_says_so_and_ends_the_window(caplog):
         gradient, meta = run.meta_gradient("reverse", "rewind")
     assert "rewinding lost precision" in caplog.text and "--meta-trajectory stored" in caplog.text
     assert 1 <= meta.reached == len(gradient) < 10
-    assert meta.rewind_error > meta.tolerance
+    assert meta.rewind_error > TOLERANCE
     assert error_of(gradient, exact[-meta.reached :]) < 0.1
 
 

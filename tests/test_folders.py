@@ -12,7 +12,7 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from commands import OURS, load, run, same, train
-from tasks import TRAIN, TRUSTED, VALID, batches, task, training, with_splits
+from tasks import TRAIN, TRUSTED, VALID, batches, by_line, task, training, with_splits
 
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
@@ -64,7 +64,7 @@ def test_each_folder_keeps_its_initial_weights_and_any_run_with_it_takes_them(
     assert [len(found) for found in files] == [1, 1]
     weights = {row["id"]: row["weight"] for row in record(tmp_path / "weights")}
     for folder, begin in zip(folders, (0, 70), strict=True):
-        alone = training(task(folder, weighting="initial")).sampler.initial_weights
+        alone = by_line(training(task(folder, weighting="initial")).sampler)
         assert len(list(RunFolder.of(tmp_path / "run").data(folder).glob("initial_*.pt"))) == 1
         for line, weight in enumerate(alone.tolist()):
             assert weights[begin + line] == pytest.approx(weight, abs=1e-6)

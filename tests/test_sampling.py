@@ -9,6 +9,7 @@ from fairseq.data.iterators import EpochBatchIterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import rows, sub_batch
+from tasks import by_line
 
 from fairseq_l2rw.data.lines import Lines
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
@@ -217,7 +218,7 @@ def test_a_folder_gets_initial_weights_when_it_first_comes_up_and_keeps_its_own(
     def epoch(number):
         now.append((number - 1) % 2)
         sampler.sample(number, np.arange(len(folders[now[-1]])), folders[now[-1]])
-        return sampler.probabilities.tolist()
+        return by_line(sampler, "probabilities").tolist()
 
     assert epoch(1) == pytest.approx([0.9, 0.5, *[np.nan] * 3], nan_ok=True)
     assert epoch(2) == pytest.approx(whole.tolist())
@@ -248,8 +249,8 @@ def test_weights_of_another_corpus_are_dropped_and_the_log_says_so(other, lines,
     assert len(said) == 1 and "start afresh" in said[0]
     assert all((name in said[0]) == (name in other) for name in MARKS)
     drawn(sampler, 4)
-    assert sampler.probabilities.tolist() == pytest.approx([0.7] * lines)
-    assert sampler.weights.isnan().all() and not sampler.uses_learnt_weights
+    assert by_line(sampler, "probabilities").tolist() == pytest.approx([0.7] * lines)
+    assert by_line(sampler, "weights").isnan().all() and not sampler.uses_learnt_weights
 
 
 def test_weights_of_the_same_corpus_go_on(caplog):
@@ -257,9 +258,9 @@ def test_weights_of_the_same_corpus_go_on(caplog):
     sampler.load_state_dict(saved())
     assert not caplog.records
     drawn(sampler, 4)  # an epoch that was cut off
-    assert sampler.probabilities.tolist() == pytest.approx([1.0, 0.5, 0.2])
+    assert by_line(sampler, "probabilities").tolist() == pytest.approx([1.0, 0.5, 0.2])
     drawn(sampler, 5)
-    assert sampler.probabilities.tolist() == pytest.approx([0.3, 0.4, 0.5])
+    assert by_line(sampler, "probabilities").tolist() == pytest.approx([0.3, 0.4, 0.5])
 
 
 def test_lines_that_were_left_out_before_get_initial_weights():
@@ -268,9 +269,9 @@ def test_lines_that_were_left_out_before_get_initial_weights():
     after = begin(3, 0.1, 1, lambda: torch.tensor([0.6, 0.4, 0.9]))
     after.load_state_dict(before.state_dict())
     after.sample(2, np.array([0, 1]), Lines(3))
-    assert after.probabilities[:2].tolist() == pytest.approx([0.8, 0.5])
+    assert by_line(after, "probabilities")[:2].tolist() == pytest.approx([0.8, 0.5])
     drawn(after, 3)
-    assert after.probabilities.tolist() == pytest.approx([0.6, 0.4, 0.9])
+    assert by_line(after, "probabilities").tolist() == pytest.approx([0.6, 0.4, 0.9])
 
 
 def test_a_position_that_an_epoch_no_longer_has_is_refused_in_one_line():

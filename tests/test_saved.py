@@ -9,7 +9,7 @@ import torch
 from commands import OURS, train
 from hypothesis import given
 from hypothesis import strategies as st
-from tasks import TRAIN, TRUSTED, long_pair, task, training, with_splits
+from tasks import TRAIN, TRUSTED, by_line, long_pair, task, training, with_splits
 
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.saved import NAME, load
@@ -36,7 +36,7 @@ def test_bytes_keep_two_decimals_and_the_ends_exactly():
 
 def initial_weights(data, longest=200, **options):
     """Of a new process that trains on the data, on pairs that are no longer than this."""
-    return training(task(data, **options), longest=longest).sampler.initial_weights
+    return by_line(training(task(data, **options), longest=longest).sampler)
 
 
 def kept(data):

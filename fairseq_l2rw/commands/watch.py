@@ -120,10 +120,10 @@ def screen(courses: dict[str, deque[float]]) -> list[str]:
     return lines
 
 
-def spark(values: Sequence[float] | deque[float], width: int = _WIDTH) -> str:
+def spark(values: Sequence[float] | deque[float]) -> str:
     """A course as a row of bars, the newest value on the right; each bar is a mean."""
     known = list(values)
-    bins = min(width, len(known))
+    bins = min(_WIDTH, len(known))
     edges = [round(k * len(known) / bins) for k in range(bins + 1)]
     means = [sum(known[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, high = min(means), max(means)

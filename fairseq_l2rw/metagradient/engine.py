@@ -23,7 +23,7 @@ from fairseq_l2rw.metagradient.masters import Master
 from fairseq_l2rw.metagradient.method_choice import MethodChoice
 from fairseq_l2rw.metagradient.selection import selected
 from fairseq_l2rw.metagradient.signature import Losses
-from fairseq_l2rw.metagradient.trajectory import Batch, RewoundSteps, Step, Trace
+from fairseq_l2rw.metagradient.trajectory import TOLERANCE, Batch, RewoundSteps, Step, Trace
 from fairseq_l2rw.metagradient.updates import ADJOINTS, Adjoint, adjoint_of
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.reduction import Total, local_only
@@ -43,7 +43,6 @@ class MetaGradient:
         window: B, the number of updates that one looks back through.
         trajectory: how older updates are got back, one of
             ``fairseq_l2rw.metagradient.TRAJECTORIES``.
-        tolerance: largest error of rewinding to accept, as a fraction of the distance covered.
         adjoints: of the optimizers' updates, by class.
         half: whether the student's passes are in half precision.
 
@@ -65,16 +64,15 @@ class MetaGradient:
         average: float = 0.0,
         window: int = 1,
         trajectory: str = "stored",
-        tolerance: float = 0.01,
         adjoints: Mapping[type[torch.optim.Optimizer], Adjoint] = ADJOINTS,
         half: bool = False,
     ) -> None:
-        self.model, self.adjoints, self.tolerance = model, adjoints, tolerance
+        self.model, self.adjoints = model, adjoints
         self.parameters = _parameters(model, pattern)
         self.method = MethodChoice(_possible(method, model), half)
         self._recorder = PassRecorder(model, self.parameters)
         self._dev = DevGradient(model, self.parameters, pattern, average, half)
-        self._kept = KeptSteps(model, self.parameters, window, trajectory, tolerance, adjoints)
+        self._kept = KeptSteps(model, self.parameters, window, trajectory, adjoints)
         self.reached = 0
         self.rewind_error = 0.0
 
@@ -208,7 +206,7 @@ class MetaGradient:
             if steps.lost:
                 logger.warning(
                     f"rewinding lost precision: {steps.error:.2g} of the distance covered after "
-                    f"{self.reached + 1} updates ({self.tolerance:g} is accepted), so this "
+                    f"{self.reached + 1} updates ({TOLERANCE:g} is accepted), so this "
                     f"window has {self.reached}; use --meta-trajectory stored, a shorter "
                     "--meta-window or a larger --momentum"
                 )

@@ -46,7 +46,6 @@ class KeptSteps:
         window: how many steps are kept.
         trajectory: how older ones are got back, one of
             ``fairseq_l2rw.metagradient.TRAJECTORIES``.
-        tolerance: largest error of rewinding to accept, as a fraction of the distance covered.
         adjoints: of the optimizers' updates, by class.
 
     Attributes:
@@ -60,12 +59,10 @@ class KeptSteps:
         parameters: Mapping[str, nn.Parameter],
         window: int,
         trajectory: str,
-        tolerance: float,
         adjoints: Mapping[type[torch.optim.Optimizer], Adjoint],
     ) -> None:
         self.model, self.parameters, self.adjoints = model, parameters, adjoints
-        self.rewind, self.tolerance = trajectory == "rewind", tolerance
-        self.offload = trajectory == "offloaded"
+        self.rewind, self.offload = trajectory == "rewind", trajectory == "offloaded"
         # Asking the model at every step takes longer than going through them.
         self._trained = trained_parameters(model)
         self.masters = {n: Master(p, p.shape) for n, p in self._trained.items()}
@@ -166,7 +163,6 @@ class KeptSteps:
             parameters=named,
             velocities={n: b for n, b in buffers.items() if b is not None},
             through=list(self.parameters),
-            tolerance=self.tolerance,
             total=total,
         )
 

@@ -18,6 +18,8 @@ from fairseq_l2rw.utils.reduction import Total
 
 #: How older updates are got back: copies of them, copies in the CPU's memory, or run backwards.
 TRAJECTORIES = ("stored", "offloaded", "rewind")
+#: Largest error of rewinding that is accepted, as a fraction of the distance covered.
+TOLERANCE = 0.01
 
 
 @dataclass
@@ -120,14 +122,13 @@ class RewoundSteps:
     Memory does not depend on the number of updates: one copy of parameters and momentum. Rounding
     errors grow like 1 / mu^B, so the distance from where the student really was is measured at
     every update, on a sample of coordinates, relative to the distance it had covered since.
-    Iteration ends before the first update where that error exceeds the tolerance.
+    Iteration ends before the first update where that error exceeds ``TOLERANCE``.
 
     Args:
         traces: the updates, newest first.
         parameters: all parameters after the newest update.
         velocities: the momentum buffers after it, of every parameter that the traces updated.
         through: names of the parameters that one looks back through.
-        tolerance: largest error to accept, as a fraction of the distance covered.
         total: sums a tensor over the workers of an update.
 
     Attributes:
@@ -141,11 +142,9 @@ class RewoundSteps:
         parameters: Parameters,
         velocities: Parameters,
         through: Sequence[str],
-        tolerance: float,
         total: Total,
     ) -> None:
-        self.traces, self.through = traces, set(through)
-        self.tolerance, self.total = tolerance, total
+        self.traces, self.through, self.total = traces, set(through), total
         self.parameters = {n: p.detach().clone() for n, p in parameters.items()}
         self.velocities = {n: v.detach().clone() for n, v in velocities.items()}
         self.error, self.lost = 0.0, False
@@ -160,7 +159,7 @@ class RewoundSteps:
             for name, group in trace.groups.items():
                 self.parameters[name].add_(self.velocities[name], alpha=float(group["lr"]))
             error = _distance(trace.sample, sampled(self.parameters), end)
-            if not error <= self.tolerance:  # also if it is not a number
+            if not error <= TOLERANCE:  # also if it is not a number
                 self.error, self.lost = error, True
                 return
             self.error = max(self.error, error)

@@ -48,6 +48,8 @@ def reasons(why: Sequence[str], lengths: Numbers, chosen: Chosen) -> list[dict[s
     return sorted(found, key=lambda row: -row["lines"])
 
 
+# Of a curve, at most.
+_POINTS = 200
 #: Bounds between which the weights of an epoch are counted.
 BANDS = (0.0, 0.1, 0.5, 0.9, float("inf"))
 
@@ -154,19 +156,17 @@ def by_label(weights: Numbers, labels: Sequence[str], good: Sequence[str]) -> di
     }
 
 
-def roc(better: Numbers, worse: Numbers, points: int = 200) -> list[tuple[float, float]]:
+def roc(better: Numbers, worse: Numbers) -> list[tuple[float, float]]:
     """Shares of worse and of better numbers at or above a bound, as it falls."""
     if not len(better) or not len(worse):
         return []
     both = np.unique(np.concatenate([better, worse]))
-    bounds = both[np.linspace(0, len(both) - 1, min(points, len(both))).round().astype(int)]
+    bounds = both[np.linspace(0, len(both) - 1, min(_POINTS, len(both))).round().astype(int)]
     found = [(float((worse >= b).mean()), float((better >= b).mean())) for b in bounds[::-1]]
     return [(0.0, 0.0), *found]
 
 
-def examples(
-    weights: Numbers, cut: float, count: int, seed: int = 1
-) -> dict[str, npt.NDArray[np.int64]]:
+def examples(weights: Numbers, cut: float, count: int) -> dict[str, npt.NDArray[np.int64]]:
     """Numbers of lines at both ends of the weights, and around the cut.
 
     At the ends many lines have the same weight, so they are picked by chance among the outermost
@@ -176,12 +176,11 @@ def examples(
         weights: by line, NaN where there is none, shape (lines,).
         cut: the weight from which on a line is kept.
         count: how many of each.
-        seed: of the choice.
     """
     known = np.flatnonzero(~np.isnan(weights))
     order = known[np.argsort(weights[known], kind="stable")]
     outer = max(count, len(order) // 20)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
 
     def some(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         picked = rng.choice(rows, min(count, len(rows)), replace=False)

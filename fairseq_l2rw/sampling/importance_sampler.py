@@ -48,7 +48,7 @@ class ImportanceSampler:
 
     Attributes:
         epoch: number of the epoch that they are for, 0 before the first.
-        uses_learnt_weights: whether ``weights`` decide, or still the initial weights.
+        uses_learnt_weights: whether the last weights decide, or still the initial weights.
     """
 
     def __init__(
@@ -70,22 +70,6 @@ class ImportanceSampler:
         self._told: list[tuple[Tensor, Tensor]] = []  # not taken in yet
         self.epoch = 0
         self.uses_learnt_weights = False
-
-    @property
-    def weights(self) -> Tensor:
-        """The last weight of each line, shape (lines,), NaN before the first."""
-        self._take_in()
-        return from_bytes(self._weights)
-
-    @property
-    def probabilities(self) -> Tensor:
-        """p_i, with which the epoch holds each line, shape (lines,)."""
-        return from_bytes(self._probabilities)
-
-    @property
-    def initial_weights(self) -> Tensor:
-        """Weights before training, shape (lines,)."""
-        return from_bytes(self.find_initial_weights())
 
     @property
     def needs_initial_weights(self) -> bool:

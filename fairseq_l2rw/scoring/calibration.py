@@ -115,12 +115,12 @@ class Calibration(LazyBuffers):
         """Whether training pairs have been compared with trusted ones."""
         return len(self.rejections) > 0
 
-    def weights(self, scores: Tensor) -> Tensor:
-        """From 0 to a little above 1, shape (N,), of scores (N, K)."""
-        return self.explained(scores)[0]
-
     def explained(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights, shape (N,), and the factor of each score in them, shape (N, K)."""
+        """Weights of scores (N, K), and the factor of each score in them.
+
+        Returns:
+            Weights from 0 to a little above 1, shape (N,), and factors, shape (N, K).
+        """
         accepted, exponent = self.acceptances(scores), self.exponent()
         return accepted.prod(1) ** exponent, accepted**exponent
 
