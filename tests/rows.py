@@ -30,20 +30,16 @@ def local(tensor):
     return tensor
 
 
-def sub_batch(features, rule, applied, sizes, bound=0.0):
+def sub_batch(features, rule, applied, **known):
     """A sub-batch that nobody passed, with a weighting's own weights and those applied, (N,)."""
+    nothing = {"losses": None, "random": None, "sample": {}, "fallback": torch.tensor(0)}
     return SubBatch(
-        losses=None,
+        **nothing | known,
         weights=applied,
-        sizes=sizes,
-        bound=bound,
-        sample={},
+        sizes=features.sizes,
         features=features,
         rule_weights=rule,
         rule_bound=0.0,
-        applied_weights=applied,
-        fallback=torch.tensor(0),
-        random=None,
         dummy=False,
     )
 

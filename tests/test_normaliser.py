@@ -46,7 +46,7 @@ def test_in_warmup_the_bound_is_of_the_weights_that_one_differentiates_by(data, 
     generator = torch.Generator().manual_seed(1)
     rule, sizes = torch.full((3,), 0.2).double(), double([4, 5, 6])
     ones, products = torch.ones(3).double(), torch.randn(3, generator=generator).double()
-    known = sub_batch(rows(3), rule, ones, sizes, bound=0.25 * 15)
+    known = sub_batch(rows(3, sizes=sizes), rule, ones, bound=0.25 * 15)
     (signal,) = _signals([([known], [products])], 1.0)
     # More of everything changes nothing.
     assert abs(float(rule @ signal.usefulness)) < 1e-12 * float(signal.usefulness.norm())

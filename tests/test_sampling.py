@@ -308,8 +308,8 @@ def test_the_usefulness_of_a_pair_is_the_derivative_by_the_weight_that_it_had():
     applied, sizes = truncated(rule, stands_for), 10 * stands_for
     gradients = torch.randn(3, 5, generator=generator).double() * sizes[:, None]
     direction = torch.randn(5, generator=generator).double()
-    features = rows(3, importance_weight=stands_for)
-    batch = sub_batch(features, rule, applied, sizes)
+    features = rows(3, sizes=sizes, importance_weight=stands_for)
+    batch = sub_batch(features, rule, applied)
     (signal,) = _signals([([batch], [gradients @ direction])], 1.0)
 
     def dev_loss(weights):

@@ -9,11 +9,11 @@ import torch
 from fairseq.logging import metrics, progress_bar
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import rows
+from rows import rows, sub_batch
 
 from fairseq_l2rw.features.features import ScoredTokens
 from fairseq_l2rw.training import update_summary
-from fairseq_l2rw.training.update_buffer import SubBatch, UpdateBuffer
+from fairseq_l2rw.training.update_buffer import UpdateBuffer
 from fairseq_l2rw.training.update_summary import Summary, SummaryNames, gathered
 from fairseq_l2rw.training.weight_histograms import WeightHistograms
 from fairseq_l2rw.training.weight_metrics import log_weights
@@ -30,7 +30,7 @@ def summary(lengths, rows):
     return Summary(**values)
 
 
-def sub_batch(lengths, by_token, useful):
+def weighed(lengths, by_token, useful):
     """Of sentences with so many tokens, whose tokens have weights or they themselves."""
     n = sum(lengths) if by_token else len(lengths)
     ids = torch.randint(1 << 40, (len(lengths),))  # far beyond what float32 holds
@@ -45,18 +45,12 @@ def sub_batch(lengths, by_token, useful):
             torch.randint(300_000, (padded, 2)), torch.rand(padded), torch.rand(padded) < 0.5
         ),
     )
-    return SubBatch(
-        losses=None,
-        weights=torch.rand(n),
-        sizes=features.sizes,
+    return sub_batch(
+        replace(features, lengths=torch.tensor(lengths)),
+        torch.rand(n),
+        torch.rand(n),
         sample={"id": ids},
-        features=type(features)(**vars(features) | {"lengths": torch.tensor(lengths)}),
-        rule_weights=torch.rand(n),
-        rule_bound=0.0,
-        applied_weights=torch.rand(n),
         fallback=torch.tensor(len(lengths)),
-        random=None,
-        dummy=False,
         usefulness=torch.rand(n) if useful else None,
         factors={"initial": torch.rand(n)},
     )
@@ -128,7 +122,7 @@ LENGTHS = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 )
 def test_every_worker_knows_of_all_sub_batches_what_one_would_know(shares, by_token, data):
     """Also one that has none itself: sub-batches of some workers ran out or out of memory."""
-    workers = [[sub_batch(n, by_token, useful) for n, useful in share] for share in shares]
+    workers = [[weighed(n, by_token, useful) for n, useful in share] for share in shares]
     every = [batch for share in workers for batch in share]
     found = from_all(workers, data.draw(st.sampled_from(range(len(workers)))))
     if not every:
@@ -144,7 +138,7 @@ def test_every_worker_knows_of_all_sub_batches_what_one_would_know(shares, by_to
 
 
 def test_one_worker_alone_joins_its_sub_batches_and_has_nobody_to_tell():
-    one, two = sub_batch([3, 1], False, True), sub_batch([2], False, False)
+    one, two = weighed([3, 1], False, True), weighed([2], False, False)
     found = gathered(UpdateBuffer(0, None, [one, two]), NAMES, CPU)
     assert torch.equal(found.rule_weights, torch.cat([one.rule_weights, two.rule_weights]))
     assert found.usefulness.isnan().tolist() == [False, False, True]

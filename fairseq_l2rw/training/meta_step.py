@@ -3,7 +3,6 @@
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -194,5 +193,5 @@ def _signals(looked: Sequence[tuple[Sequence[Batch], list[Tensor]]], mass: float
         parts = (-gradient).split([len(n) for n in sizes])
         for batch, part in zip(batches, parts, strict=True):
             batch.usefulness = part
-            signals.append(Signal(replace(batch.features, sizes=batch.sizes), part, mass))
+            signals.append(Signal(batch.features, part, mass))
     return signals

@@ -1,7 +1,7 @@
 """The student's update in progress: what is kept of its sub-batches."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -22,7 +22,6 @@ class SubBatch(Batch):
         features: what the weighting read of it, in N rows.
         rule_weights: the weighting's own weights, also while warm-up applies others, (N,).
         rule_bound: what ``bound`` is with these.
-        applied_weights: the weights that trained the student, (N,).
         fallback: how many of the weighting's own weights were unusable, a scalar.
         random: from before the student's pass.
         dummy: whether it fills up an uneven shard, and counts for nothing.
@@ -34,7 +33,6 @@ class SubBatch(Batch):
     features: Features
     rule_weights: Tensor
     rule_bound: Tensor | float
-    applied_weights: Tensor
     fallback: Tensor
     random: RandomState
     dummy: bool
@@ -42,14 +40,14 @@ class SubBatch(Batch):
     factors: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, replay: Replay, **kept: Any) -> "SubBatch":
-        """From all but the fields of ``Batch``."""
+    def of(cls, replay: Replay, weights: Tensor, features: Features, **kept: Any) -> "SubBatch":
+        """From the weights that trained the student, (N,), and what else was kept."""
         losses = replay.training(kept["sample"], kept["random"])
-        weights, sizes = kept["applied_weights"], kept["features"].sizes
         if kept["dummy"]:  # counts for nothing
             kept["bound"] = kept["rule_bound"] = 0.0
-            weights, sizes = torch.zeros_like(weights), torch.zeros_like(sizes)
-        return cls(losses, weights, sizes, **kept)
+            weights = torch.zeros_like(weights)
+            features = replace(features, sizes=torch.zeros_like(features.sizes))
+        return cls(losses, weights, features.sizes, features=features, **kept)
 
 
 @dataclass

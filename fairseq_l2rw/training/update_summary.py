@@ -62,7 +62,7 @@ class Summary:
 
     @classmethod
     def of(cls, batches: Sequence[SubBatch]) -> "Summary":
-        """What the sub-batches of an update came to, at least one, on the student's device."""
+        """What real sub-batches of an update came to, at least one, on the student's device."""
         features = [batch.features for batch in batches]
         tokens = [f.tokens for f in features if f.tokens is not None]
         return cls(
@@ -78,7 +78,7 @@ class Summary:
             ),
             tokens=ScoredTokens(*map(_joined, zip(*tokens, strict=True))) if tokens else None,
             rule_weights=_joined([batch.rule_weights for batch in batches]),
-            applied_weights=_joined([batch.applied_weights for batch in batches]),
+            applied_weights=_joined([batch.weights for batch in batches]),
             fallback=torch.stack([batch.fallback for batch in batches]).sum(),
             usefulness=_usefulness(batches),
             factors=_by_name([batch.factors for batch in batches]),

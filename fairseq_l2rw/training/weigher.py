@@ -132,11 +132,11 @@ class Weigher:
         context.update.batches.append(
             SubBatch.of(
                 self.student.replay,
+                applied,
+                features,
                 sample=sample,
-                features=features,
                 rule_weights=rule_weights,
                 rule_bound=SHARE * self.usual.value(in_warmup=False) * plain_size,
-                applied_weights=applied,
                 fallback=fallback,
                 factors=factors,
                 random=context.random,

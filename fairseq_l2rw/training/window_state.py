@@ -45,14 +45,15 @@ def unpacked(kept: dict[str, Any], replay: Replay, worker: int) -> Step | Trace:
     return Step(batches, parameters, updates, clipping)
 
 
-_KEPT = ("sample", "rule_weights", "applied_weights", "fallback", "dummy", "bound", "rule_bound")
+_KEPT = ("sample", "rule_weights", "fallback", "dummy", "bound", "rule_bound")
 
 
 def _packed_batch(batch: SubBatch) -> dict[str, Any]:
     random = (batch.random.cpu, batch.random.device)
     tokens = batch.features.tokens
     features = {**vars(batch.features), "tokens": None if tokens is None else tuple(tokens)}
-    return {n: getattr(batch, n) for n in _KEPT} | {"features": features, "random": random}
+    kept = {n: getattr(batch, n) for n in _KEPT}
+    return {**kept, "applied_weights": batch.weights, "features": features, "random": random}
 
 
 def _unpacked_batch(kept: dict[str, Any], replay: Replay) -> SubBatch:
@@ -62,4 +63,5 @@ def _unpacked_batch(kept: dict[str, Any], replay: Replay) -> SubBatch:
     cpu, device = kept["random"]
     # Generators take their states from the CPU, whatever device they are for.
     random = RandomState(cpu.cpu(), None if device is None else device.cpu())
-    return SubBatch.of(replay, **{**kept, "features": features, "random": random})
+    others = {n: kept[n] for n in _KEPT}
+    return SubBatch.of(replay, kept["applied_weights"], features, random=random, **others)
