@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from fairseq_l2rw.features.columns import HISTORY
 from fairseq_l2rw.features.extractor import FeatureExtractor
@@ -60,6 +59,7 @@ class Bookkeeping:
         self._writer: RecordWriter | None = None
         # Of the epoch: shares of a full step, summed, and updates.
         self._shares = torch.zeros(2, dtype=torch.double, device=device)
+        self._full = torch.ones((), dtype=torch.double, device=device)
 
     def begin(self, update: int) -> None:
         """Before the first update of this process, with the run's own number of it."""
@@ -79,13 +79,8 @@ class Bookkeeping:
             )
         self._shares.zero_()
 
-    def add(self, update: UpdateBuffer, step_share: Tensor) -> None:
-        """Take in an update; every worker must call it.
-
-        Args:
-            update: of this worker.
-            step_share: the share of a full step that it took, a scalar.
-        """
+    def add(self, update: UpdateBuffer) -> None:
+        """Take in an update, of this worker; every worker must call it."""
         summary = gathered(update, self._names, self.device)
         if summary is None:  # out of memory everywhere
             return
@@ -102,10 +97,11 @@ class Bookkeeping:
             self.sampler.uses_learnt_weights = not in_warmup
         if not in_warmup:
             self.usual.add(summary)
+        share = self._full if update.step_share is None else update.step_share
         if len(summary.applied_weights):  # none where --ignore-prefix-size leaves no token
-            log_weights(summary, step_share)
+            log_weights(summary, share)
         self._histograms.add(self.progress.logged(update.number), summary)
-        self._shares += torch.stack([step_share, torch.ones_like(step_share)])
+        self._shares += torch.stack([share, torch.ones_like(share)])
         if self._writer is not None and update.number % self._interval == 0:
             self._writer.write(update.number, self.progress.epoch, summary)
 

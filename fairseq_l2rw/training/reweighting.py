@@ -57,8 +57,6 @@ class Reweighting:
         self._update = UpdateBuffer(0, self._most)
         self._context: SubBatchContext | None = None  # of the sub-batch that fairseq is at
         self._lost = False  # whether the update goes on after it ran out of memory
-        self._told: Tensor | None = None  # by the workers of the update, (workers, K)
-        self._step_share = torch.ones((), dtype=torch.double, device=self.parts.student.device)
 
     @property
     def plain(self) -> bool:
@@ -157,12 +155,14 @@ class Reweighting:
         """S of the update; every worker must call it."""
         exchange = total if alone() else self._total
         device = self.parts.student.device
-        size, self._step_share = step_normaliser(self._update.batches, exchange, device)
+        update = self._update
+        size, update.step_share = step_normaliser(update.batches, exchange, device)
         return size
 
     def _total(self, local: Tensor) -> Tensor:
         """Sum over workers, which at the same time tell each other of the update."""
-        found, self._told = total_with_numbers(local, self._update.own_numbers())
+        update = self._update
+        found, update.told_numbers = total_with_numbers(local, update.own_numbers())
         return found
 
     def around_step(self, optimizer: Any, step: Callable[[], None]) -> None:
@@ -170,9 +170,7 @@ class Reweighting:
         update, rate = self._update, optimizer.get_lr()
         assert self._watch is not None
         happens = self._watch.is_finite()
-        if self._told is not None:  # costs no wait here, where the norm was waited for
-            update.told = [[int(n) for n in numbers] for numbers in self._told.tolist()]
-            self._told = None
+        update.read_told()  # costs no wait here, where the norm was waited for
         window = self.parts.window if happens and self.parts.weighting.learns else None
         if window is not None and not window.keeps(self.parts.schedule.ahead(rate)):
             window = None
@@ -187,7 +185,7 @@ class Reweighting:
         mass = self.parts.schedule.advance(rate, complete)
         if mass is not None and self.parts.meta_step is not None:
             self._take_meta_step(self.parts.meta_step, optimizer, mass)
-        self.parts.bookkeeping.add(update, self._step_share)
+        self.parts.bookkeeping.add(update)
         self.parts.progress.updates = update.number + 1
         self._update = UpdateBuffer(self.parts.progress.updates, self._most)
         self._lost = False

@@ -58,6 +58,8 @@ class UpdateBuffer:
         number: of the update, from 0.
         most: how many of its sub-batches the teacher learns from, None for all.
         batches: all of them.
+        step_share: the share of a full step that it is, a scalar; None where all are full ones.
+        told_numbers: ``told`` as the workers exchanged it, shape (workers, K), until it is read.
         told: of several workers, what each told the others of the update once its gradient was
             there (``own_numbers``); None where nothing was told.
     """
@@ -65,6 +67,8 @@ class UpdateBuffer:
     number: int
     most: int | None
     batches: list[SubBatch] = field(default_factory=list)
+    step_share: Tensor | None = None
+    told_numbers: Tensor | None = None
     told: list[list[int]] | None = None
 
     @property
@@ -83,6 +87,12 @@ class UpdateBuffer:
         tokens = [len(f.tokens.nll) for f in features if f.tokens is not None]
         sentences = sum(len(f.lengths) for f in features)
         return [sentences, sum(map(len, features)), sum(tokens), len(self.teaching)]
+
+    def read_told(self) -> None:
+        """Know what was told; waits for the device."""
+        if self.told_numbers is not None:
+            self.told = [[int(n) for n in numbers] for numbers in self.told_numbers.tolist()]
+            self.told_numbers = None
 
     @property
     def complete(self) -> bool:
