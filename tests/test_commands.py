@@ -164,8 +164,8 @@ def test_the_next_command_shares_embeddings_only_where_dictionaries_are_one(
 
 def test_weights_by_line_are_the_last_ones(run, text):
     folder = RunFolder.of(run)
-    weights = LineWeights.of(folder, folder.record(), 406)
-    rows = pq.read_table(folder.record()).to_pylist()
+    weights = LineWeights.of(folder, 406)
+    rows = pq.read_table(folder.record).to_pylist()
     last = {row["id"]: row for row in sorted(rows, key=lambda row: row["update"])}
     for number, row in last.items():
         product = np.prod([value for name, value in row.items() if name.startswith("factor_")])
@@ -195,8 +195,7 @@ def test_score_answers_every_line_in_order_as_the_run_weighed_them(run, text, ca
     cells = [row.rsplit("\t", 1)[1] for row in rows]
     assert cells[400] == cells[404] == ""  # an empty side, and one that is too long
     assert all(0 <= float(cell) < 1.1 for cell in cells[:400])
-    folder = RunFolder.of(run)
-    weights = LineWeights.of(folder, folder.record(), 406).weight[:400]
+    weights = LineWeights.of(RunFolder.of(run), 406).weight[:400]
     assert spearmanr(weights, [float(cell) for cell in cells[:400]]).statistic > 0.8
 
 
@@ -227,8 +226,7 @@ def test_any_weighting_that_weighs_a_pair_by_itself_weighs_new_text_as_it_does_i
     given = table(text, tmp_path / "given.tsv")
     call("score", given, tmp_path / "scored.tsv", "--run", out, "--device", "cpu")
     cells = column(tmp_path / "scored.tsv", 3)[:400]
-    folder = RunFolder.of(out)
-    weights = LineWeights.of(folder, folder.record(), 406).weight[:400]
+    weights = LineWeights.of(RunFolder.of(out), 406).weight[:400]
     assert all(float(cell) >= 0 for cell in cells)
     # By chance it is 0.05.
     assert spearmanr(weights, [float(cell) for cell in cells]).statistic > 0.3
@@ -308,7 +306,7 @@ def test_export_keeps_what_is_asked_for_and_says_why_not(run, text, tmp_path, ho
     assert sorted([*kept, *(int(row.split("\t")[0]) for row in removed)]) == list(range(406))
     sources = read(text / "train.de.gz")
     assert read(tmp_path / "kept.de") == [sources[n] for n in kept]
-    weights = LineWeights.of(RunFolder.of(run), run / "weights", 406).weight
+    weights = LineWeights.of(RunFolder.of(run), 406).weight
     lowest = min(weights[n] for n in kept)
     assert lowest >= max(float(row.split("\t")[1]) for row in removed) - 1e-3
     if how[:1] == ["--share"]:
@@ -343,7 +341,7 @@ def test_every_format_answers_every_line_with_usable_numbers(run, text, tmp_path
     found = pq.read_table(tmp_path / "weights.parquet")
     assert found["line"].to_pylist() == list(range(406))
     assert found["weight"].to_pylist() == pytest.approx(weights, rel=1e-5)
-    known = LineWeights.of(RunFolder.of(run), run / "weights", 406)
+    known = LineWeights.of(RunFolder.of(run), 406)
     said = ~np.isnan(known.factors["initial"])
     np.testing.assert_allclose(
         np.array(found["initial"])[said], known.factors["initial"][said], rtol=1e-6
@@ -397,7 +395,7 @@ def test_compare_says_how_far_scores_agree(run, text, tmp_path, capsys, monkeypa
     call("compare", run, f"{human}:good", "--out", tmp_path / "all.tsv", "--show", 3)
     said = capsys.readouterr().out
     assert said.count("\n") == 9
-    weights = LineWeights.of(RunFolder.of(run), run / "weights", 406).weight
+    weights = LineWeights.of(RunFolder.of(run), 406).weight
     known = ~np.isnan(weights)
     expected = auc(weights[160:][known[160:]], weights[:160][known[:160]])
     assert expected > 0.6
@@ -723,7 +721,7 @@ def test_factors_of_a_weighting_that_took_over_are_known(prepared, tmp_path):
     after = ["--reset-dataloader", "--weighting", "deep", "--max-update", "24", *flags]
     trained(prepared, out, *after)
     folder = RunFolder.of(out)
-    weights = LineWeights.of(folder, folder.record(), 406)
+    weights = LineWeights.of(folder, 406)
     assert {"initial", "usefulness"} <= {*weights.factors}
 
 
@@ -740,7 +738,7 @@ def test_an_earlier_checkpoint_has_the_weights_from_before_it(prepared, tmp_path
         times = np.bincount(ids, minlength=406)
         with np.errstate(invalid="ignore"):  # of a line that was not trained on yet
             expected = np.bincount(ids, weights, minlength=406) / times
-        found = LineWeights.of(folder, folder.record(), 406).mean
+        found = LineWeights.of(folder, 406).mean
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

@@ -283,7 +283,7 @@ def test_nothing_is_known_of_pairs_that_are_too_long(tmp_path):
     other = with_splits(tmp_path / "data", train=[*TRAIN, long_pair(2000), long_pair(1500)])
     flags = [*OURS, "--weighting", "initial", "--max-update", 20]
     train(other, *flags, "--save-dir", tmp_path, "--weights-dir", tmp_path / "weights")
-    weights = LineWeights.of(RunFolder.of(tmp_path), tmp_path / "weights", 122).weight
+    weights = LineWeights.of(RunFolder.of(tmp_path), 122).weight
     assert np.isnan(weights[120:]).all()
     assert np.nanmean(weights[40:120]) > 0.5 > np.nanmean(weights[:40])
 

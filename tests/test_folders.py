@@ -6,6 +6,7 @@ fairseq's way with large corpora: DATA is DATA1:DATA2, and epochs take the folde
 import gc
 import os
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -60,12 +61,12 @@ def test_each_folder_keeps_its_initial_weights_and_any_run_with_it_takes_them(
     flags = [*OURS, *EPOCHS, "--weighting", "initial", "--save-dir", tmp_path / "run"]
     train(data, *flags, "--weights-dir", tmp_path / "weights")
     folders = data.split(os.pathsep)
-    files = [list(RunFolder.of(tmp_path / "run").data(f).glob("initial_*.pt")) for f in folders]
+    files = [list(Path(f).glob("initial_*.pt")) for f in folders]
     assert [len(found) for found in files] == [1, 1]
     weights = {row["id"]: row["weight"] for row in record(tmp_path / "weights")}
     for folder, begin in zip(folders, (0, 70), strict=True):
         alone = by_line(training(task(folder, weighting="initial")).sampler)
-        assert len(list(RunFolder.of(tmp_path / "run").data(folder).glob("initial_*.pt"))) == 1
+        assert len(list(Path(folder).glob("initial_*.pt"))) == 1
         for line, weight in enumerate(alone.tolist()):
             assert weights[begin + line] == pytest.approx(weight, abs=1e-6)
     # Other text is weighed as the first folder says.
@@ -144,7 +145,7 @@ def test_the_weights_of_all_folders_are_exported_and_reported(tmp_path):
     flags = [*OURS, *EPOCHS, "--weighting", "initial", "--weights-dir", weights]
     train(data, *flags, "--save-dir", tmp_path / "run")
     run("fairseq-l2rw", "export", tmp_path / "run", "filtered", "marian", "--out", tmp_path / "out")
-    found = LineWeights.of(RunFolder.of(tmp_path / "run"), weights, 120)
+    found = LineWeights.of(RunFolder.of(tmp_path / "run"), 120)
     written = [float(x) for x in (tmp_path / "out" / "marian.weights").read_text().split()]
     np.testing.assert_allclose(written, found.weight, atol=1e-4)
     done = run("fairseq-l2rw", "report", tmp_path / "run", "--out", tmp_path / "report.html")

@@ -109,10 +109,9 @@ def test_numbers_of_a_report_are_json_where_no_line_is_kept(places, tmp_path):
 
 def test_token_weights_are_read_only_for_what_needs_them(places):
     run = RunFolder.of(places / "two" / "run")
-    record = run.record()
-    assert LineWeights.of(run, record, 120).tokens == {}
-    found = LineWeights.of(run, record, 120, of_tokens=True).tokens
-    rows = pq.read_table(record).sort_by("update").to_pylist()
+    assert LineWeights.of(run, 120).tokens == {}
+    found = LineWeights.of(run, 120, of_tokens=True).tokens
+    rows = pq.read_table(run.record).sort_by("update").to_pylist()
     last = {row["id"]: row["token_weights"] for row in rows}
     assert dict(found) == last and len(last) > 80
 

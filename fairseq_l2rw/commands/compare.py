@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from fairseq_l2rw.commands.export import add_places
+from fairseq_l2rw.commands.places import add_places
 from fairseq_l2rw.inference.line_weights import LineWeights
 from fairseq_l2rw.inference.run_folder import RunFolder
 from fairseq_l2rw.reporting.measures import auc
@@ -47,9 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Do it."""
     at_least(0, "--show", args.show)
-    folder = RunFolder.of(Path(args.first))
-    text, total = folder.text(args.text, args.data), len(folder.target_lengths(args.data))
-    first = LineWeights.of(folder, folder.record(args.weights_dir), total).weight
+    folder = RunFolder.of(Path(args.first), args.data, args.weights_dir)
+    text, total = folder.text(args.text), len(folder.target_lengths)
+    first = LineWeights.of(folder, total).weight
     second = _scores(args.second, total)
     known = ~np.isnan(first) & ~np.isnan(second)
     if known.sum() < 2:
@@ -94,8 +94,7 @@ def _scores(name: str, total: int) -> Numbers:
     whole = Path(name).exists() or ":" not in name
     path, _, column = (name, "", "") if whole else name.rpartition(":")
     if (path and Path(path).is_dir()) or path.endswith(".pt"):
-        folder = RunFolder.of(Path(path))
-        return LineWeights.of(folder, folder.record(), total).weight
+        return LineWeights.of(RunFolder.of(Path(path)), total).weight
     if not Path(path).is_file():
         raise InputError(f"neither a run nor a file: {name}")
     rows = list(lines(path))

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fairseq_l2rw.commands.export_format import Line, Setting
 from fairseq_l2rw.commands.formats import FORMATS
+from fairseq_l2rw.commands.places import add_places
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.selection import add_selection, kept
 from fairseq_l2rw.inference.line_weights import REASONS, LineWeights
@@ -50,31 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_places(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a run's things are, if they were moved."""
-    add = parser.add_argument
-    add("--text", nargs="+", metavar="FILE", help="the training text, if prepare did not read it")
-    add("--data", type=Path, metavar="FOLDER", help="the binary data, if they were moved")
-    add("--weights-dir", type=Path, metavar="FOLDER", help="the record, if it was moved")
-
-
 def run(args: argparse.Namespace) -> None:
     """Do it."""
-    folder = RunFolder.of(args.run)
-    text, lengths = folder.text(args.text, args.data), folder.target_lengths(args.data)
+    folder = RunFolder.of(args.run, args.data, args.weights_dir)
+    text, lengths = folder.text(args.text), folder.target_lengths
     by_token = any(FORMATS[name].reads_tokens for name in args.formats)
-    weights = LineWeights.of(folder, folder.record(args.weights_dir), len(lengths), by_token)
+    weights = LineWeights.of(folder, len(lengths), by_token)
     chosen = kept(weights.weight, args)
     args.out.mkdir(parents=True, exist_ok=True)
 
     def splitter() -> Splitter:
-        model = folder.data(args.data) / Manifest.PIECES
+        model = folder.folders[0] / Manifest.PIECES
         return SentencePieces(model) if model.is_file() else Blanks()
 
     clean, medium = args.thresholds
-    setting = Setting(
-        args.out, folder.languages(args.data), splitter, list(weights.factors), (clean, medium)
-    )
+    setting = Setting(args.out, folder.languages, splitter, list(weights.factors), (clean, medium))
     with ExitStack() as stack:
         formats = [
             stack.enter_context(FORMATS[name](setting)) for name in dict.fromkeys(args.formats)

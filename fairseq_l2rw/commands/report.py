@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fairseq_l2rw.commands.export import add_places
 from fairseq_l2rw.commands.labels import add_labels, check_count, read_labels, read_words
+from fairseq_l2rw.commands.places import add_places
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.commands.selection import add_selection, kept
 from fairseq_l2rw.inference.checkpoint_file import reweighting_state
@@ -73,7 +73,8 @@ class _Run:
 
 def run(args: argparse.Namespace) -> None:
     """Do it."""
-    folders = _named_apart([RunFolder.of(path) for path in args.runs])
+    record = args.weights_dir if len(args.runs) == 1 else None
+    folders = _named_apart([RunFolder.of(path, args.data, record) for path in args.runs])
     labels = read_labels(args)
     origins = None if args.origins is None else read_words(args.origins)
     found = [
@@ -84,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     command = "fairseq-l2rw " + shlex.join(sys.argv[1:])
     picked = measures.examples(first.weights.weight, first.cut, _SHOWN)
     shown = _shown(len(first.weights), picked, args.rows)
-    text = first.folder.text(args.text, args.data).at({*shown, *chain(*picked.values())})
+    text = first.folder.text(args.text).at({*shown, *chain(*picked.values())})
     page = render(
         runs=[run.numbers for run in found],
         first=first.numbers,
@@ -126,13 +127,12 @@ def _measured(
     origins: Sequence[str] | None,
 ) -> _Run:
     """Read a run and take its numbers, by labels and origins, too, where they are known."""
-    lengths = folder.target_lengths(args.data)
-    record = folder.record(args.weights_dir if len(args.runs) == 1 else None)
-    weights = LineWeights.of(folder, record, len(lengths))
+    lengths = folder.target_lengths
+    weights = LineWeights.of(folder, len(lengths))
     chosen = kept(weights.weight, args)
     cut = float(weights.weight[chosen].min()) if chosen.any() else None
     names = ("epoch", "weight", "importance_weight", "id")
-    rows = read_record(record, names, folder.recorded)
+    rows = read_record(folder, names)
     epochs, values, counts, ids = (rows[name].to_numpy() for name in names)
     numbers = {
         **_facts(folder),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,9 +50,9 @@ class _TokensByLine(Mapping[int, list[float]]):
         self._lists, self._places = lists, places
 
     @classmethod
-    def of(cls, record: Path, updates: int) -> "_TokensByLine":
-        """The weights of tokens that a record has from before so many updates."""
-        rows = read_record(record, ["id", "token_weights"], updates)
+    def of(cls, run: RunFolder) -> "_TokensByLine":
+        """The weights of tokens that a run recorded."""
+        rows = read_record(run, ["id", "token_weights"])
         # 32 bits number no more than two billion tokens.
         wide = rows["token_weights"].cast(pa.large_list(pa.float32()))
         rows = rows.set_column(2, "token_weights", wide).sort_by("update")
@@ -72,38 +71,37 @@ class _TokensByLine(Mapping[int, list[float]]):
         return len(self._places)
 
 
-def read_record(record: Path, columns: Sequence[str], updates: int) -> pa.Table:
-    """Columns of a record, and ``update``, of the rows of a run's first updates.
+def read_record(run: RunFolder, columns: Sequence[str]) -> pa.Table:
+    """Columns of a run's record, and ``update``; not of updates from after the checkpoint.
 
     Args:
-        record: its folder.
+        run: the run.
         columns: their names.
-        updates: how many: the record may have those from after a checkpoint, too.
     """
     names = list(dict.fromkeys(["update", *columns]))
     # Parts of another weighting have other factors.
-    schema = pa.unify_schemas([pq.read_schema(part) for part in _parts(record)])
-    filters = pc.field("update") < updates
-    return pq.read_table(record, columns=names, filters=filters, schema=schema)
+    schema = pa.unify_schemas([pq.read_schema(part) for part in _parts(run)])
+    filters = pc.field("update") < run.recorded
+    return pq.read_table(run.record, columns=names, filters=filters, schema=schema)
 
 
-def _parts(record: Path) -> list[Path]:
-    """The files of a record, by update."""
-    return sorted(record.glob("*.parquet"))
+def _parts(run: RunFolder) -> list[Path]:
+    """The files of a run's record, by update."""
+    return sorted(run.record.glob("*.parquet"))
 
 
-def _read(record: Path, lines: int, updates: int) -> pa.Table:
-    """Weights, their factors and losses of a record of so many lines, by update."""
-    nothing = InputError(f"{record} has no weights yet: the run records them by and by")
-    parts = _parts(record)
+def _read(run: RunFolder, lines: int) -> pa.Table:
+    """Weights, their factors and losses of the record of a run on so many lines, by update."""
+    nothing = InputError(f"{run.record} has no weights yet: the run records them by and by")
+    parts = _parts(run)
     if not parts:
         raise nothing
     factors = [name for name in pq.read_schema(parts[-1]).names if name.startswith(FACTOR)]
-    rows = read_record(record, ["id", "weight", "loss", *factors], updates).sort_by("update")
+    rows = read_record(run, ["id", "weight", "loss", *factors]).sort_by("update")
     if not len(rows):
         raise nothing
     if pc.max(rows["id"]).as_py() >= lines:
-        raise InputError(f"{record} has weights of lines beyond the {lines:,} of the data")
+        raise InputError(f"{run.record} has weights of lines beyond the {lines:,} of the data")
     return rows
 
 
@@ -133,23 +131,22 @@ class LineWeights:
         return len(self.weight)
 
     @classmethod
-    def of(cls, run: RunFolder, record: Path, lines: int, of_tokens: bool = False) -> "LineWeights":
+    def of(cls, run: RunFolder, lines: int, of_tokens: bool = False) -> "LineWeights":
         """Of a run.
 
         The last weight of a line that sampling left out of late epochs is the one that left it out.
 
         Args:
             run: the run.
-            record: the folder of its record.
             lines: of the training text.
             of_tokens: whether the weights of tokens are read, too.
 
         Raises:
             InputError: when the record has no weights, or those of another text.
         """
-        rows = _read(record, lines, run.recorded)
+        rows = _read(run, lines)
         factors = [name for name in rows.column_names if name.startswith(FACTOR)]
-        tokens = _TokensByLine.of(record, run.recorded) if of_tokens else {}
+        tokens = _TokensByLine.of(run) if of_tokens else {}
         wanted = [(name, "last") for name in ("weight", "loss", *factors)]
         wanted += [("weight", "mean"), ("weight", "stddev")]
         found = rows.group_by("id", use_threads=False).aggregate(wanted)

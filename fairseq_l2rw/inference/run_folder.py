@@ -1,6 +1,7 @@
 """Where a run left its things: checkpoint, record of weights, data, text."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class RunFolder:
         updates: done so far.
         save_dir: of the run, as it was typed.
         name: what to call it beside others, by its folder.
+        given_data: the folder of its binary data, if they were moved.
+        given_record: the folder of its record of weights, likewise.
     """
 
     checkpoint: Path
@@ -44,10 +47,17 @@ class RunFolder:
     updates: int
     save_dir: str
     name: str
+    given_data: Path | None = None
+    given_record: Path | None = None
 
     @classmethod
-    def of(cls, run: Path) -> "RunFolder":
+    def of(cls, run: Path, data: Path | None = None, record: Path | None = None) -> "RunFolder":
         """From a folder of checkpoints, or a checkpoint.
+
+        Args:
+            run: the one or the other.
+            data: the folder of its binary data, if they were moved.
+            record: the folder of its record of weights, likewise.
 
         Raises:
             InputError: when it is of another task.
@@ -59,7 +69,8 @@ class RunFolder:
         check_task(task.get("_name"), path)
         updates = state["optimizer_history"][-1]["num_updates"]
         save_dir = state["cfg"]["checkpoint"]["save_dir"]
-        return cls(path, task, state["extra_state"], updates, save_dir, path.resolve().parent.name)
+        name = path.resolve().parent.name
+        return cls(path, task, state["extra_state"], updates, save_dir, name, data, record)
 
     @property
     def recorded(self) -> int:
@@ -67,25 +78,21 @@ class RunFolder:
         done: int = reweighting_state(self.extra, self.checkpoint)["progress"]["updates"]
         return done
 
-    def languages(self, data: Path | None = None) -> tuple[str, str]:
-        """Source and target; fairseq finds out from the data if it is not told.
-
-        Args:
-            data: the folder of binary data, if it was moved.
-        """
+    @cached_property
+    def languages(self) -> tuple[str, str]:
+        """Source and target; fairseq finds out from the data if it is not told."""
         named = self.task["source_lang"], self.task["target_lang"]
-        source, target = named if all(named) else infer_language_pair(str(self.data(data)))
+        source, target = named if all(named) else infer_language_pair(str(self.folders[0]))
         return source, target
 
-    def record(self, given: Path | None = None) -> Path:
+    @cached_property
+    def record(self) -> Path:
         """The folder of the record.
-
-        Args:
-            given: where it is now, if it was moved.
 
         Raises:
             InputError: when there is none.
         """
+        given = self.given_record
         named = given or self.task.get("weights_dir")
         if named is None:
             raise InputError(f"{self.checkpoint} was trained without --weights-dir: no weights")
@@ -95,53 +102,42 @@ class RunFolder:
                 return folder
         raise InputError(f"the record of weights is not there: {first}; give --weights-dir")
 
-    def data(self, given: Path | None = None) -> Path:
-        """The folder of binary data; of several the first one.
-
-        Raises:
-            InputError: when it is not there.
-        """
-        return self.folders(given)[0]
-
-    def folders(self, given: Path | None = None) -> list[Path]:
-        """All folders of binary data, which epochs took in turn.
+    @cached_property
+    def folders(self) -> list[Path]:
+        """All folders of binary data, which epochs took in turn; the first has the dictionaries.
 
         Raises:
             InputError: when one is not there.
         """
-        found = data_folders(given, self.task["data"], self.checkpoint, self.save_dir)
-        for folder in found:
+        found = data_folders(self.given_data, self.task["data"], self.checkpoint, self.save_dir)
+        for folder in found[1:]:
             check_folder(folder)
         return found
 
-    def target_lengths(self, data: Path | None = None) -> npt.NDArray[np.float64]:
+    @cached_property
+    def target_lengths(self) -> npt.NDArray[np.float64]:
         """Target tokens of every line of the training text, shape (lines,).
 
-        Args:
-            data: the folder of binary data, if it was moved.
-
         Raises:
-            InputError: when it does not have the training text.
+            InputError: when the data do not have the training text.
         """
-        names = self.task.get("train_subset") or "train", *self.languages(data)
-        return np.concatenate([_target_lengths(folder, *names) for folder in self.folders(data)])
+        names = self.task.get("train_subset") or "train", *self.languages
+        return np.concatenate([_target_lengths(folder, *names) for folder in self.folders])
 
-    def text(self, given: list[str] | None = None, data: Path | None = None) -> PairFiles:
+    def text(self, given: list[str] | None = None) -> PairFiles:
         """The files of the training text.
 
         Args:
             given: where they are now, if they were moved or are not known: one part, with the text
                 of all folders and splits.
-            data: likewise of the binary data.
 
         Raises:
             InputError: when they are not known or not there, or of another length than the data.
         """
-        languages = self.languages(data)
-        parts = [given] if given else [_text(folder, languages) for folder in self.folders(data)]
         for file in given or ():
             _check_text(file)
-        files, lines = PairFiles(parts), len(self.target_lengths(data))
+        parts = [given] if given else [_text(folder, self.languages) for folder in self.folders]
+        files, lines = PairFiles(parts), len(self.target_lengths)
         if (found := files.count()) != lines:
             raise InputError(
                 f"{files.name} has {found:,} lines, and the run's training data have {lines:,}: "
