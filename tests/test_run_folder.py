@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from commands import OURS, train
@@ -114,6 +115,15 @@ def test_token_weights_are_read_only_for_what_needs_them(places):
     rows = pq.read_table(run.record).sort_by("update").to_pylist()
     last = {row["id"]: row["token_weights"] for row in rows}
     assert dict(found) == last and len(last) > 80
+
+
+def test_a_part_of_a_record_that_was_never_completed_is_not_read(places, tmp_path):
+    path = places / "one" / "run"
+    expected = LineWeights.of(RunFolder.of(path), 120).weight
+    shutil.copytree(path / "weights", tmp_path / "weights")
+    (tmp_path / "weights" / ".unfinished-weights-0000000007.parquet").write_bytes(b"half of it")
+    found = LineWeights.of(RunFolder.of(path, record=tmp_path / "weights"), 120).weight
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_scores_of_an_empty_file_and_numbers_that_cannot_be_are_one_line(places, tmp_path):

@@ -86,8 +86,8 @@ def read_record(run: RunFolder, columns: Sequence[str]) -> pa.Table:
 
 
 def _parts(run: RunFolder) -> list[Path]:
-    """The files of a run's record, by update."""
-    return sorted(run.record.glob("*.parquet"))
+    """The files of a run's record, by update; those that begin with a dot were never completed."""
+    return sorted(run.record.glob("[!.]*.parquet"))
 
 
 def _read(run: RunFolder, lines: int) -> pa.Table:
