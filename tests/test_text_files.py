@@ -95,14 +95,26 @@ def test_files_of_other_lengths_are_not_parallel(tmp_path):
         list(columns.read_pairs([text(tmp_path / "table", "a\tb", "a")]))
 
 
-def test_columns_have_numbers_or_names():
-    header = ["url", "src", "trg"]
-    assert columns.Columns.named("2", "trg", header) == columns.Columns(1, 2)
-    assert columns.Columns.named("3", "1", None) == columns.Columns(2, 0)
+def test_columns_have_numbers_or_names(tmp_path):
+    path = text(tmp_path / "table", "url\tsrc\ttrg", "u\teins\tone", "v\tzwei")
+    assert next(iter(columns.PairTable(path, "3", "1"))) == ("url\tsrc\ttrg", ("trg", "url"))
+    named = columns.PairTable(path, "2", "trg", header=True)
+    assert named.names == ["url", "src", "trg"]
+    rows = iter(named)
+    assert next(rows) == ("u\teins\tone", ("eins", "one"))
+    with pytest.raises(InputError, match="table, line 3: 2 columns, but column 3 is asked for"):
+        next(rows)
     with pytest.raises(InputError, match="no column 'tgt'; the header has url, src, trg"):
-        columns.Columns.named("src", "tgt", header)
+        columns.PairTable(path, "src", "tgt", header=True)
     with pytest.raises(InputError, match="'0' is no number from 1 on; a name needs a header"):
-        columns.Columns.named("0", "1", None)
+        columns.PairTable(path, "0", "1")
+
+
+def test_a_table_goes_on_behind_lines_that_are_skipped(tmp_path):
+    path = text(tmp_path / "table", *(f"{n}\t{n}" for n in range(9)))
+    table = columns.PairTable(path)
+    table.skip(7)
+    assert [pair for _, pair in table] == [("7", "7"), ("8", "8")]
 
 
 def test_a_mark_at_the_beginning_of_a_table_is_no_part_of_a_name():

@@ -5,7 +5,7 @@ import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,17 @@ from fairseq.data import Dictionary
 
 from fairseq_l2rw.commands.labels import add_labels, check_count, read_labels
 from fairseq_l2rw.commands.progress import progress
-from fairseq_l2rw.commands.scored_table import ScoredTable, Scorer
+from fairseq_l2rw.commands.scored_table import ScoredTable, Scorer, pair_table
 from fairseq_l2rw.commands.user_dir import load_user_dir
 from fairseq_l2rw.inference.checkpoint_file import checkpoint_of
 from fairseq_l2rw.inference.finished_run import FinishedRun
 from fairseq_l2rw.inference.initial_scorer import InitialScorer
 from fairseq_l2rw.inference.scorer_pool import ScorerPool
-from fairseq_l2rw.inference.text_scorer import TextPair, TextScorer
+from fairseq_l2rw.inference.text_scorer import TextScorer
 from fairseq_l2rw.reporting.measures import by_group, by_label
 from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
-from fairseq_l2rw.text.columns import Columns, read_pairs
-from fairseq_l2rw.text.files import COMPRESSED, lines
+from fairseq_l2rw.text.columns import read_pairs
+from fairseq_l2rw.text.files import COMPRESSED
 from fairseq_l2rw.text.manifest import Manifest
 from fairseq_l2rw.text.pieces import Blanks, SentencePieces, Splitter
 from fairseq_l2rw.utils.errors import InputError
@@ -193,19 +193,11 @@ def _initial_scorer(args: argparse.Namespace) -> Scorer:
     files = [Path(args.data) / f"dict.{language}.txt" for language in languages]
     source, target = (Dictionary.load(str(file)) for file in files)
     splitter = _splitter(args, args.data)
-    text = progress(_pairs(args), "initial weights: reading")
+    text = progress((pair for _, pair in pair_table(args)), "initial weights: reading")
     trusted = read_pairs(args.trusted)
     return InitialScorer(
         text, trusted, splitter, (source, target), InitialOptions(args.by or "quality")
     )
-
-
-def _pairs(args: argparse.Namespace) -> Iterator[TextPair]:
-    rows = lines(args.input)
-    header = next(rows, "").split("\t") if args.header else None
-    columns = Columns.named(args.scol, args.tcol, header)
-    for number, line in enumerate(rows, 1 + args.header):
-        yield columns.pair(line, f"{args.input}, line {number}")
 
 
 def _tell_labels(

@@ -1,7 +1,6 @@
 """A table of sentence pairs with a column of weights: read, scored and written piece by piece."""
 
 import argparse
-import collections
 import json
 import math
 import os
@@ -15,8 +14,8 @@ from typing import IO, Protocol
 
 from fairseq_l2rw.commands.progress import progress
 from fairseq_l2rw.inference.text_scorer import Row, TextPair
-from fairseq_l2rw.text.columns import Columns
-from fairseq_l2rw.text.files import count_lines, is_device, lines, opened, replaced
+from fairseq_l2rw.text.columns import PairTable
+from fairseq_l2rw.text.files import count_lines, is_device, opened, replaced
 from fairseq_l2rw.utils.errors import InputError
 
 
@@ -33,6 +32,11 @@ class Scorer(Protocol):
 
     def scores(self, pairs: Sequence[TextPair], first: int) -> list[Row]:
         """Weights and their factors of pairs, the first of which has this number in the table."""
+
+
+def pair_table(args: argparse.Namespace) -> PairTable:
+    """The table that the command reads."""
+    return PairTable(args.input, args.scol, args.tcol, args.header)
 
 
 @dataclass
@@ -111,21 +115,18 @@ class ScoredTable:
 
     def write(self, output: IO[str]) -> None:
         """Write all lines."""
-        rows = lines(self.args.input)
-        header = next(rows, "").split("\t") if self.args.header else None
-        columns = Columns.named(self.args.scol, self.args.tcol, header)
-        ahead = header is not None  # lines before the first pair
-        if header is not None and not self._done:
-            output.write(self._line("\t".join(header), self.columns))
+        table = pair_table(self.args)
+        ahead = table.names is not None  # lines before the first pair
+        if table.names is not None and not self._done:
+            output.write(self._line("\t".join(table.names), self.columns))
         done = self.counts.lines = self.counts.skipped = max(0, self._done - ahead)
-        collections.deque(islice(rows, done), maxlen=0)
+        table.skip(done)
+        rows = iter(table)
         with progress((), "score", self._total(ahead), " lines") as bar:
             bar.update(done)
             while block := list(islice(rows, self.scorer.block_size)):
-                places = enumerate(block, done + ahead + 1)
-                pairs = [columns.pair(x, f"{self.args.input}, line {n}") for n, x in places]
-                found = self.scorer.scores(pairs, done)
-                for line, row in zip(block, found, strict=True):
+                found = self.scorer.scores([pair for _, pair in block], done)
+                for (line, _), row in zip(block, found, strict=True):
                     output.write(self._line(line, self._cells(row)))
                 output.flush()
                 done += len(block)

@@ -1,8 +1,9 @@
 """Pairs of sentences in text: one file a side, or one table with a column a side."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 from fairseq_l2rw.text.files import count_lines, lines
@@ -10,40 +11,6 @@ from fairseq_l2rw.utils.errors import InputError
 
 _MISSING = object()
 _MARK = "\ufeff"  # with which some programs begin a file of UTF-8
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns of a tab-separated table have what.
-
-    Attributes:
-        source, target: their places, from 0.
-    """
-
-    source: int
-    target: int
-
-    @classmethod
-    def named(cls, source: str, target: str, header: Sequence[str] | None) -> "Columns":
-        """The place of a column that is named by number, from 1, or as in the table's header.
-
-        Raises:
-            InputError: for a name that no column has, or a number below 1.
-        """
-        return cls(column_of(source, header), column_of(target, header))
-
-    def pair(self, line: str, where: str) -> tuple[str, str]:
-        """Source and target of a line.
-
-        Raises:
-            InputError: when it has too few columns.
-        """
-        cells = line.split("\t")
-        most = max(self.source, self.target)
-        if len(cells) <= most:
-            found = f"{len(cells)} column{'s' * (len(cells) != 1)}"
-            raise InputError(f"{where}: {found}, but column {most + 1} is asked for")
-        return cells[self.source], cells[self.target]
 
 
 def column_of(name: str, header: Sequence[str] | None) -> int:
@@ -60,6 +27,49 @@ def column_of(name: str, header: Sequence[str] | None) -> int:
     if header is None:
         raise InputError(f"column {name!r} is no number from 1 on; a name needs a header")
     raise InputError(f"no column {name!r}; the header has {', '.join(names)}")
+
+
+class PairTable:
+    """The pairs of a tab-separated table, which is read once.
+
+    Args:
+        path: of the table.
+        source: the column that has sources, by its number, from 1, or its name.
+        target: likewise of targets.
+        header: whether the first line has the names of the columns.
+
+    Attributes:
+        names: of the columns, if the table has a header.
+
+    Raises:
+        InputError: for a name that no column has, or a number below 1.
+    """
+
+    def __init__(
+        self, path: str | Path, source: str = "1", target: str = "2", header: bool = False
+    ) -> None:
+        self._path, self._rows = path, enumerate(lines(path), 1)
+        self.names = next(self._rows, (1, ""))[1].split("\t") if header else None
+        self._source, self._target = (column_of(name, self.names) for name in (source, target))
+
+    def skip(self, count: int) -> None:
+        """Leave out so many lines."""
+        deque(islice(self._rows, count), maxlen=0)
+
+    def __iter__(self) -> Iterator[tuple[str, tuple[str, str]]]:
+        """The lines that are left, each with its source and target.
+
+        Raises:
+            InputError: when one has too few columns.
+        """
+        most = max(self._source, self._target)
+        for number, line in self._rows:
+            cells = line.split("\t")
+            if len(cells) <= most:
+                found = f"{len(cells)} column{'s' * (len(cells) != 1)}"
+                where = f"{self._path}, line {number}"
+                raise InputError(f"{where}: {found}, but column {most + 1} is asked for")
+            yield line, (cells[self._source], cells[self._target])
 
 
 @dataclass(frozen=True)
@@ -97,9 +107,7 @@ def read_pairs(files: Sequence[str | Path]) -> Iterator[tuple[str, str]]:
         InputError: for another number of files, or files of different lengths.
     """
     if len(files) == 1:
-        columns = Columns(0, 1)
-        for number, line in enumerate(lines(files[0]), 1):
-            yield columns.pair(line, f"{files[0]}, line {number}")
+        yield from (pair for _, pair in PairTable(files[0]))
         return
     if len(files) != 2:
         raise InputError(f"give two files, or one table with two columns, not {len(files)}")
