@@ -10,6 +10,7 @@ from fairseq_l2rw import weighting
 from fairseq_l2rw.features.columns import NAMES, SENTENCE
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.training.update_buffer import SubBatch
+from fairseq_l2rw.weighting import Signal
 from fairseq_l2rw.weighting.teachers.teacher import Teacher
 
 #: Surface features of :func:`two_parts`.
@@ -58,6 +59,14 @@ def teacher(name="deep", **own):
     if isinstance(found, Teacher) and found.reads:
         found.reads = FIRST_TWO
     return found
+
+
+def learn(teacher, seen, gradient, trusted=None, split=None):
+    """A look at the dev set, as training has it; trusted pairs like the training pairs, unless."""
+    if teacher.learns_from_trusted:
+        teacher.learn_from_trusted(seen if trusted is None else trusted)
+    signals = [Signal(seen, -gradient)] if split is None else split
+    return teacher.learn(signals, local)
 
 
 def rows(n, ids=None, sizes=None, positions=None, **known):

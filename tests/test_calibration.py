@@ -69,3 +69,49 @@ def test_pairs_that_fit_better_are_judged_alike_whether_or_not_it_may_be_negativ
         for negative in (False, True)
     )
     assert wary == fair
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 60), st.integers(20, 200), st.integers(0, 2**31))
+def test_training_pairs_of_all_looks_leave_little_to_chance_and_trusted_ones_are_the_same(
+    looks, pairs, seed
+):
+    generator = torch.Generator().manual_seed(seed)
+    calibration, trusted = Calibration(3.0, 1.5), torch.randn(1000, 1, generator=generator).double()
+    calibration.set_trusted(trusted, torch.ones(1000).double())
+    for _ in range(looks):
+        scores = torch.randn(pairs, 1, generator=generator).double() - 1
+        calibration.compare(scores, torch.ones(pairs).double(), local)
+    assert len(calibration.rejections) == min(40, (looks + 1) // 2)
+    (train, few), (falsely, of_trusted) = calibration.rejections.values.mean(0).tolist()
+    assert few == pytest.approx(1 / pairs) and of_trusted == pytest.approx(1e-3)
+    steps = len(calibration.rejections)
+    errors = train * (1 - train) / (pairs * steps) + falsely * (1 - falsely) / 1000
+    expected = max(0.0, 1 - 9 * errors / (train - falsely) ** 2) * (train > falsely)
+    expected *= 1 - falsely / (1 - falsely) * (1 - train) / train
+    assert float(calibration.exponent()) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_first_looks_are_soon_out_of_what_is_compared():
+    """When few trusted pairs are known nothing looks like them. As long again, and it is over."""
+    generator = torch.Generator().manual_seed(0)
+    calibration, ones = Calibration(3.0, 1.5), torch.ones(50).double()
+    for look in range(41):
+        trusted, train = torch.randn(2, 50, 1, generator=generator).double()
+        calibration.set_trusted(trusted, ones)
+        calibration.compare(train - 9 if look < 20 else train, ones, local)
+        if look == 19:
+            assert calibration.exponent() > 0.9
+    assert calibration.exponent() == 0 and (calibration.explained(train)[0] == 1).all()
+
+
+@pytest.mark.parametrize(("bad", "factor"), [(0.6, 1.0), (0.5, 1.0), (0.3, 1.526), (0.05, 2.0)])
+def test_the_fewer_pairs_are_bad_the_more_tolerant_the_judge_is(bad, factor):
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(100_000, 1, generator=generator).double()
+    calibration, ones = Calibration(3.0, 2.0), torch.ones(100_000).double()
+    calibration.set_trusted(scores, ones)
+    spoilt = torch.rand(100_000, 1, generator=generator) < bad
+    calibration.compare(scores - 9 * spoilt, ones, local)
+    half = torch.tensor([[-2 * factor]]).double()  # log(0.7 / 0.3) / log(5) is 0.526
+    assert float(calibration.acceptances(half)) == pytest.approx(0.5, abs=0.02)

@@ -1,4 +1,4 @@
-"""Trusted pairs are judged as if they had not been learnt from."""
+"""What looks like trusted pairs, which are judged as if they had not been learnt from."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rows import local, teacher, two_parts
 
-from fairseq_l2rw.scoring.likeness import Likeness, left_out
+from fairseq_l2rw.scoring.likeness import Gaussian, Likeness, left_out, log_ratio
 from fairseq_l2rw.weighting import Signal
 
 
@@ -74,3 +74,19 @@ def some_bad(pairs, generator):
     train, bad = torch.randn(pairs, 62, generator=generator), torch.arange(pairs) % 5 == 0
     train[bad, 0] -= 6
     return train, bad
+
+
+def test_the_likeness_is_the_log_ratio_of_two_normal_densities():
+    generator = torch.Generator().manual_seed(0)
+    gaussians, laws = [], []
+    penalty = torch.tensor([0.1, 0.1, 0.4]).double()
+    for _ in range(2):
+        root = torch.randn(3, 3, generator=generator).double()
+        gaussians.append(Gaussian(torch.randn(3, generator=generator).double(), root @ root.T))
+        covariance = gaussians[-1].covariance + penalty.diag()
+        laws.append(torch.distributions.MultivariateNormal(gaussians[-1].mean, covariance))
+    curvature, tilt, _ = log_ratio(*gaussians, penalty)
+    x = torch.randn(7, 3, generator=generator).double()
+    found = ((x @ curvature) * x).sum(1) + x @ tilt
+    expected = laws[0].log_prob(x) - laws[1].log_prob(x)
+    torch.testing.assert_close(found - found[0], expected - expected[0])

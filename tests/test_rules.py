@@ -189,6 +189,12 @@ def test_trim_drops_the_fraction_it_is_told(seed, drop):
     assert float(1 - weights.mean()) == pytest.approx(drop, abs=0.01)
 
 
+def test_before_any_loss_is_known_trim_drops_nothing():
+    history = LossHistory()
+    rank = history.rank(torch.tensor([1.0, 5.0, 9.0]))
+    assert rule("trim", "drop=0.6")(rows(3, loss_rank=rank)).tolist() == [1, 1, 1]
+
+
 # -- error norm ------------------------------------------------------------------------------------
 
 
