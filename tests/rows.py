@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import torch
 
 from fairseq_l2rw import weighting
-from fairseq_l2rw.features.columns import NAMES, SENTENCE
+from fairseq_l2rw.features.columns import NAMES, SENTENCE, SURFACE
 from fairseq_l2rw.features.features import Features
 from fairseq_l2rw.training.update_buffer import SubBatch
 from fairseq_l2rw.weighting import Signal
@@ -24,6 +24,13 @@ _OWN = {
     "tolerance": 1.5,
 }
 _READS = {"deep": "surface+encoder+decoder+likeness", "surface": "surface+likeness"}
+#: Every weighting, some of them with other options than usual.
+RULES = [
+    *((name, {}) for name in weighting.names()),
+    *((name, {"head": "mlp"}) for name in ("deep", "surface")),
+    ("deep", {"reads": "surface"}),
+    ("lilaw", {"text": "meta_gradient=true"}),
+]
 _NUMBERS = itertools.count()  # no two sentences are the same
 
 
@@ -106,3 +113,24 @@ def take(features, index):
     kept = {k: v[index] for k, v in vars(features).items() if torch.is_tensor(v)}
     columns = {name: column[index] for name, column in features.columns.items()}
     return replace(features, columns=columns, **kept)
+
+
+def anything(n, seed):
+    """Some plausible rows."""
+    generator = torch.Generator().manual_seed(seed)
+    loss, p, q, a = torch.rand(4, n, generator=generator)
+    surface = {name: torch.rand(n, generator=generator) for name in SURFACE}
+    known = {"loss": loss * 6, "reference_probability": torch.minimum(p, q)}
+    known |= {"best_probability": torch.maximum(p, q), "alignment": a - 0.5}
+    known |= {"error_norm": a * 2**0.5}
+    return rows(n, ids=torch.arange(n) + 1000 * seed, **{**surface, **known})
+
+
+def teach(built, seed):
+    """Let it learn from pairs of which some are unlike all trusted ones, more than by chance."""
+    signal = Signal(anything(200, seed), torch.linspace(1, -1, 200) * (-1) ** seed)
+    if built.learns_from_trusted:
+        trusted = anything(300, seed + 1000)
+        built.learn_from_trusted(changed(trusted, lambda x: (x + 1) / 3, *SURFACE))
+    if built.learns:
+        built.learn([signal], local)

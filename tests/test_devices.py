@@ -4,21 +4,13 @@ import warnings
 
 import pytest
 import torch
-from rows import options
+from rows import RULES, options, teach
 from students import batch, pairs, sentence_losses, student
-from test_rules import teach
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.token_losses import TokenLossTable
 from fairseq_l2rw.metagradient.engine import MetaGradient
-
-RULES = [
-    *((name, {}) for name in weighting.names()),
-    *((name, {"head": "mlp"}) for name in ("deep", "surface")),
-    ("deep", {"reads": "surface"}),
-    ("lilaw", {"text": "meta_gradient=true"}),
-]
 
 
 def tensors(module):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import changed, local, options, rows, take
+from rows import RULES, anything, changed, local, options, rows, take, teach
 from students import batch, pairs, sentence_losses, student
 
 from fairseq_l2rw import weighting
@@ -239,36 +239,6 @@ def test_random_weights_leave_the_students_random_numbers_alone():
 
 # -- all of them -----------------------------------------------------------------------------------
 
-ALL = [
-    *("deep", "error_norm", "initial", "l2rw", "lilaw", "mask", "mwnet", "random", "surface"),
-    *("trim", "uniform"),
-]
-
-
-def test_all_of_them_are_there():
-    assert set(ALL) <= set(weighting.names())
-
-
-def anything(n, seed):
-    """Some plausible rows."""
-    generator = torch.Generator().manual_seed(seed)
-    loss, p, q, a = torch.rand(4, n, generator=generator)
-    surface = {name: torch.rand(n, generator=generator) for name in SURFACE}
-    known = {"loss": loss * 6, "reference_probability": torch.minimum(p, q)}
-    known |= {"best_probability": torch.maximum(p, q), "alignment": a - 0.5}
-    known |= {"error_norm": a * 2**0.5}
-    return rows(n, ids=torch.arange(n) + 1000 * seed, **{**surface, **known})
-
-
-def teach(built, seed):
-    """Let it learn from pairs of which some are unlike all trusted ones, more than by chance."""
-    signal = Signal(anything(200, seed), torch.linspace(1, -1, 200) * (-1) ** seed)
-    if built.learns_from_trusted:
-        trusted = anything(300, seed + 1000)
-        built.learn_from_trusted(changed(trusted, lambda x: (x + 1) / 3, *SURFACE))
-    if built.learns:
-        built.learn([signal], local)
-
 
 @pytest.mark.parametrize(("head", "read"), [("least-squares", SENTENCE), ("mlp", SURFACE)])
 def test_a_regression_reads_one_measure_of_fit_and_a_network_all(head, read):
@@ -282,10 +252,11 @@ def test_a_regression_reads_one_measure_of_fit_and_a_network_all(head, read):
         assert (not torch.equal(built(other), before)) == (name in read), name
 
 
-@settings(deadline=None, max_examples=10)
-@given(st.sampled_from(ALL), st.permutations(range(6)), st.integers(1, 5), st.integers(0, 99))
-def test_order_and_bucketing_change_no_weight(name, order, cut, seed):
-    built = rule(name)
+@pytest.mark.parametrize(("name", "changes"), RULES)
+@settings(deadline=None, max_examples=5)
+@given(st.permutations(range(6)), st.integers(1, 5), st.integers(0, 99))
+def test_order_and_bucketing_change_no_weight(name, changes, order, cut, seed):
+    built = rule(name, **changes)
     for step in range(3):  # so that there is something learnt
         teach(built, seed + step)
     seen = anything(6, seed)
@@ -296,9 +267,9 @@ def test_order_and_bucketing_change_no_weight(name, order, cut, seed):
     torch.testing.assert_close(apart, together[index])
 
 
-@pytest.mark.parametrize("name", [n for n in ALL if n != "uniform"])
-def test_state_survives_the_safe_loader_and_learning_goes_on_bit_for_bit(name, tmp_path):
-    built, twin = rule(name), rule(name)
+@pytest.mark.parametrize(("name", "changes"), RULES)
+def test_state_survives_the_safe_loader_and_learning_goes_on_bit_for_bit(name, changes, tmp_path):
+    built, twin = rule(name, **changes), rule(name, **changes)
     for seed in (1, 2):
         teach(built, seed)
     torch.save(built.state_dict(), tmp_path / "state.pt")
