@@ -16,7 +16,7 @@ from fairseq_l2rw.utils.errors import InputError
 logger = logging.getLogger(__name__)
 
 
-def give_up_meta_step(error: RuntimeError, number: int, alone: bool) -> None:
+def skip_meta_step(error: RuntimeError, number: int, alone: bool) -> None:
     """Say that a meta step ran out of memory; the student's step was made before it.
 
     Args:

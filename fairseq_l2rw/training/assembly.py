@@ -98,16 +98,8 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     if given.trusted is not None:
         seen = given.trusted, window, progress
         meta_step = MetaStep(student, weighting, extractor, *seen, weigher.usual, cfg.seed)
-    bookkeeping = Bookkeeping(
-        cfg,
-        extractor,
-        weigher.usual,
-        given.sampler,
-        progress,
-        student.device,
-        weighting.factors,
-        given.text,
-    )
+    told = given.sampler, progress, student.device, weighting.factors, given.text
+    bookkeeping = Bookkeeping(cfg, extractor, weigher.usual, *told)
     persistent = PersistentParts(
         cfg,
         given.trusted,

@@ -23,7 +23,7 @@ import torch
 from fairseq import utils
 from torch import Tensor
 
-from fairseq_l2rw.compatibility.out_of_memory import give_up_meta_step
+from fairseq_l2rw.compatibility.out_of_memory import skip_meta_step
 from fairseq_l2rw.training.assembly import Given, assemble
 from fairseq_l2rw.training.meta_step import MetaStep
 from fairseq_l2rw.training.meta_window import MetaWindow
@@ -197,7 +197,7 @@ class Reweighting:
         except RuntimeError as error:
             if "out of memory" not in str(error):
                 raise
-            give_up_meta_step(error, self._update.number, alone())
+            skip_meta_step(error, self._update.number, alone())
             if self.parts.window is not None:
                 self.parts.window.clear()
 
