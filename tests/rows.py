@@ -134,3 +134,26 @@ def teach(built, seed):
         built.learn_from_trusted(changed(trusted, lambda x: (x + 1) / 3, *SURFACE))
     if built.learns:
         built.learn([signal], local)
+
+
+class Recorder(torch.optim.SGD):
+    """Takes no step, and keeps the gradients that it is given for one."""
+
+    def __init__(self, module):
+        super().__init__(module.parameters(), lr=0.0)
+
+    def step(self, closure=None):
+        self.taken = [p.grad.clone() for p in self.param_groups[0]["params"]]
+
+
+def differences(parameter, value, h):
+    """Central differences of what a function gives, by every element of a parameter."""
+    flat, found = parameter.data.view(-1), []
+    for k in range(len(flat)):
+        flat[k] += h
+        up = value()
+        flat[k] -= 2 * h
+        down = value()
+        flat[k] += h
+        found.append((up - down) / (2 * h))
+    return torch.tensor(found, dtype=torch.float64).view_as(parameter)

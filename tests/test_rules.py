@@ -6,13 +6,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import RULES, anything, changed, local, options, rows, take, teach
+from rows import (
+    RULES,
+    Recorder,
+    anything,
+    changed,
+    differences,
+    local,
+    options,
+    rows,
+    take,
+    teach,
+)
 from students import batch, pairs, sentence_losses, student
 
 from fairseq_l2rw import weighting
 from fairseq_l2rw.features.columns import SENTENCE, SURFACE
 from fairseq_l2rw.features.loss_history import LossHistory
-from fairseq_l2rw.metagradient import weight_gradient
+from fairseq_l2rw.metagradient import METHODS, weight_gradient
 from fairseq_l2rw.metagradient.attention import differentiable_attention
 from fairseq_l2rw.metagradient.engine import MetaGradient
 from fairseq_l2rw.utils.errors import InputError
@@ -311,9 +322,8 @@ def test_a_networks_meta_gradient_is_the_derivative_through_the_students_step():
     sizes = sample["target"].ne(1).sum(1).double()
     values = {n: p.detach().clone() for n, p in model.named_parameters()}
     loss = (sentence_losses(model, sample)(values) / sizes).detach()
-    net.forward = lambda features: net.net(features["loss"].unsqueeze(1)).squeeze(
-        1
-    )  # not through float32
+    # Not through float32.
+    net.forward = lambda features: net.net(features["loss"].unsqueeze(1)).squeeze(1)
     seen = rows(6, loss=loss, sizes=sizes)
 
     def gradient(weights):
@@ -333,25 +343,9 @@ def test_a_networks_meta_gradient_is_the_derivative_through_the_students_step():
     dev_loss = sentence_losses(model, dev)(leaves).sum() / dev["ntokens"]
     r = torch.autograd.grad(dev_loss, list(leaves.values()))
     direction = {n: -0.1 * g for n, g in zip(leaves, r, strict=True)}
-    from fairseq_l2rw.metagradient import METHODS
-
     products = METHODS["forward"].products(sentence_losses(model, sample), values, direction)
     signal = Signal(seen, -weight_gradient(products, sizes, weights))
-    taken = {}
-
-    class Recorder(torch.optim.SGD):
-        def step(self, closure=None):
-            taken.update({id(p): p.grad.clone() for p in self.param_groups[0]["params"]})
-
-    net.descent.optimizer = Recorder(net.net.parameters(), lr=0.0)
+    net.descent.optimizer = Recorder(net.net)
     net.learn([signal], local)
-    for p in net.net.parameters():
-        for k in range(p.numel()):
-            flat, h = p.data.view(-1), 1e-4
-            flat[k] += h
-            up = after_step()
-            flat[k] -= 2 * h
-            down = after_step()
-            flat[k] += h
-            found = float(taken[id(p)].view(-1)[k])
-            assert found == pytest.approx((up - down) / (2 * h), rel=1e-5, abs=1e-11)
+    for p, found in zip(net.net.parameters(), net.descent.optimizer.taken, strict=True):
+        torch.testing.assert_close(found, differences(p, after_step, 1e-4), rtol=1e-5, atol=1e-11)
