@@ -1,4 +1,4 @@
-"""Promise: spoilt pairs are turned away, good ones are not, and chance turns nothing away."""
+"""Promise: corrupted pairs are turned away, good ones are not, and chance turns nothing away."""
 
 import math
 
@@ -50,27 +50,27 @@ def test_leniency_is_bounded_and_falls_with_the_pairs_that_are_turned_away(one, 
     assert 1 <= strict <= lenient <= 2
 
 
-def spoilt_pairs(generator, share, pairs=400):
-    """Training pairs of which a share is spoilt, what the dev set says of them, trusted pairs."""
+def corrupted_pairs(generator, share, pairs=400):
+    """Training pairs, a share of them corrupted, what the dev set says of them, trusted pairs."""
     train, trusted = (torch.randn(pairs, 6, generator=generator) for _ in range(2))
-    spoilt = torch.rand(pairs, generator=generator) < share
-    train[spoilt, 3] -= 4
-    signal = spoilt.float() + 3 * torch.randn(pairs, generator=generator)
-    return train, spoilt, signal, trusted
+    corrupted = torch.rand(pairs, generator=generator) < share
+    train[corrupted, 3] -= 4
+    signal = corrupted.float() + 3 * torch.randn(pairs, generator=generator)
+    return train, corrupted, signal, trusted
 
 
-# The fewer are spoilt, the larger is the part of false alarms, and the softer are the weights.
+# The fewer are corrupted, the larger is the part of false alarms, and the softer are the weights.
 @pytest.mark.parametrize(("share", "most"), [(0.1, 0.15), (0.5, 0.1), (0.9, 0.1)])
-def test_any_share_of_spoilt_pairs_is_weighed_down(share, most):
+def test_any_share_of_corrupted_pairs_is_weighed_down(share, most):
     generator = torch.Generator().manual_seed(0)
     teacher = build()
     for _ in range(40):
-        train, _, signal, trusted = spoilt_pairs(generator, share)
+        train, _, signal, trusted = corrupted_pairs(generator, share)
         learn(teacher, two_parts(train), signal, two_parts(trusted))
-    train, spoilt, *_ = spoilt_pairs(generator, share)
+    train, corrupted, *_ = corrupted_pairs(generator, share)
     weights = teacher(two_parts(train))
-    assert weights[~spoilt].mean() > 0.85
-    assert weights[spoilt].mean() < most
+    assert weights[~corrupted].mean() > 0.85
+    assert weights[corrupted].mean() < most
 
 
 def test_clean_pairs_keep_their_weights():
@@ -78,7 +78,7 @@ def test_clean_pairs_keep_their_weights():
     generator = torch.Generator().manual_seed(0)
     teacher = build()
     for _ in range(20):
-        train, _, signal, trusted = spoilt_pairs(generator, share=0.0)
+        train, _, signal, trusted = corrupted_pairs(generator, share=0.0)
         learn(teacher, two_parts(train), signal, two_parts(trusted))
         assert (teacher(two_parts(train)) == 1).all()
 
@@ -87,7 +87,7 @@ def test_trusted_pairs_trained_on_all_weigh_one():
     """However bad: no more of them are turned away than of the trusted pairs, which they are."""
     generator = torch.Generator().manual_seed(0)
     teacher = build()
-    train, _, signal, _ = spoilt_pairs(generator, share=0.2)
+    train, _, signal, _ = corrupted_pairs(generator, share=0.2)
     for _ in range(5):
         learn(teacher, two_parts(train), signal)
     weights = teacher(two_parts(train))
@@ -101,24 +101,24 @@ def test_pairs_are_judged_as_the_student_of_today_sees_them():
     for teacher in (still, moved):
         generator = torch.Generator().manual_seed(0)
         for update in range(300):
-            train, spoilt, signal, trusted = spoilt_pairs(generator, share=0.5)
+            train, corrupted, signal, trusted = corrupted_pairs(generator, share=0.5)
             drift[3] = -0.02 * update if teacher is moved else 0.0
             learn(teacher, two_parts(train + drift), signal, two_parts(trusted + drift))
     assert drift[3] < -5
     weights = moved(two_parts(train + drift))
-    assert weights[~spoilt].mean() > 0.85 and weights[spoilt].mean() < 0.1
+    assert weights[~corrupted].mean() > 0.85 and weights[corrupted].mean() < 0.1
     torch.testing.assert_close(weights, still(two_parts(train)), rtol=0.0, atol=0.15)
 
 
-def test_good_pairs_keep_their_weights_when_the_spoilt_ones_are_gone():
-    """Scores shrink with the share of spoilt pairs; trusted pairs are judged by the same scores."""
+def test_good_pairs_keep_their_weights_when_the_corrupted_ones_are_gone():
+    """Scores shrink with the share of bad pairs; trusted pairs are judged by the same scores."""
     generator = torch.Generator().manual_seed(0)
     teacher = build(memory=10)
     for update in range(60):
         share = 0.5 if update < 30 else 0.0
-        train, spoilt, signal, trusted = spoilt_pairs(generator, share)
+        train, corrupted, signal, trusted = corrupted_pairs(generator, share)
         learn(teacher, two_parts(train), signal, two_parts(trusted))
-        assert teacher(two_parts(train))[~spoilt].mean() > 0.8
+        assert teacher(two_parts(train))[~corrupted].mean() > 0.8
 
 
 def test_good_pairs_known_by_heart_are_not_forgotten():
@@ -127,27 +127,27 @@ def test_good_pairs_known_by_heart_are_not_forgotten():
     teacher = build(memory=1000, reads="surface+decoder")
     for update in range(80):
         late = update >= 30
-        train, spoilt, _, trusted = spoilt_pairs(generator, share=0.5)
-        signal = (-1.0 if late else 1.0) * spoilt + torch.randn(len(train), generator=generator)
+        train, corrupted, _, trusted = corrupted_pairs(generator, share=0.5)
+        signal = (-1.0 if late else 1.0) * corrupted + torch.randn(len(train), generator=generator)
         split = [Signal(two_parts(train), -signal, 1e-8 if late else 1e-6)]
         learn(teacher, two_parts(train), signal, two_parts(trusted), split)
     weights = teacher(two_parts(train))
-    assert weights[~spoilt].mean() > 0.85
-    assert weights[spoilt].mean() < 0.1
+    assert weights[~corrupted].mean() > 0.85
+    assert weights[corrupted].mean() < 0.1
 
 
-def test_spoilt_pairs_known_by_heart_are_told_from_good_ones_that_are():
+def test_corrupted_pairs_known_by_heart_are_told_from_good_ones_that_are():
     """Whatever is trained on fits better and better; trusted pairs are not trained on."""
     generator = torch.Generator().manual_seed(0)
     teacher = build(reads="surface+encoder+decoder")
     for update in range(300):
-        train, spoilt, signal, trusted = spoilt_pairs(generator, share=0.5)
+        train, corrupted, signal, trusted = corrupted_pairs(generator, share=0.5)
         train[:, 3] += 0.01 * update
         learn(teacher, two_parts(train), signal, two_parts(trusted))
-    assert train[spoilt, 3].mean() > trusted[:, 3].mean() - 1.2
+    assert train[corrupted, 3].mean() > trusted[:, 3].mean() - 1.2
     weights = teacher(two_parts(train))
-    assert weights[~spoilt].mean() > 0.85
-    assert weights[spoilt].mean() < 0.15  # 0.08 to 0.13 with other seeds
+    assert weights[~corrupted].mean() > 0.85
+    assert weights[corrupted].mean() < 0.15  # 0.08 to 0.13 with other seeds
 
 
 def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothing():
@@ -156,7 +156,7 @@ def test_what_looks_like_no_trusted_pair_is_told_by_its_looks_and_teaches_nothin
     teacher = build(by="both")
 
     def pairs():
-        train, outlier, _, trusted = spoilt_pairs(generator, share=0.3)
+        train, outlier, _, trusted = corrupted_pairs(generator, share=0.3)
         train[outlier, 3] -= 4
         mild = ~outlier & (torch.rand(len(train), generator=generator) < 0.3)
         train[mild, 3] -= 1.5
@@ -182,10 +182,10 @@ def test_where_initial_weights_tell_all_bad_pairs_good_ones_keep_their_weights()
         generator = torch.Generator().manual_seed(0)
         teacher = build(reads=reads, tolerance=0.75)
         for _ in range(40):
-            train, spoilt, signal, trusted = spoilt_pairs(generator, share=0.5)
-            initial = (~spoilt).float() if told else torch.ones(len(train))
+            train, corrupted, signal, trusted = corrupted_pairs(generator, share=0.5)
+            initial = (~corrupted).float() if told else torch.ones(len(train))
             learn(teacher, two_parts(train, initial_weight=initial), signal, two_parts(trusted))
         weights = teacher(two_parts(train, initial_weight=initial))
-        assert weights[spoilt].mean() < 0.1
-        mean[told] = weights[~spoilt].mean()
+        assert weights[corrupted].mean() < 0.1
+        mean[told] = weights[~corrupted].mean()
     assert mean[False] < 0.95 and mean[True] > 0.98

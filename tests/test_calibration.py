@@ -111,7 +111,7 @@ def test_the_fewer_pairs_are_bad_the_more_tolerant_the_judge_is(bad, factor):
     scores = torch.randn(100_000, 1, generator=generator).double()
     calibration, ones = Calibration(3.0, 2.0), torch.ones(100_000).double()
     calibration.set_trusted(scores, ones)
-    spoilt = torch.rand(100_000, 1, generator=generator) < bad
-    calibration.compare(scores - 9 * spoilt, ones, local)
+    corrupted = torch.rand(100_000, 1, generator=generator) < bad
+    calibration.compare(scores - 9 * corrupted, ones, local)
     half = torch.tensor([[-2 * factor]]).double()  # log(0.7 / 0.3) / log(5) is 0.526
     assert float(calibration.acceptances(half)) == pytest.approx(0.5, abs=0.02)

@@ -1,4 +1,4 @@
-"""Promise: on images the same weightings train, from data that is spoilt exactly as it says."""
+"""Promise: on images the same weightings train, from data that is corrupted exactly as it says."""
 
 import json
 import sys
@@ -45,18 +45,18 @@ def one_thread():
 @settings(max_examples=50, deadline=None)
 @given(LABELS, st.floats(0, 1), SEEDS)
 def test_uniform_noise_changes_exactly_its_rate_to_other_classes(labels, rate, seed):
-    spoilt = digits.uniform_noise(labels, rate, seed)
-    assert int((spoilt != labels).sum()) == round(rate * len(labels))
-    assert set(spoilt.tolist()) <= set(range(10))
+    corrupted = digits.uniform_noise(labels, rate, seed)
+    assert int((corrupted != labels).sum()) == round(rate * len(labels))
+    assert set(corrupted.tolist()) <= set(range(10))
 
 
 @settings(max_examples=50, deadline=None)
 @given(LABELS, st.floats(0, 1), SEEDS)
 def test_flips_change_their_rate_of_the_other_classes_to_the_background(labels, rate, seed):
-    spoilt = digits.flip_noise(labels, rate, seed)
-    changed = spoilt != labels
+    corrupted = digits.flip_noise(labels, rate, seed)
+    changed = corrupted != labels
     assert int(changed.sum()) == round(rate * int((labels != digits.BACKGROUND).sum()))
-    assert bool((spoilt[changed] == digits.BACKGROUND).all())
+    assert bool((corrupted[changed] == digits.BACKGROUND).all())
 
 
 def test_wrong_labels_are_uniform_over_the_other_classes():

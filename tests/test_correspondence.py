@@ -163,5 +163,5 @@ def test_a_pair_of_one_word_on_either_side_cannot_be_cut():
 def test_where_made_pairs_look_like_good_ones_none_is_bad_even_where_some_must_be(order):
     middle = 1.0 if order == "by no score" else 0.9
     train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, middle, 3), drawn(100, 1.0, 4)
-    model = Contrast.learn(train, made, trusted, is_spoilt=True)
+    model = Contrast.learn(train, made, trusted, is_corrupted=True)
     assert (model.odds(train) == 0).all()

@@ -85,13 +85,13 @@ def test_trusted_pairs_unlike_all_training_pairs_are_warned_about(kind, warned, 
     assert [("swapped" in text and "tokenisation" in text) for text in said] == [True] * warned
 
 
-@pytest.mark.parametrize("spoilt", [0, 300])
-def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt):
+@pytest.mark.parametrize("corrupted", [0, 300])
+def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(corrupted):
     """A language of many rare words, where a pair that speaks for itself says most."""
     rng = random.Random(1)
     words = [[int(rng.paretovariate(0.6)) % 1000 for _ in range(8)] for _ in range(700)]
     train = Split(*([torch.tensor([base + w for w in x]) for x in words] for base in (4, 1004)))
-    train.tgt[:spoilt] = train.tgt[1:spoilt] + train.tgt[:1] if spoilt else []
+    train.tgt[:corrupted] = train.tgt[1:corrupted] + train.tgt[:1] if corrupted else []
     digits = (torch.zeros(2004, 10, dtype=torch.uint8),) * 2
     boundaries = torch.arange(2004).ge(4).expand(2, 2004)
     dictionaries = Dictionaries((2004, 2004), PAD, torch.full((2004,), -1), digits, boundaries)
@@ -106,10 +106,10 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(spoilt
             InitialWeightModel.learn(text, x, dictionaries, InitialOptions()) for x in (own, apart)
         )
     )
-    assert within[spoilt:].mean() > other[spoilt:].mean() - 0.02
-    assert within[spoilt:].mean() > 0.85
-    if spoilt:
-        assert within[:spoilt].mean() < 0.15
+    assert within[corrupted:].mean() > other[corrupted:].mean() - 0.02
+    assert within[corrupted:].mean() > 0.85
+    if corrupted:
+        assert within[:corrupted].mean() < 0.15
 
 
 @settings(deadline=None, max_examples=10)
@@ -334,7 +334,7 @@ def test_text_of_another_domain_is_good_by_quality_and_not_by_domain(known):
     torch.testing.assert_close(found["both"], found["quality"] * found["domain"])
 
 
-def of_length(count, seed, shortest, longest, spoilt=0):
+def of_length(count, seed, shortest, longest, corrupted=0):
     """Good pairs of so many words, but that the first ones have each other's targets."""
     rng, pairs = random.Random(seed), []
     for _ in range(count):
@@ -342,16 +342,16 @@ def of_length(count, seed, shortest, longest, spoilt=0):
         words = [min(int(rng.expovariate(0.1)), WORDS - 1) for _ in range(size)]
         pairs.append((sentence(words, "source"), sentence(reversed(words), "target")))
     text = Split(*map(list, zip(*pairs, strict=True)))
-    text.tgt[:spoilt] = text.tgt[1:spoilt] + text.tgt[:1] if spoilt else []
+    text.tgt[:corrupted] = text.tgt[1:corrupted] + text.tgt[:1] if corrupted else []
     return text
 
 
 @pytest.mark.parametrize("lengths", [((3, 6), (10, 16)), ((10, 16), (3, 6)), ((3, 8), (6, 14))])
-@pytest.mark.parametrize("spoilt", [0, 300])
-def test_good_pairs_may_be_of_other_lengths_than_trusted_ones(lengths, spoilt):
-    train, trusted = of_length(1500, 1, *lengths[0], spoilt), of_length(150, 2, *lengths[1])
+@pytest.mark.parametrize("corrupted", [0, 300])
+def test_good_pairs_may_be_of_other_lengths_than_trusted_ones(lengths, corrupted):
+    train, trusted = of_length(1500, 1, *lengths[0], corrupted), of_length(150, 2, *lengths[1])
     found = weights(train, trusted)
-    assert found[spoilt:].mean() > 0.9 and (spoilt or (found == 1).all())
+    assert found[corrupted:].mean() > 0.9 and (corrupted or (found == 1).all())
 
 
 def test_bad_pairs_are_told_by_trusted_ones_of_which_some_are_as_long():

@@ -1,4 +1,4 @@
-"""Promise: it learns. The weights find spoilt targets, and the student is better for it."""
+"""Promise: it learns. The weights find corrupted targets, and the student is better for it."""
 
 import random
 import re
@@ -11,9 +11,9 @@ from sklearn.metrics import roc_auc_score
 
 UPDATES = 350
 PAIRS, TRUSTED, HELD_OUT = 1000, 200, 100
-# Of spoilt targets, in turn. Half of them have the right words, as many of them and in an order
+# Of corrupted targets, in turn. Half of them have the right words, as many of them and in an order
 # that the language has, only of the source: nothing tells them before the student has learnt.
-SPOILT = ["not turned", "misaligned", "not turned", "untranslated"]
+CORRUPTT = ["not turned", "misaligned", "not turned", "untranslated"]
 STUDENT = [
     *("--encoder-embed-dim", "32", "--encoder-ffn-embed-dim", "64"),
     *("--decoder-embed-dim", "32", "--decoder-ffn-embed-dim", "64"),
@@ -33,11 +33,11 @@ def pair(rng, kind):
     return source, {"not turned": turned[::-1], "untranslated": source}.get(kind, turned)
 
 
-def corpus(folder, seed, spoilt):
-    """Binarized pairs with a share of spoilt targets, and the kind of each training pair."""
+def corpus(folder, seed, corrupted):
+    """Binarized pairs with a share of corrupted targets, and the kind of each training pair."""
     rng = random.Random(seed)
-    bad = int(spoilt * PAIRS)
-    kinds = [SPOILT[i % len(SPOILT)] for i in range(bad)] + ["good"] * (PAIRS - bad)
+    bad = int(corrupted * PAIRS)
+    kinds = [CORRUPTT[i % len(CORRUPTT)] for i in range(bad)] + ["good"] * (PAIRS - bad)
     splits = {"train": kinds, "meta": ["good"] * TRUSTED, "valid": ["good"] * HELD_OUT}
     for split, each in splits.items():
         pairs = [pair(rng, kind) for kind in each]
@@ -62,31 +62,31 @@ def last_weights(out):
     return weights
 
 
-def tells(weights, kinds, *spoilt):
-    """The probability that a good pair has a larger weight than a spoilt one, ties count half."""
-    chosen = np.isin(kinds, ["good", *spoilt])
+def tells(weights, kinds, *corrupted):
+    """The probability that a good pair has a larger weight than a bad one, ties count half."""
+    chosen = np.isin(kinds, ["good", *corrupted])
     return roc_auc_score(kinds[chosen] == "good", weights[chosen])
 
 
 @pytest.fixture(scope="module")
-def spoilt(tmp_path_factory):
-    return corpus(tmp_path_factory.mktemp("spoilt"), seed=2, spoilt=0.4)
+def corrupted(tmp_path_factory):
+    return corpus(tmp_path_factory.mktemp("corrupted"), seed=2, corrupted=0.4)
 
 
 @pytest.fixture(scope="module")
-def plain_loss(spoilt, tmp_path_factory):
-    return learn(spoilt[0], tmp_path_factory.mktemp("plain"), "--weighting", "uniform")
+def plain_loss(corrupted, tmp_path_factory):
+    return learn(corrupted[0], tmp_path_factory.mktemp("plain"), "--weighting", "uniform")
 
 
-def test_with_two_fifths_of_the_targets_spoilt_the_weights_find_them_and_the_loss_is_lower(
-    spoilt, plain_loss, tmp_path
+def test_with_two_fifths_of_the_targets_corrupted_the_weights_find_them_and_the_loss_is_lower(
+    corrupted, plain_loss, tmp_path
 ):
-    data, kinds = spoilt
+    data, kinds = corrupted
     loss = learn(data, tmp_path, "--weighting", "deep")
     weights = last_weights(tmp_path)
     assert tells(weights, kinds, "misaligned", "untranslated") > 0.95
     assert tells(weights, kinds, "not turned") > 0.75
-    assert tells(weights, kinds, *SPOILT) > 0.85
+    assert tells(weights, kinds, *CORRUPTT) > 0.85
     assert loss < plain_loss - 0.3
 
 
@@ -98,20 +98,20 @@ def test_with_two_fifths_of_the_targets_spoilt_the_weights_find_them_and_the_los
     ],
 )
 def test_a_teacher_that_begins_with_no_weights_learns_to_tell_them_all_the_same(
-    spoilt, plain_loss, tmp_path, reads
+    corrupted, plain_loss, tmp_path, reads
 ):
     """So short a run depends on chance: of nine seeds one leaves a kind at an AUC of 0.67."""
-    data, kinds = spoilt
+    data, kinds = corrupted
     flags = ["--weighting", "deep", "--weighting-options", f"reads={reads}", "--seed", 2]
     loss = learn(data, tmp_path, *flags)
     weights = last_weights(tmp_path)
-    for kind in set(SPOILT):
+    for kind in set(CORRUPTT):
         assert tells(weights, kinds, kind) > 0.7, kind
     assert loss < plain_loss - 0.3
 
 
-def test_with_nothing_spoilt_hardly_any_weight_falls_and_the_student_is_as_good(tmp_path):
-    data, _ = corpus(tmp_path, seed=7, spoilt=0)
+def test_with_nothing_corrupted_hardly_any_weight_falls_and_the_student_is_as_good(tmp_path):
+    data, _ = corpus(tmp_path, seed=7, corrupted=0)
     plain, weighed = (
         learn(data, tmp_path / kind, "--weighting", kind, updates=60, warmup=30)
         for kind in ("uniform", "deep")

@@ -29,9 +29,9 @@ def density(x):
 @pytest.mark.parametrize("bad", [1000, 4000, 10_000])
 def test_they_are_those_of_a_known_mixture(bad):
     train = drawn(20_000, 1, bad)
-    good, spoilt = (20_000 - bad) * density(train), bad * density(train + 2)
+    good, corrupted = (20_000 - bad) * density(train), bad * density(train + 2)
     # Where good pairs are rarer among training pairs than among trusted ones.
-    expected = (1 - density(train) * 20_000 / (good + spoilt)).clamp(min=0)
+    expected = (1 - density(train) * 20_000 / (good + corrupted)).clamp(min=0)
     assert (rates(train, drawn(5000, 2)) - expected).abs().mean() < 0.02
 
 

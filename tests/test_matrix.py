@@ -216,7 +216,7 @@ def test_a_filter_is_judged_by_its_scores_and_by_what_it_keeps(tmp_path: Path) -
 # --- recipes ---
 
 
-def test_as_many_pairs_are_spoilt_as_the_name_says() -> None:
+def test_as_many_pairs_are_corrupted_as_the_name_says() -> None:
     for name, recipe in recipes.RECIPES.items():
         share = re.search(r"\d\d(?=$|_few)", name) if recipe.rates else None
         if share:

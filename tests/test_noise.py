@@ -132,7 +132,7 @@ def test_comparable_is_never_the_target_itself():
 
 
 @given(SEEDS, st.sampled_from(["machine", "comparable", "wrong_language"]))
-def test_a_line_that_comes_out_as_it_was_is_not_spoilt_and_another_one_is(seed, kind):
+def test_a_line_that_comes_out_as_it_was_is_not_corrupted_and_another_one_is(seed, kind):
     """A machine may be right: then its translation is no noise."""
     same = [target if i % 2 else f"other {i}" for i, (_, target) in enumerate(make_pairs(200))]
     file = [same] if kind == "comparable" else same

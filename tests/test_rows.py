@@ -17,9 +17,9 @@ RULES = [*TEACHERS, "mwnet", "lilaw", "lilaw dev"]
 OTHERS = ("loss", "reference_probability", "best_probability")
 # What can be wrong with a row: a number in what is read of it, or in its signal.
 WRONG = {
-    "states": lambda features, bad: changed(features, spoilt(bad, NAN), "states"),
-    "surface": lambda features, bad: changed(features, spoilt(bad, -INF), *FIRST_TWO),
-    "loss": lambda features, bad: changed(features, spoilt(bad, INF), "loss", *FIRST_TWO),
+    "states": lambda features, bad: changed(features, corrupted(bad, NAN), "states"),
+    "surface": lambda features, bad: changed(features, corrupted(bad, -INF), *FIRST_TWO),
+    "loss": lambda features, bad: changed(features, corrupted(bad, INF), "loss", *FIRST_TWO),
 }
 
 
@@ -30,7 +30,7 @@ def built(name):
     return teacher(name.split()[0], text=text)
 
 
-def spoilt(bad, value):
+def corrupted(bad, value):
     """A function that gives some numbers another value."""
 
     def change(numbers):
@@ -98,7 +98,7 @@ def test_a_signal_that_is_not_finite_teaches_nothing(name, value):
     with_bad, without = built(name), built(name)
     for step in range(3):
         (seen, usefulness), (trusted, _) = some(step), some(step + 10)
-        look(with_bad, seen, spoilt(0, value)(usefulness), trusted)
+        look(with_bad, seen, corrupted(0, value)(usefulness), trusted)
         look(without, take(seen, slice(1, None)), usefulness[1:], trusted)
     assert_same(with_bad, without)
 
@@ -111,7 +111,7 @@ def test_its_weight_is_not_finite_and_no_other_weight_changes(name):
         look(rule, seen, usefulness, changed(trusted, lambda x: x / 9, "states", *FIRST_TWO))
     before, bad = rule(seen), torch.arange(60) == 5
     names = ("loss", "states", "reference_probability", *FIRST_TWO)
-    after = rule(changed(seen, spoilt(5, NAN), *names))
+    after = rule(changed(seen, corrupted(5, NAN), *names))
     torch.testing.assert_close(after[~bad], before[~bad])
     assert after[bad].isnan().all()
 

@@ -75,13 +75,13 @@ def test_a_sentence_whose_states_are_not_finite_costs_no_more_than_what_it_would
 ):
     extract = FeatureExtractor.extract
 
-    def spoilt(self, *args):
+    def corrupted(self, *args):
         seen = extract(self, *args)
         if seen.states is not None:
             seen.states[seen.ids % 10 == 3] = float("nan")
         return seen
 
-    monkeypatch.setattr(FeatureExtractor, "extract", spoilt)  # the run is a fork of this process
+    monkeypatch.setattr(FeatureExtractor, "extract", corrupted)  # the run is a fork of this process
     flags = ("--weighting-options", f"head={head}", "--meta-interval", 2)
     flags += ("--min-sampling-probability", 1)
     log = run(data, tmp_path, "deep", *flags).stdout

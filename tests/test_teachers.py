@@ -140,19 +140,19 @@ def test_least_squares_is_the_ridge_regression_written_out(worse):
 
 
 def test_the_likeness_tells_what_deviates_to_either_side():
-    """Spoilt pairs lie around the good ones in every direction; no linear score can tell them."""
+    """Corrupted pairs lie around the good ones in every direction; no linear score tells them."""
     generator = torch.Generator().manual_seed(0)
     told = {}
     for reads in ("surface+encoder+decoder", "surface+encoder+decoder+likeness"):
         teacher = build(reads=reads)
         for _ in range(40):
             x, trusted = (torch.randn(200, 6, generator=generator) for _ in range(2))
-            spoilt = torch.rand(200, generator=generator) < 0.5
-            x[spoilt] *= 3
-            signal = spoilt.float() + torch.randn(200, generator=generator)
+            corrupted = torch.rand(200, generator=generator) < 0.5
+            x[corrupted] *= 3
+            signal = corrupted.float() + torch.randn(200, generator=generator)
             learn(teacher, two_parts(x), signal, two_parts(trusted))
         weights = teacher(two_parts(x))
-        told[reads] = float(weights[spoilt].mean() / weights[~spoilt].mean())
+        told[reads] = float(weights[corrupted].mean() / weights[~corrupted].mean())
     assert told["surface+encoder+decoder+likeness"] < 0.3
     assert told["surface+encoder+decoder"] > 0.6
 

@@ -25,7 +25,7 @@ FIRST, WORDS = 4, 60
 EACH = torch.arange(TYPES).ge(FIRST).expand(2, TYPES)  # every type is a word, but for special ones
 
 
-def texts(count, seed, spoilt=0, loose=0.0):
+def texts(count, seed, corrupted=0, loose=0.0):
     """Pairs of a language in which one of three words follows; of some the order is lost.
 
     With the probability ``loose`` any word may follow.
@@ -37,7 +37,7 @@ def texts(count, seed, spoilt=0, loose=0.0):
         while len(words) < 8:
             follows = (7 * words[-1] + rng.randrange(3)) % WORDS
             words.append(rng.randrange(WORDS) if loose and rng.random() < loose else follows)
-        if number < spoilt:
+        if number < corrupted:
             rng.shuffle(words)
         targets.append(torch.tensor([FIRST + w for w in words] + [EOS]))
     # What sources say does not matter here, but digests are of both.
@@ -55,10 +55,10 @@ def weighed(model, pairs, dictionaries=DICTIONARIES):
     return worth(model.odds(judged(pairs), dictionaries), 1.0)
 
 
-@pytest.mark.parametrize("spoilt", [60, 400, 2000])
-def test_shuffled_targets_lose_their_weight_however_many_there_are(spoilt):
-    _, weights = learnt(texts(4000, 1, spoilt), texts(200, 2))
-    assert weights[:spoilt].mean() < 0.2 and weights[spoilt:].mean() > 0.9
+@pytest.mark.parametrize("corrupted", [60, 400, 2000])
+def test_shuffled_targets_lose_their_weight_however_many_there_are(corrupted):
+    _, weights = learnt(texts(4000, 1, corrupted), texts(200, 2))
+    assert weights[:corrupted].mean() < 0.2 and weights[corrupted:].mean() > 0.9
 
 
 def test_where_other_pairs_are_bad_a_few_out_of_order_are_told_too():

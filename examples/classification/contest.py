@@ -25,7 +25,7 @@ class Entrant:
     Attributes:
         weighting: its name in the package.
         options: where it differs from the package's defaults, chosen on seeds 100 to 102.
-        trusted_only: train on the trusted images instead of the spoilt ones.
+        trusted_only: train on the trusted images instead of the corrupted ones.
     """
 
     weighting: str

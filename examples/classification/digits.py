@@ -1,4 +1,4 @@
-"""Handwritten digits with spoilt labels or a rare class: pure functions of a seed.
+"""Handwritten digits with corrupted labels or a rare class: pure functions of a seed.
 
 Every setting is a name and a function from a seed to a ``Split``. The settings are those of
 Ren et al. (arXiv 1803.09050) in small: their Table 1 (uniform label noise), Table 2 (background
@@ -45,7 +45,7 @@ class Split:
     """What a run is given.
 
     Attributes:
-        train: spoilt examples that the student learns from.
+        train: corrupted examples that the student learns from.
         trusted: a few clean and balanced ones that the weighting learns from.
         test: clean ones.
         classes: number of classes.
@@ -106,11 +106,11 @@ def imbalance(labels: Tensor, ratio: int, seed: int) -> Tensor:
     return torch.cat([many, _sample(few, len(many) / ratio / len(few), _generator(seed, 1))])
 
 
-def noisy(seed: int, spoil: Callable[[Tensor, float, int], Tensor], rate: float) -> Split:
-    """Ten digits; ``spoil`` makes the training labels from the true ones, the rate and a seed."""
+def noisy(seed: int, corrupt: Callable[[Tensor, float, int], Tensor], rate: float) -> Split:
+    """Ten digits; ``corrupt`` makes the training labels from the true ones, the rate and a seed."""
     train, trusted, test = (digits().take(rows) for rows in parts(seed, TRUSTED))
-    spoilt = Data(train.images, spoil(train.labels, rate, seed))
-    return Split(spoilt, trusted, test, DIGITS)
+    corrupted = Data(train.images, corrupt(train.labels, rate, seed))
+    return Split(corrupted, trusted, test, DIGITS)
 
 
 def imbalanced(seed: int, ratio: int) -> Split:
@@ -129,8 +129,8 @@ def only_trusted(split: Split) -> Split:
 
 
 SETTINGS: dict[str, Callable[[int], Split]] = {
-    **{f"noise {r}%": partial(noisy, spoil=uniform_noise, rate=r / 100) for r in RATES},
-    "flip 40%": partial(noisy, spoil=flip_noise, rate=0.4),
+    **{f"noise {r}%": partial(noisy, corrupt=uniform_noise, rate=r / 100) for r in RATES},
+    "flip 40%": partial(noisy, corrupt=flip_noise, rate=0.4),
     **{f"{r}:1": partial(imbalanced, ratio=r) for r in RATIOS},
 }
 

@@ -222,7 +222,7 @@ BOILERPLATE = "boilerplate"
 KINDS = (*TARGETS, BOILERPLATE)
 
 
-def spoilt(kind: str, text: Text, chosen: Sequence[int], rng: Random) -> list[Pair]:
+def corrupted(kind: str, text: Text, chosen: Sequence[int], rng: Random) -> list[Pair]:
     """Return what a kind of noise makes of the chosen lines.
 
     Raises:

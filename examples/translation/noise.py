@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-from corruptions import KINDS, NoiseError, Pair, Text, spoilt
+from corruptions import KINDS, NoiseError, Pair, Text, corrupted
 from labels import CLEAN, LABELS
 from lines import read_lines, read_parallel, write_lines
 
@@ -49,12 +49,12 @@ def counts_of(rates: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def corrupt(text: Text, rates: Mapping[str, float], rng: Random) -> tuple[list[Pair], list[str]]:
-    """Spoil a share of sentence pairs. The order of lines stays.
+    """Corrupt a share of sentence pairs. The order of lines stays.
 
     Args:
         text: clean pairs, and what some kinds need beside them.
         rates: share of all lines for each kind of noise; a line gets at most one kind. A line that
-            a kind leaves as it is (no word to replace, a machine that is right) is not spoilt:
+            a kind leaves as it is (no word to replace, a machine that is right) is not corrupted:
             another one is in its place.
         rng: the only source of chance: the same state gives the same result.
 
@@ -86,7 +86,7 @@ def corrupt(text: Text, rates: Mapping[str, float], rng: Random) -> tuple[list[P
 
 def _changed(kind: str, text: Text, chosen: Sequence[int], rng: Random) -> dict[int, Pair]:
     """Return what a kind of noise makes of those of the chosen lines that it changes."""
-    made = zip(chosen, spoilt(kind, text, chosen, rng), strict=True)
+    made = zip(chosen, corrupted(kind, text, chosen, rng), strict=True)
     return {at: pair for at, pair in made if pair != text.pairs[at]}
 
 

@@ -1,6 +1,6 @@
 """The whole idea in minutes, on two cores and with no download.
 
-A small German-English corpus, half of its training sentences spoilt in four known ways; one
+A small German-English corpus, half of its training sentences corrupted in four known ways; one
 plain and one weighted training side by side; then their translations and weights compared. Run it
 again after an interruption and it goes on.
 """
@@ -34,7 +34,7 @@ def grammar_command(out: Path, seed: int) -> list[str]:
 
 
 def noise_command(clean: Path, out: Path, seed: int) -> list[str]:
-    """Return the command that spoils a known part of the training sentences."""
+    """Return the command that corrupts a known part of the training sentences."""
     rates = [flag for kind, share in NOISE.items() for flag in ("--rate", f"{kind}={share:g}")]
     return [
         *(short(HERE / "noise.py"), "--data", short(clean), "--source", "de", "--target", "en"),
@@ -43,7 +43,7 @@ def noise_command(clean: Path, out: Path, seed: int) -> list[str]:
 
 
 def prepare(out: Path, seed: int) -> Path:
-    """Write the text, spoil half of it, and return the folder of the binary data."""
+    """Write the text, corrupt half of it, and return the folder of the binary data."""
     clean, raw = out / "clean", out / "raw"
     script(grammar_command(clean, seed), clean, sorted((HERE / "language").glob("*.*")))
     text = [file for language in ("de", "en") for file in clean.glob(f"*.{language}")]

@@ -68,10 +68,10 @@ def _mixed(percent: int) -> dict[str, float]:
 
 RECIPES = {
     "clean": Recipe("nothing added: reweighting must not hurt", {}),
-    "mixed50": Recipe("half of the pairs spoilt, in six ways", MIXED),
+    "mixed50": Recipe("half of the pairs corrupted, in six ways", MIXED),
     **{
         f"mixed{percent:02}{'_few' if few else ''}": Recipe(
-            f"{percent}% of the pairs spoilt, in six ways" + f", {FEW} trusted pairs" * few,
+            f"{percent}% of the pairs corrupted, in six ways" + f", {FEW} trusted pairs" * few,
             _mixed(percent),
             few,
         )
@@ -137,7 +137,7 @@ def share_of_good(labels: Sequence[str]) -> float:
 def noise_command(
     rates: Mapping[str, float], clean: Path, raw: Path, seed: int, few: bool = False
 ) -> list[str]:
-    """Return the command that spoils a known part of the training pairs."""
+    """Return the command that corrupts a known part of the training pairs."""
     captions = [f for n in CAPTIONS for f in ("--comparable", short(clean / f"captions.{n}.en"))]
     return [
         *(short(HERE / "noise.py"), "--data", short(clean), "--source", "de", "--target", "en"),

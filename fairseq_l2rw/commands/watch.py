@@ -30,7 +30,7 @@ SHOWN = {
     "weight_ess": "above 0.8 with deep in the end: the effective sample size",
     "weight_std": "0 while all weights are alike",
     "step_share": "1; often near 0 means that nearly all pairs are rejected",
-    "teacher_exponent": "0 on clean data, 0.4 to 0.9 where much is spoilt",
+    "teacher_exponent": "0 on clean data, 0.4 to 0.9 where much is corrupted",
     "teacher_correlation": "above 0 on average in the first epochs",
     "weight_fallbacks": "0: weights that were no number",
     "meta_skipped": "0: meta steps that taught nothing",
