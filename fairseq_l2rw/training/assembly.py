@@ -93,7 +93,7 @@ def assemble(cfg: Any, given: Given) -> Assembly:
     window = MetaWindow(cfg, student) if weighting.needs_dev_gradient else None
     plain = weighting.plain and given.sampler is None
     meta = window.meta if window else None
-    weigher = Weigher(student, weighting, extractor, meta, progress, plain, explains=recorded)
+    weigher = Weigher(student, weighting, extractor, meta, progress, plain)
     meta_step = None
     if given.trusted is not None:
         seen = given.trusted, window, progress

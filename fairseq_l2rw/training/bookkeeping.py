@@ -51,7 +51,7 @@ class Bookkeeping:
         self._interval, self._unit = cfg.weights_interval, cfg.weight_unit
         self.sampler, self.progress, self.device = sampler, progress, device
         self._text = text
-        # Factors are known where they are recorded.
+        # Workers tell each other of factors only where these are recorded.
         self._factors = factors if cfg.weights_dir is not None else ()
         remembered = [name for name in HISTORY if name in extractor.reads]
         self._names = SummaryNames(remembered, self._factors)

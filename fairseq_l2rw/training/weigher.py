@@ -72,7 +72,6 @@ class Weigher:
         meta: the meta-gradient, if the weighting uses it.
         progress: of training.
         plain: whether everything is as in plain training.
-        explains: whether the factors of weights are wanted, for the record.
     """
 
     def __init__(
@@ -83,11 +82,9 @@ class Weigher:
         meta: MetaGradient | None,
         progress: Progress,
         plain: bool,
-        explains: bool,
     ) -> None:
         self.student, self.weighting, self.extractor = student, weighting, extractor
         self.meta, self.progress, self.plain = meta, progress, plain
-        self._explains = explains
         absolute = weighting.samples_by_weight or weighting.plain
         self.usual = UsualWeight(absolute).to(student.device)
 
@@ -169,8 +166,7 @@ class Weigher:
         instead = warmup
         if isinstance(usual, Tensor):
             instead = warmup * torch.where(usual > 0, usual, 1.0)
-        explain = self.weighting.explained if self._explains else self._unexplained
-        weights, factors = explain(features)
+        weights, factors = self.weighting.explained(features)
         rule_weights, fallback = safe(weights, instead)
         applied = warmup if in_warmup else rule_weights
         if features.importance_weight is not None:
@@ -178,6 +174,3 @@ class Weigher:
         if context.record is not None and self.weighting.learns:
             applied = applied.clamp(min=LEAST_WEIGHT_HALF if self.student.half else LEAST_WEIGHT)
         return rule_weights, applied, fallback, factors
-
-    def _unexplained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
-        return self.weighting(features), {}

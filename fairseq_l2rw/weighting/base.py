@@ -80,7 +80,7 @@ class Weighting(nn.Module):
         raise NotImplementedError
 
     def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
-        """Weights of a batch, and the factors that they are the product of, for the record.
+        """Weights of a batch, and the factors that they are the product of, if these are known.
 
         Returns:
             What ``forward`` gives, and factors by name (``factors``), all of shape (N,).

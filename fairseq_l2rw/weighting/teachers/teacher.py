@@ -62,7 +62,7 @@ class Teacher(Weighting):
 
     def forward(self, features: Features) -> Tensor:
         """Weights, shape (N,); the initial ones until the teacher has learnt something."""
-        return self.warmup_weights(features) * self.head(self.head.inputs(features))
+        return self.explained(features)[0]
 
     def explained(self, features: Features) -> tuple[Tensor, dict[str, Tensor]]:
         """Weights, and their factors: the initial weight, if it is read, and those of the head.
