@@ -21,39 +21,26 @@ _COMPARISONS = 40
 
 
 @dataclass(frozen=True)
-class _Strictness:
-    """What weights go by from one comparison of training with trusted pairs to the next.
-
-    Attributes:
-        of: the comparisons that it is of, as ``SuffixAverage`` has them.
-        offset: how far most training pairs are ahead of trusted ones, shape (K,); negative, if at
-            all, of the first score.
-        tolerance_factor: a scalar.
-        exponent: a scalar.
-    """
-
-    of: Tensor
-    offset: Tensor
-    tolerance_factor: Tensor
-    exponent: Tensor
-
-
-@dataclass(frozen=True)
 class _Scale:
     """What scores are measured by, from one change of it to the next.
 
     Attributes:
-        of: moments of trusted pairs, and comparisons, that it is of.
+        of: moments of trusted pairs, and comparisons with them, that it is of.
         mean, deviation: of the trusted pairs' scores, shape (K,).
+        offset: how far most training pairs are ahead of trusted ones, shape (K,); negative, if at
+            all, of the first score.
         tolerances: of the scores, shape (K,).
         highest: see ``fairseq_l2rw.scoring.acceptance.acceptance``, shape (K,).
+        exponent: a scalar.
     """
 
     of: tuple[Tensor, Tensor]
     mean: Tensor
     deviation: Tensor
+    offset: Tensor
     tolerances: Tensor
     highest: Tensor
+    exponent: Tensor
 
 
 class Calibration(LazyBuffers):
@@ -107,8 +94,7 @@ class Calibration(LazyBuffers):
         self.rejections = SuffixAverage(_COMPARISONS)  # (2, 2): of either both
         self.offsets = SuffixAverage(_COMPARISONS)  # (K,), not cut off at 0
         self.register_empty("trusted_moments", "trusted_location")
-        self._known: _Strictness | None = None
-        self._scale_known: _Scale | None = None
+        self._known: _Scale | None = None
 
     @property
     def ready(self) -> bool:
@@ -125,29 +111,12 @@ class Calibration(LazyBuffers):
         return accepted.prod(1) ** exponent, accepted**exponent
 
     def exponent(self) -> Tensor:
-        """a, a scalar; pairs must have been compared."""
-        return self._strictness().exponent
-
-    def _strictness(self) -> _Strictness:
-        """Computed once a comparison and not once a batch; pairs must have been compared."""
-        rejections = self.rejections.values
-        if self._known is None or self._known.of is not rejections:
-            train, trusted = rejections[:, :, 0].mean(0)
-            n, m = 1 / rejections[:, :, 1].mean(0)
-            offset = self.offsets.values.mean(0)
-            ahead = offset.clamp(min=0)
-            # Training pairs are others at every meta step, trusted ones are the same again.
-            self._known = _Strictness(
-                of=rejections,
-                offset=torch.cat([offset[:1], ahead[1:]]) if self.negative else ahead,
-                tolerance_factor=tolerance_factor(train, trusted),
-                exponent=precision_of_samples(train, trusted, n * len(self.rejections), m),
-            )
-        return self._known
+        """a, a scalar; 0 until pairs were compared."""
+        return self._scale().exponent
 
     def acceptances(self, scores: Tensor) -> Tensor:
         """How far each score accepts, shape (N, K): 1 for that of an average good pair."""
-        return self._accepted(self._distances(scores) - self._offset())
+        return self._accepted(self._distances(scores) - self._scale().offset)
 
     def compare(self, scores: Tensor, sizes: Tensor, total: Total) -> None:
         """Add how far pairs are ahead of trusted ones, and how many are rejected.
@@ -158,7 +127,7 @@ class Calibration(LazyBuffers):
             total: sums over workers.
         """
         # The middle is never looked for below trusted pairs, or it could move down step by step.
-        ahead, accepted = self._offset().clamp(min=0), self.acceptances(scores)
+        ahead, accepted = self._scale().offset.clamp(min=0), self.acceptances(scores)
         middle, rejected = self._locate(self._distances(scores) - ahead, accepted, sizes, total)
         self.offsets.add(middle + ahead - self.trusted_location[:-2])
         self.rejections.add(torch.stack([rejected, self.trusted_location[-2:]]))
@@ -180,12 +149,6 @@ class Calibration(LazyBuffers):
         scale = self._scale()
         return (scores - scale.mean) / scale.deviation
 
-    def _offset(self) -> Tensor:
-        """Shape (K,); 0 until pairs were compared."""
-        if not self.ready:
-            return torch.zeros_like(self.trusted_moments[0])
-        return self._strictness().offset
-
     def _accepted(self, distances: Tensor) -> Tensor:
         scale = self._scale()
         return acceptance(distances, self.sharpness, scale.tolerances, scale.highest)
@@ -193,16 +156,33 @@ class Calibration(LazyBuffers):
     def _scale(self) -> _Scale:
         """Computed where it changes and not once a batch; trusted pairs must be known."""
         of = self.trusted_moments, self.rejections.values
-        known = self._scale_known
+        known = self._known
         if known is None or known.of[0] is not of[0] or known.of[1] is not of[1]:
             mean, variance = of[0]
+            offset, factor, exponent = self._strictness()
             tolerances = torch.full_like(mean, self.tolerance)
             tolerances[1:].mul_(TOLERANCE)
-            if self.ready:
-                tolerances = tolerances * self._strictness().tolerance_factor
+            tolerances = tolerances * factor
             highest = torch.sigmoid(self.sharpness * tolerances)
-            known = self._scale_known = _Scale(of, mean, deviation(variance), tolerances, highest)
+            known = self._known = _Scale(
+                of, mean, deviation(variance), offset, tolerances, highest, exponent
+            )
         return known
+
+    def _strictness(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Offset (K,), tolerance factor and exponent; 0, 1 and 0 until pairs were compared."""
+        if not self.ready:
+            nothing = torch.zeros_like(self.trusted_moments[0])
+            return nothing, nothing.new_ones(()), nothing.new_zeros(())
+        rejections, offset = self.rejections.values, self.offsets.values.mean(0)
+        train, trusted = rejections[:, :, 0].mean(0)
+        n, m = 1 / rejections[:, :, 1].mean(0)
+        ahead = offset.clamp(min=0)
+        if self.negative:
+            ahead = torch.cat([offset[:1], ahead[1:]])
+        # Training pairs are others at every meta step, trusted ones are the same again.
+        exponent = precision_of_samples(train, trusted, n * len(self.rejections), m)
+        return ahead, tolerance_factor(train, trusted), exponent
 
     def _locate(
         self, distances: Tensor, accepted: Tensor, sizes: Tensor, total: Total
