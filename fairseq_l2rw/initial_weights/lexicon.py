@@ -26,6 +26,8 @@ _LEAST = 1e-30  # in place of 0 where 0 is divided
 _LEAST_COUNT = 1e-3  # that is worth keeping
 _TOGETHER = 1 << 20  # numbers that are summed at a time, as it takes them in double precision
 
+_Both = tuple[Integers, Integers]  # types of numbers, of two sides, shapes (K,)
+
 
 @dataclass(frozen=True)
 class WordEvidence:
@@ -124,7 +126,7 @@ class Lexicon:
             self.directions[n] = _maximised(halves, n, self.linked_types, good, relevance, start)
 
     @cached_property
-    def linked_types(self) -> tuple[Integers, Integers]:
+    def linked_types(self) -> _Both:
         """Source and target types of all numbers, (K,); 0 for number 0, which never counts."""
         source, target = np.divmod(self.table.keys.numpy(), self.types[1])
         target[0] = 0
@@ -167,14 +169,11 @@ class Lexicon:
         other, both = 1 - half, self.linked_types
         gains, relevant = [], []
         for generated, x in enumerate(self.directions):
-            given, usual = (
-                (x.totals[other] + _PSEUDO).astype(x.usual.dtype),
-                x.usual[both[generated]],
-            )
-            gain = np.log((x.counts[other] + _PSEUDO * usual) / given[both[1 - generated]] / usual)
+            types = both[1 - generated], both[generated]
+            gain = _gains(x.counts[other], x.totals[other], x.usual, types)
             gain[0] = -np.inf  # of types that never came together: ``_support``
             gains.append(gain)
-            relevant.append(x.counts[other] * x.relevance[both[generated]])
+            relevant.append(x.counts[other] * x.relevance[types[1]])
         for some in links:
             support = [self._support(some, side, gains[side], other) for side in (0, 1)]
             coverage = [self._coverage(some, side, relevant[1 - side], other) for side in (0, 1)]
@@ -201,7 +200,7 @@ class Lexicon:
 def _maximised(
     halves: Sequence[Links],
     generated: int,
-    both: tuple[Integers, Integers],
+    both: _Both,
     good: Sequence[Numbers],
     relevance: Sequence[Numbers],
     start: _Direction | None,
@@ -253,14 +252,10 @@ def _summed(values: Numbers, types: Integers, size: int) -> Numbers:
 
 
 def _usual_best(counts: Numbers, totals: Numbers, types: Integers) -> Numbers:
-    """Log of how likely what is generated because of a word of each type is, on average, (2, V).
+    """Log of how likely what is generated because of a word of each type is, on average.
 
-    By half that the words are of. They are judged by the other one.
-
-    Args:
-        counts: how often one type was generated because of another, by half, shape (2, K).
-        totals: their sums by half and given type, shape (2, V).
-        types: the given ones, shape (K,).
+    By half that the words are of, shape (2, V). They are judged by the other one.
+    Arguments are as for ``_usual_gain``, and types the given ones.
     """
     # Half by half: there may be millions of numbers, and each array of them counts.
     size, more = totals.shape[1], (totals + 1).astype(counts.dtype)
@@ -268,31 +263,36 @@ def _usual_best(counts: Numbers, totals: Numbers, types: Integers) -> Numbers:
         own * np.log((other + _LEAST_COUNT) / total[types])
         for own, other, total in zip(counts, counts[::-1], more[::-1], strict=True)
     )
-    likely = _sums(rows, types, size)
-    average = likely.sum() / max(totals.sum(), _LEAST)
-    return (likely + _PRIOR * average) / (totals + _PRIOR)
+    return _shrunk(_sums(rows, types, size), totals)
 
 
-def _usual_gain(
-    counts: Numbers, totals: Numbers, usual: Numbers, types: tuple[Integers, Integers]
-) -> Numbers:
-    """How much likelier words of each type are on average given their causes, in nats.
+def _usual_gain(counts: Numbers, totals: Numbers, usual: Numbers, types: _Both) -> Numbers:
+    """The mean gain of words of each type, by half that they are of, shape (2, V).
 
-    By half that the words are of, shape (2, V). They are judged by the other one.
+    They are judged by the other half. Arguments are as for ``_gains``, of both halves.
+    """
+    rows = (
+        own * _gains(other, total, usual, types)
+        for own, other, total in zip(counts, counts[::-1], totals[::-1], strict=True)
+    )
+    gains, words = (_sums(some, types[1], len(usual)) for some in (rows, counts))
+    return _shrunk(gains, words)
+
+
+def _gains(counts: Numbers, totals: Numbers, usual: Numbers, types: _Both) -> Numbers:
+    """How much likelier a type is given another one than by its frequency, in nats, shape (K,).
 
     Args:
-        counts: how often one type was generated because of another, by half, shape (2, K).
-        totals: their sums by half and given type, shape (2, size of the given dictionary).
+        counts: how often one type was generated because of another, shape (K,).
+        totals: their sums by given type, shape (size of the given dictionary,).
         usual: frequency of the generated types, shape (V,).
         types: the given and the generated ones, shapes (K,).
     """
-    given, generated = types
-    size, often, more = len(usual), usual[generated], (totals + _PSEUDO).astype(counts.dtype)
-    rows = (
-        own * np.log((other + _PSEUDO * often) / total[given] / often)
-        for own, other, total in zip(counts, counts[::-1], more[::-1], strict=True)
-    )
-    gains = _sums(rows, generated, size)
-    words = _sums(counts, generated, size)
-    average = gains.sum() / max(words.sum(), _LEAST)
-    return (gains + _PRIOR * average) / (words + _PRIOR)
+    often, more = usual[types[1]], (totals + _PSEUDO).astype(counts.dtype)
+    return np.log((counts + _PSEUDO * often) / more[types[0]] / often)
+
+
+def _shrunk(sums: Numbers, words: Numbers) -> Numbers:
+    """Means of so many words, those of few near the mean of all; shape (2, V), as of both."""
+    average = sums.sum() / max(words.sum(), _LEAST)
+    return (sums + _PRIOR * average) / (words + _PRIOR)
