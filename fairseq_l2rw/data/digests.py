@@ -3,7 +3,7 @@
 import numpy as np
 
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.data.sentences import Sentences, positions_of
 
 # SplitMix64 (Steele, Lea and Flood, 2014, "Fast Splittable Pseudorandom Number Generators").
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -30,8 +30,8 @@ def _of_side(sentences: Sentences) -> np.ndarray:
     for block in sentences.blocks():
         ends = np.cumsum(block.sizes)
         # A token counts by its type and its place; sums wrap around.
-        place = np.arange(ends[-1]) - np.repeat(ends - block.sizes, block.sizes)
-        seeds = block.joined().view(np.uint64) * _STEP + place.astype(np.uint64)
+        place = positions_of(block.sizes).astype(np.uint64)
+        seeds = block.joined().view(np.uint64) * _STEP + place
         sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed(seeds))])
         blocks.append(sums[ends] - sums[ends - block.sizes] + block.sizes.astype(np.uint64))
     return np.concatenate(blocks)

@@ -132,6 +132,11 @@ def starts_of(sizes: np.ndarray) -> np.ndarray:
     return np.cumsum(sizes, dtype=np.int64) - sizes
 
 
+def positions_of(sizes: np.ndarray) -> np.ndarray:
+    """Where in its own sentence each token is, from 0, of sizes (N,), shape (all tokens,)."""
+    return places_of(np.zeros_like(sizes), sizes)
+
+
 def places_of(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """The places of all tokens of sentences that begin at ``starts`` with ``sizes``, both (N,)."""
     behind = np.repeat(starts - starts_of(sizes), sizes)

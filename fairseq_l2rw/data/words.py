@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.data.sentences import Sentences, starts_of
 
 
 @dataclass(frozen=True)
@@ -59,4 +59,4 @@ class Words:
     @property
     def first(self) -> np.ndarray:
         """The first word of each sentence, shape (N,)."""
-        return np.cumsum(self.counts) - self.counts
+        return starts_of(self.counts)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import places_of, starts_of
+from fairseq_l2rw.data.sentences import places_of, positions_of, starts_of
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 from fairseq_l2rw.utils.pass_progress import PassProgress
 
@@ -110,12 +110,8 @@ class Links:
         keys = _keys(text, types)
         number = table.places(torch.from_numpy(keys)).numpy()
         # The same links by the target's words: those of one are as far apart as there are of these.
-        at = (
-            starts_of(sizes.prod(0))[pair[1]]
-            + np.arange(len(words[1]))
-            - starts_of(sizes[1])[pair[1]]
-        )
-        behind = np.arange(len(keys)) - np.repeat(starts_of(counts[1]), counts[1])
+        at = starts_of(sizes.prod(0))[pair[1]] + positions_of(sizes[1])
+        behind = positions_of(counts[1])
         behind *= np.repeat(sizes[1][pair[1]], counts[1])
         numbers = number, number[behind + np.repeat(at, counts[1])]
         columns = zip(words, pair, counts, numbers, strict=True)

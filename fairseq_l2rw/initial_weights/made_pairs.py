@@ -12,7 +12,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import drawn
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import Sentences, starts_of
+from fairseq_l2rw.data.sentences import Sentences, positions_of
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.halves import JudgedPairs
 
@@ -90,9 +90,7 @@ def cut(pairs: JudgedPairs) -> JudgedPairs:
 
 def _shortened(sentences: Sentences, sizes: np.ndarray) -> Sentences:
     """The first tokens and the last one of each, as many together as ``sizes`` says, (N,)."""
-    behind = np.arange(sentences.sizes.sum()) - np.repeat(
-        starts_of(sentences.sizes), sentences.sizes
-    )
+    behind = positions_of(sentences.sizes)
     first, last = (np.repeat(x - 1, sentences.sizes) for x in (sizes, sentences.sizes))
     return Sentences.beside(sentences.joined()[(behind < first) | (behind == last)], sizes)
 

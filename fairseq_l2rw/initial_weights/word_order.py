@@ -17,7 +17,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import drawn, sampled
 from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.data.sentences import Sentences, positions_of
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.halves import JudgedPairs, judged
@@ -200,7 +200,7 @@ def shuffled(pairs: JudgedPairs, boundaries: Tensor) -> JudgedPairs:
         boundaries: which types end words, and which begin them, shape (2, V).
     """
     words = Words.of(pairs.text.tgt, boundaries)
-    key = drawn(pairs.digests[words.sentence], np.arange(len(words)) - words.first[words.sentence])
+    key = drawn(pairs.digests[words.sentence], positions_of(words.counts))
     key[words.is_end] = np.iinfo(key.dtype).max
     word = np.repeat(np.arange(len(words)), words.ends - words.starts)
     order = np.lexsort((np.arange(len(word)), key[word], words.sentence[word]))
