@@ -19,7 +19,8 @@ from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.cost import worth
 from fairseq_l2rw.initial_weights.halves import JudgedPairs
-from fairseq_l2rw.initial_weights.word_order import Bigrams, BigramTable, WordOrder, shuffled
+from fairseq_l2rw.initial_weights.made_pairs import shuffled
+from fairseq_l2rw.initial_weights.word_order import Bigrams, BigramTable, WordOrder
 
 FIRST, WORDS = 4, 60
 EACH = torch.arange(TYPES).ge(FIRST).expand(2, TYPES)  # every type is a word, but for special ones

@@ -54,6 +54,10 @@ class JudgedPairs:
         """Some of the pairs, in this order: those at ``places``, shape (n,)."""
         return JudgedPairs(self.text.take(places), self.digests[places])
 
+    def chosen(self, most: int) -> "JudgedPairs":
+        """All of them, or those ``most`` whose digests are the smallest, in their order."""
+        return self.take(np.sort(self.digests.argsort()[:most]))
+
 
 def judged(pairs: JudgedPairs, odds: Callable[[JudgedPairs], Tensor]) -> Tensor:
     """Odds of all pairs, found for some at a time.

@@ -1,4 +1,4 @@
-"""Pairs that were made bad: of two pairs, with one word of another pair, and with one side cut.
+"""Pairs that were made bad: of two pairs, with another's word, with a side cut, words shuffled.
 
 What pairs look like that do not belong together, or lack something, need not be guessed
 (``fairseq_l2rw.initial_weights.contrast``). Digests decide on what is picked: the order of the
@@ -30,9 +30,7 @@ def mismatched(pairs: JudgedPairs) -> JudgedPairs:
     places, others = order[:-1], order[1:]
     fits = (half[places] == half[others]) & (digests[places] != digests[others])
     places, others = places[fits], others[fits]
-    some = np.sort(digests[places].argsort()[:_MADE])
-    places, others = places[some], others[some]
-    return JudgedPairs(pairs.text.take(places, others), digests[places])
+    return JudgedPairs(pairs.text.take(places, others), digests[places]).chosen(_MADE)
 
 
 def exchanged(
@@ -76,7 +74,7 @@ def exchanged(
 
 def cut(pairs: JudgedPairs) -> JudgedPairs:
     """Pairs one side of which lacks its end: a quarter to three quarters of its tokens are left."""
-    pairs = pairs.take(np.sort(pairs.digests.argsort()[:_MADE]))
+    pairs = pairs.chosen(_MADE)
     draws = (drawn(pairs.digests, np.full(len(pairs), draw)) for draw in (1, 2))
     side, part = (draw / 2.0**64 for draw in draws)  # from 0 to 1
     sizes = pairs.text.sizes.T
@@ -86,6 +84,23 @@ def cut(pairs: JudgedPairs) -> JudgedPairs:
     some, left = pairs.take(np.flatnonzero(fits)), left[:, fits]
     sides = zip((some.text.src, some.text.tgt), left, strict=True)
     return JudgedPairs(ParallelText(*(_shortened(*x) for x in sides)), some.digests)
+
+
+def shuffled(pairs: JudgedPairs, boundaries: Tensor) -> JudgedPairs:
+    """Pairs with the words of targets in another order, their last tokens where they were.
+
+    Args:
+        pairs: those to make them from, whose digests decide on the order.
+        boundaries: which types end words, and which begin them, shape (2, V).
+    """
+    pairs = pairs.chosen(_MADE)
+    words = Words.of(pairs.text.tgt, boundaries)
+    key = drawn(pairs.digests[words.sentence], positions_of(words.counts))
+    key[words.is_end] = np.iinfo(key.dtype).max
+    word = np.repeat(np.arange(len(words)), words.ends - words.starts)
+    order = np.lexsort((np.arange(len(word)), key[word], words.sentence[word]))
+    targets = Sentences.beside(words.types[order], pairs.text.tgt.sizes)
+    return JudgedPairs(ParallelText(pairs.text.src, targets), pairs.digests)
 
 
 def _shortened(sentences: Sentences, sizes: np.ndarray) -> Sentences:

@@ -15,20 +15,18 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.digests import drawn, sampled
-from fairseq_l2rw.data.pairs import ParallelText
-from fairseq_l2rw.data.sentences import Sentences, positions_of
+from fairseq_l2rw.data.digests import sampled
 from fairseq_l2rw.data.words import Words
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.halves import JudgedPairs, judged
 from fairseq_l2rw.initial_weights.key_table import KeyTable
+from fairseq_l2rw.initial_weights.made_pairs import shuffled
 
 # Counts that a type's frequency speaks for: after a word that came up rarely, little is known.
 _PSEUDO = 5.0
 # Nats that say that two words belong together: more would not say it any better.
 _ENOUGH = 3.0
 _ROUNDS = 2  # of learning what is usual, and which pairs are bad
-_SHUFFLED = 30_000  # targets that are shuffled
 _TOKENS = 5_000_000  # of targets that are learnt from: more do not say more, and take memory
 
 
@@ -160,8 +158,7 @@ class WordOrder:
         """
         some = sampled(train.text.tgt.sizes, train.digests, _TOKENS)
         train, given = train.take(some), good[some].double()
-        picked = np.sort(train.digests.argsort()[:_SHUFFLED])
-        pairs = train, shuffled(train.take(picked), dictionaries.boundaries), trusted
+        pairs = train, shuffled(train, dictionaries.boundaries), trusted
         texts = [Bigrams.of(Words.of(x.text.tgt, dictionaries.boundaries)) for x in pairs]
         is_spoilt, good = bool(given.min() < 1), given
         for _ in range(_ROUNDS):
@@ -190,19 +187,3 @@ class WordOrder:
     def from_state(cls, state: Mapping[str, Any]) -> "WordOrder":
         """From what ``state_dict`` gave."""
         return cls(BigramTable.from_state(state["table"]), Contrast(state["contrast"]))
-
-
-def shuffled(pairs: JudgedPairs, boundaries: Tensor) -> JudgedPairs:
-    """Pairs with the words of targets in another order, their last tokens where they were.
-
-    Args:
-        pairs: N of them, whose digests decide on the order.
-        boundaries: which types end words, and which begin them, shape (2, V).
-    """
-    words = Words.of(pairs.text.tgt, boundaries)
-    key = drawn(pairs.digests[words.sentence], positions_of(words.counts))
-    key[words.is_end] = np.iinfo(key.dtype).max
-    word = np.repeat(np.arange(len(words)), words.ends - words.starts)
-    order = np.lexsort((np.arange(len(word)), key[word], words.sentence[word]))
-    targets = Sentences.beside(words.types[order], pairs.text.tgt.sizes)
-    return JudgedPairs(ParallelText(pairs.text.src, targets), pairs.digests)
