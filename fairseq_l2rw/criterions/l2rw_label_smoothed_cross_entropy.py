@@ -14,22 +14,9 @@ from torch import Tensor
 from torch.nn.functional import nll_loss, pad
 
 from fairseq_l2rw.criterions.label_smoothing import smoothed_losses
-from fairseq_l2rw.features.features import rows
+from fairseq_l2rw.features.features import TokenLosses, rows
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT
 from fairseq_l2rw.utils.errors import InputError
-
-
-@dataclass(frozen=True)
-class TokenLosses:
-    """Per-token quantities of a batch, shape (N, T) each; losses in nats.
-
-    Losses are 0 at padding, and for the tokens that ``--ignore-prefix-size`` leaves out.
-    """
-
-    loss: Tensor  # label-smoothed
-    nll: Tensor  # -log p(reference)
-    lprobs: Tensor  # log p of every type, detached, shape (N, T, V)
-    real: Tensor  # bool: neither padding nor left out
 
 
 @dataclass

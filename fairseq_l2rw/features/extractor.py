@@ -16,7 +16,7 @@ from fairseq_l2rw.features.columns import (
     reads_history,
     reads_token_losses,
 )
-from fairseq_l2rw.features.features import Features, ScoredTokens, rows
+from fairseq_l2rw.features.features import Features, ScoredTokens, TokenLosses, rows
 from fairseq_l2rw.features.loss_history import LossHistory
 from fairseq_l2rw.features.sample import IMPORTANCE_WEIGHT, INITIAL_WEIGHT
 from fairseq_l2rw.features.student_states import States
@@ -84,15 +84,18 @@ class FeatureExtractor(nn.Module):
 
     @torch.no_grad()
     def extract(
-        self, sample: dict[str, Any], states: States | None, losses: Any, state: TrainingState
+        self,
+        sample: dict[str, Any],
+        states: States | None,
+        losses: TokenLosses,
+        state: TrainingState,
     ) -> Features:
         """The features of ``sample``.
 
         Args:
             sample: fairseq's batch.
             states: of the student's pass, if they are read.
-            losses: of every target token, shapes (N, T), in nats: ``loss`` and ``nll``;
-                ``real``, whether it has any; and ``lprobs``, of all types, shape (N, T, V).
+            losses: of every target token.
             state: when it was scored.
         """
         batch = self._scored(sample, losses, state)
@@ -122,7 +125,9 @@ class FeatureExtractor(nn.Module):
         if self.token_losses is not None and update.tokens is not None:
             self.token_losses.add(update.tokens)
 
-    def _scored(self, sample: dict[str, Any], losses: Any, state: TrainingState) -> ScoredBatch:
+    def _scored(
+        self, sample: dict[str, Any], losses: TokenLosses, state: TrainingState
+    ) -> ScoredBatch:
         source = sample["net_input"]["src_tokens"]
         return ScoredBatch(
             source=source,

@@ -23,6 +23,25 @@ class ScoredTokens(NamedTuple):
 
 
 @dataclass(frozen=True)
+class TokenLosses:
+    """What a pass says of the target tokens of a batch.
+
+    Losses are 0 at padding, and for the tokens that ``--ignore-prefix-size`` leaves out.
+
+    Attributes:
+        loss: label-smoothed, shape (N, T), nats.
+        nll: -log p of the reference, shape (N, T), nats.
+        lprobs: log p of every type, detached, shape (N, T, V).
+        real: which tokens are neither padding nor left out, bool, shape (N, T).
+    """
+
+    loss: Tensor
+    nll: Tensor
+    lprobs: Tensor
+    real: Tensor
+
+
+@dataclass(frozen=True)
 class Features:
     """The features of a batch of N sentences (N tokens with ``--weight-unit token``).
 

@@ -94,10 +94,10 @@ class FinishedRun:
         if half:
             self.model.half()
         self.criterion = criterion.to(device)
-        vocabulary = len(self.task.target_dictionary)
+        vocabulary = self.dictionaries.types[1]
         self.student = Student(cfg.task, self.model, criterion, rule, vocabulary)
-        types = self.dictionaries.shared, vocabulary
-        self.extractor = build_extractor(criterion, cfg.task.weight_unit, rule, *types)
+        read = criterion, cfg.task.weight_unit, rule, self.dictionaries
+        self.extractor = build_extractor(*read)
         self.extractor.load_state_dict(kept["extractor"])
         self.extractor.to(device)
         rule.load_state_dict(kept["weighting"])

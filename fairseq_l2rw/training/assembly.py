@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
+from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.trusted_pairs import TrustedBatches
 from fairseq_l2rw.features.extractor import FeatureExtractor
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
@@ -28,9 +29,7 @@ class Given:
         criterion: gives per-token losses.
         weighting: the rule.
         trusted: batches of the trusted pairs; None for a weighting that wants none.
-        vocabulary: size of the target dictionary.
-        shared: which types the languages have in common, see
-            ``fairseq_l2rw.data.dictionaries.shared_types``.
+        dictionaries: of both languages.
         sampler: is told the weights, if they decide how often sentences come up.
         text: a fingerprint of the training text.
         batches: of the first epoch of this process, on this worker; 0 where it is not known.
@@ -40,8 +39,7 @@ class Given:
     criterion: Any
     weighting: Weighting
     trusted: TrustedBatches | None
-    vocabulary: int
-    shared: Tensor
+    dictionaries: Dictionaries
     sampler: ImportanceSampler | None = None
     text: str = ""
     batches: int = 0
@@ -83,11 +81,11 @@ def assemble(cfg: Any, given: Given) -> Assembly:
         cfg: the task's options.
         given: what the task has.
     """
-    student = Student(cfg, given.model, given.criterion, given.weighting, given.vocabulary)
+    known = given.dictionaries
+    student = Student(cfg, given.model, given.criterion, given.weighting, known.types[1])
     weighting = given.weighting.to(student.device)
-    recorded = cfg.weights_dir is not None
-    read = given.criterion, cfg.weight_unit, weighting, given.shared, given.vocabulary
-    extractor = build_extractor(*read, recorded).to(student.device)
+    read = given.criterion, cfg.weight_unit, weighting, known
+    extractor = build_extractor(*read, cfg.weights_dir is not None).to(student.device)
     progress = Progress(cfg.weighting_warmup, cfg.max_update, cfg.max_epoch)
     schedule = MetaSchedule(cfg.meta_interval, weighting.spaced_by_learning_rate)
     window = MetaWindow(cfg, student) if weighting.needs_dev_gradient else None
@@ -128,8 +126,7 @@ def build_extractor(
     criterion: Any,
     unit: str,
     weighting: Weighting,
-    shared: Tensor,
-    vocabulary: int,
+    dictionaries: Dictionaries,
     recorded: bool = False,
 ) -> FeatureExtractor:
     """The extractor of the features that the weighting reads, and of those that are recorded.
@@ -138,9 +135,7 @@ def build_extractor(
         criterion: fairseq's, of the run.
         unit: ``sentence`` or ``token``: what a row is.
         weighting: the rule.
-        shared: which types the languages have in common, see
-            ``fairseq_l2rw.data.dictionaries.shared_types``.
-        vocabulary: size of the target dictionary.
+        dictionaries: of both languages.
         recorded: whether there is a record.
     """
     return FeatureExtractor(
@@ -148,7 +143,7 @@ def build_extractor(
         unit,
         criterion.padding_idx,
         criterion.sentence_avg,
-        shared,
-        vocabulary,
+        dictionaries.shared,
+        dictionaries.types[1],
         criterion.ignore_prefix_size,
     )

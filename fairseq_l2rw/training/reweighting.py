@@ -24,6 +24,7 @@ from fairseq import utils
 from torch import Tensor
 
 from fairseq_l2rw.compatibility.out_of_memory import skip_meta_step
+from fairseq_l2rw.features.features import TokenLosses
 from fairseq_l2rw.training.assembly import Given, assemble
 from fairseq_l2rw.training.meta_step import MetaStep
 from fairseq_l2rw.training.meta_window import MetaWindow
@@ -136,7 +137,7 @@ class Reweighting:
             yield context
 
     def weigh(
-        self, sample: dict[str, Any], context: SubBatchContext, tokens: Any, losses: Tensor
+        self, sample: dict[str, Any], context: SubBatchContext, tokens: TokenLosses, losses: Tensor
     ) -> Weights:
         """Weights of a sub-batch, see ``.weigher.Weigher.weigh``."""
         return self.parts.weigher.weigh(sample, context, tokens, losses)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.features.extractor import FeatureExtractor
-from fairseq_l2rw.features.features import Features
+from fairseq_l2rw.features.features import Features, TokenLosses
 from fairseq_l2rw.features.student_states import States
 from fairseq_l2rw.metagradient import LEAST_WEIGHT, LEAST_WEIGHT_HALF, MetaGradient, PassRecord
 from fairseq_l2rw.metagradient.attention import differentiable_attention
@@ -106,14 +106,14 @@ class Weigher:
             yield
 
     def weigh(
-        self, sample: dict[str, Any], context: SubBatchContext, tokens: Any, losses: Tensor
+        self, sample: dict[str, Any], context: SubBatchContext, tokens: TokenLosses, losses: Tensor
     ) -> Weights:
         """Weights of a sub-batch; they go into its update, too.
 
         Args:
             sample: fairseq's batch.
             context: of its pass.
-            tokens: losses of its tokens, see ``FeatureExtractor.extract``.
+            tokens: losses of its tokens.
             losses: what the weights weigh, shape (N,).
         """
         number = context.update.number
