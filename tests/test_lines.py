@@ -1,6 +1,7 @@
 """An id is a line of the training text, and a fingerprint tells one text from another."""
 
 import pickle
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from students import DICTIONARY
 
 from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.lines import Lines
-from fairseq_l2rw.data.overlap import shared
+from fairseq_l2rw.data.overlap import overlap
 from fairseq_l2rw.data.pairs import PairSubset, lengths
 from fairseq_l2rw.data.training_text import Folders, TrainingText
 from fairseq_l2rw.utils.weight_bytes import is_known
@@ -133,12 +134,11 @@ def test_how_many_pairs_are_read_together_makes_no_difference(together, monkeypa
     joined = dataset([20, 10], 2)
     text = TrainingText(joined, frozen(joined, range(5, 40)))
     pairs = text.pairs
-    known = fingerprint(pairs), shared(pairs, pairs).tolist(), Folders.of([joined])
+    known = fingerprint(pairs), overlap(pairs, pairs).pairs.tolist(), Folders.of([joined])
     monkeypatch.setattr("fairseq_l2rw.data.sentences._BLOCK", together)
-    assert (fingerprint(pairs), shared(pairs, pairs).tolist(), Folders.of([joined])) == known
-    given = []
-    shared(pairs, pairs, given.append)
-    assert np.concatenate(given).tolist() == digested(pairs).tolist()
+    found = overlap(pairs, pairs)
+    assert (fingerprint(pairs), found.pairs.tolist(), Folders.of([joined])) == known
+    assert found.digest == sha256(digested(pairs).tobytes()).digest()
 
 
 @pytest.mark.parametrize("together", [3, 100])
@@ -159,8 +159,8 @@ def test_pairs_that_are_in_both_are_found_token_by_token():
         trusted.src[place], trusted.tgt[place] = train.src[number], train.tgt[number]
     trusted.src[11] = train.src[30]  # with another target
     train.src[40], train.tgt[40] = train.src[10], train.tgt[10]
-    assert shared(train, trusted).tolist() == [[10, 3], [20, 7], [20, 9], [40, 3]]
-    assert shared(train, split(["good"] * 50, 3)).shape == (0, 2)
+    assert overlap(train, trusted).pairs.tolist() == [[10, 3], [20, 7], [20, 9], [40, 3]]
+    assert overlap(train, split(["good"] * 50, 3)).pairs.shape == (0, 2)
 
 
 @pytest.mark.parametrize("upsample", [1, 3])

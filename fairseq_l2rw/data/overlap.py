@@ -1,6 +1,7 @@
 """Which training pairs are trusted pairs, too."""
 
-from collections.abc import Callable
+from hashlib import sha256
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,33 +10,34 @@ from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
 
 
-def shared(
-    train: Pairs, trusted: Pairs, take: Callable[[np.ndarray], object] | None = None
-) -> np.ndarray:
-    """Which training pairs are trusted pairs, too, token by token.
+class Overlap(NamedTuple):
+    """What comes of comparing a training text with trusted pairs, token by token.
 
-    Args:
-        train: training pairs, all of which are read.
-        trusted: trusted pairs.
-        take: is given the digests of training pairs on the way, some at a time, shapes (n,).
-
-    Returns:
-        The numbers of both for every match, shape (matches, 2).
+    Attributes:
+        pairs: the numbers of a training pair and of a trusted one that are the same, for every such
+            match, shape (matches, 2).
+        digest: of all training pairs in their order.
     """
-    theirs = ParallelText.of(trusted)
+
+    pairs: np.ndarray
+    digest: bytes
+
+
+def overlap(train: Pairs, trusted: Pairs) -> Overlap:
+    """Compare training pairs, all of which are read once, with trusted pairs."""
+    theirs, digest = ParallelText.of(trusted), sha256()
     known: dict[int, list[int]] = {}
-    for other, digest in enumerate(digests(theirs).tolist()):
-        known.setdefault(digest, []).append(other)
+    for other, number in enumerate(digests(theirs).tolist()):
+        known.setdefault(number, []).append(other)
     rows, begin = [], 0
     for block in ParallelText.in_blocks(train):
         found = digests(block)
-        if take is not None:
-            take(found)
+        digest.update(found.tobytes())
         for n in np.flatnonzero(np.isin(found, [*known])).tolist():
             same = [other for other in known[int(found[n])] if _equal((block, theirs), (n, other))]
             rows += [(begin + n, other) for other in same]
         begin += len(block)
-    return np.array(rows, dtype=np.int64).reshape(-1, 2)
+    return Overlap(np.array(rows, dtype=np.int64).reshape(-1, 2), digest.digest())
 
 
 def _equal(texts: tuple[ParallelText, ParallelText], numbers: tuple[int, int]) -> bool:

@@ -1,7 +1,6 @@
 """The trusted pairs, and the batches of them that the meta steps take."""
 
 import logging
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from fairseq import utils
 from fairseq.tasks import FairseqTask
 
 from fairseq_l2rw.data.fingerprint import fingerprint
-from fairseq_l2rw.data.overlap import shared
+from fairseq_l2rw.data.overlap import Overlap
 from fairseq_l2rw.data.pairs import Pairs
 from fairseq_l2rw.utils.errors import InputError
 
@@ -130,23 +129,17 @@ def trusted_pairs(task: FairseqTask, subset: str) -> Any:
     return dataset
 
 
-def check_apart(trusted: Pairs, subset: str, train: Pairs) -> bytes:
+def warn_of_overlap(trusted: Pairs, subset: str, overlap: Overlap) -> None:
     """Warn of trusted pairs that are lines of the training text, too.
 
     Args:
         trusted: the trusted pairs.
         subset: name of their split.
-        train: the training pairs.
-
-    Returns:
-        A digest of the training text, every pair of which is read for it.
+        overlap: with the training text.
     """
-    digest = sha256()
-    both = shared(train, trusted, lambda digests: digest.update(digests.tobytes()))
-    if len(both):
+    if len(overlap.pairs):
         logger.warning(
-            f"{len(np.unique(both[:, 1]))} of {len(trusted)} trusted pairs of --meta-subset "
-            f"{subset} are lines of the training text, too: what the student knows by heart tells "
-            "little; leave them out of the training text"
+            f"{len(np.unique(overlap.pairs[:, 1]))} of {len(trusted)} trusted pairs of "
+            f"--meta-subset {subset} are lines of the training text, too: what the student knows "
+            "by heart tells little; leave them out of the training text"
         )
-    return digest.digest()

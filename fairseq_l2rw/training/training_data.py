@@ -12,9 +12,10 @@ from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.fingerprint import fingerprint
+from fairseq_l2rw.data.overlap import overlap
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.training_text import Folders, TrainingText
-from fairseq_l2rw.data.trusted_pairs import check_apart
+from fairseq_l2rw.data.trusted_pairs import warn_of_overlap
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.saved import find_or_load, is_saved, kept_path
 from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
@@ -137,7 +138,10 @@ class TrainingData:
         """Compare the text with the trusted pairs, if these are read; gives a digest of it."""
         if self._trusted is None:
             return b""
-        return check_apart(self._trusted(), self.cfg.meta_subset, text.pairs)
+        trusted = self._trusted()
+        found = overlap(text.pairs, trusted)
+        warn_of_overlap(trusted, self.cfg.meta_subset, found)
+        return found.digest
 
     @property
     def _weighs_tokens(self) -> bool:
