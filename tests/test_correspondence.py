@@ -34,7 +34,7 @@ def test_bad_pairs_lose_their_weight_however_many_there_are(bad):
     model, train = learnt(bad)
     weights = model.probability(train)
     assert weights[:bad].mean() < 0.1 and weights[bad:].mean() > 0.95
-    assert float(model.numbers["share"]) == pytest.approx(bad / (bad + 5000), rel=0.3)
+    assert float(model.share) == pytest.approx(bad / (bad + 5000), rel=0.3)
 
 
 def test_where_none_is_bad_all_weights_are_exactly_one():
@@ -59,10 +59,10 @@ def test_what_is_bad_for_another_reason_is_left_out_of_the_mixture():
     good = torch.cat([torch.zeros(2500), torch.ones(5000)]).double()
     assert (Contrast.learn(train, made, trusted, good=good).probability(train) == 1).all()
     everything = Contrast.learn(train, made, trusted)
-    assert float(everything.numbers["share"]) > 0.2
+    assert float(everything.share) > 0.2
     alone = Contrast.learn(train[2500:], made, trusted)
-    counted = Contrast.learn(train, made, trusted, good=good).numbers
-    torch.testing.assert_close(counted["share"], alone.numbers["share"])
+    counted = Contrast.learn(train, made, trusted, good=good)
+    torch.testing.assert_close(counted.share, alone.share)
 
 
 def test_a_bad_pair_that_is_there_often_is_told_although_all_others_are_good():

@@ -368,6 +368,6 @@ def test_trusted_pairs_of_other_lengths_are_warned_about(shortest, warned, caplo
 
 def test_odds_are_finite_however_certain_a_pair_is():
     numbers = {"mean": torch.zeros(2), "deviation": torch.ones(2), "share": torch.tensor(0.5)}
-    contrast = Contrast({**numbers, "slope": torch.tensor([-9000.0, 0, 0, 0, 0]).double()})
+    contrast = Contrast(**numbers, slope=torch.tensor([-9000.0, 0, 0, 0, 0]).double())
     odds = contrast.odds(torch.zeros(1, 2).double())
     assert torch.isfinite(odds).all() and worth(odds, 0.0).tolist() == [1.0]

@@ -76,7 +76,7 @@ def test_odds_are_written_out():
     bad = (1 - falsely / (1 - falsely) / (share / (1 - share))) * certain
     odds = bad / (1 - bad)
     model = learnt(train, trusted, good)
-    assert float(model.numbers["odds"][2]) == pytest.approx(odds, rel=1e-6)
+    assert float(model.odds_by_place[2]) == pytest.approx(odds, rel=1e-6)
 
 
 def test_of_a_text_without_digits_nothing_is_said():

@@ -123,7 +123,9 @@ def test_of_a_very_large_text_a_part_is_learnt_from(monkeypatch):
     model, weights = learnt(train, trusted)
     assert weights[:1000].mean() < 0.4 and weights[1000:].mean() > 0.9
     monkeypatch.undo()
-    assert len(model.surprisals[1].keys) < len(learnt(train, trusted)[0].surprisals[1].keys)
+    whole, _ = learnt(train, trusted)
+    part, all_keys = (x.measure.surprisals[1].keys for x in (model, whole))
+    assert len(part) < len(all_keys)
 
 
 @pytest.mark.parametrize("count", [1, 2, 50])

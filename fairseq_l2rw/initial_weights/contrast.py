@@ -7,7 +7,7 @@ one that was made bad, it is bad (docs/mathematics.md, "Initial weights"). Nothi
 trusted pairs alone: a good pair of another kind of text is not a bad one.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,20 +26,23 @@ _LARGEST = 600.0  # log odds, so that odds are finite
 _SAMPLE = 200_000  # training pairs that are looked at while learning
 
 
+@dataclass(frozen=True)
 class Contrast:
     """Odds that a pair is bad, by D scores, by which pairs made bad differ, and a log length.
 
     A logistic regression on these, the products of scores and log length, and the squared log
     length: a short pair has little to tell by.
 
-    Args:
-        numbers: what was learnt: ``mean`` and ``deviation`` of scores and log length, shape
-            (D + 1,); ``slope``, shape (2 D + 3,), which gives log(good / bad); ``share``, of the
-            training pairs that are bad, a scalar, 0 where there may be none.
+    Attributes:
+        mean, deviation: of scores and log length, shape (D + 1,).
+        slope: gives log(good / bad), shape (2 D + 3,).
+        share: of the training pairs that are bad, a scalar, 0 where there may be none.
     """
 
-    def __init__(self, numbers: Mapping[str, Tensor]) -> None:
-        self.numbers = dict(numbers)
+    mean: Tensor
+    deviation: Tensor
+    slope: Tensor
+    share: Tensor
 
     @classmethod
     def learn(
@@ -74,18 +77,16 @@ class Contrast:
         some = some.sort().values
         train, good, once = train[some], good[some], (good / repeats)[some]
         mean, deviation = train.mean(0), train.std(0, correction=0).clamp(min=1e-9)
-        model = cls({"mean": mean, "deviation": deviation})
-        of_train, of_made, of_trusted = (model._rows(x) for x in (train, made, trusted))
+        of_train, of_made, of_trusted = (_rows(x, mean, deviation) for x in (train, made, trusted))
         if not len(made) or not float(good.sum()):
             slope, share = (mean.new_zeros(shape) for shape in (of_train.shape[1:], ()))
-            model.numbers |= {"slope": slope, "share": share}
-            return model
+            return cls(mean, deviation, slope, share)
         likewise = post_stratified(train[:, -1], good, trusted[:, -1])
         comparable = bool(likewise.sum() >= COMPARABLE)
         if not comparable:  # their lengths alone would tell trusted pairs from the others
             of_trusted = of_trusted[:0]
         slope, share, misfit = _fit(of_train, of_made, of_trusted, once)
-        model.numbers |= {"slope": slope, "share": share}
+        model = cls(mean, deviation, slope, share)
         if comparable and not is_spoilt:
             has_bad = model._has_bad(train, trusted, likewise)
         elif share >= 0.5:
@@ -94,8 +95,7 @@ class Contrast:
             _, _, alone = _fit(of_train, of_made, of_trusted, once, mixed=False)
             gain = 2 * (alone - misfit) * min(float(once.sum()), len(made))
             has_bad = bool(gain > _CERTAIN)
-        model.numbers["share"] = share * has_bad
-        return model
+        return replace(model, share=share * has_bad)
 
     def _has_bad(self, train: Tensor, trusted: Tensor, counts: Tensor) -> bool:
         """Whether chance does not explain that more training than trusted pairs look bad."""
@@ -117,15 +117,17 @@ class Contrast:
         Returns:
             Shape (N,); exactly 0 where no training pair may be bad.
         """
-        ratio = self._rows(evidence) @ self.numbers["slope"]
-        odds = self.numbers["share"].clamp(max=_MOST).logit() - ratio
+        ratio = _rows(evidence, self.mean, self.deviation) @ self.slope
+        odds = self.share.clamp(max=_MOST).logit() - ratio
         return torch.exp(odds.clamp(max=_LARGEST))
 
-    def _rows(self, evidence: Tensor) -> Tensor:
-        scaled = ((evidence - self.numbers["mean"]) / self.numbers["deviation"]).clamp(-5, 5)
-        scores, length = scaled[:, :-1], scaled[:, -1:]
-        ones = torch.ones_like(length)
-        return torch.cat([ones, scores, length, scores * length, length.square()], 1)
+
+def _rows(evidence: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Rows of the regression, shape (N, 2 D + 3), by evidence of shape (N, D + 1)."""
+    scaled = ((evidence - mean) / deviation).clamp(-5, 5)
+    scores, length = scaled[:, :-1], scaled[:, -1:]
+    ones = torch.ones_like(length)
+    return torch.cat([ones, scores, length, scores * length, length.square()], 1)
 
 
 def _fit(

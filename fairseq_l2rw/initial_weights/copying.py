@@ -8,6 +8,7 @@ each pair is decided about for itself, however few are bad.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,37 +29,42 @@ _NEARLY_ALL = 0.8
 _SPREAD = 0.05
 
 
+@dataclass(frozen=True)
 class Copying:
     """Odds that a pair is bad, by the fraction of target tokens that the source has, too.
 
     Only nearly all are odd: names, numbers and code are copied, in some kinds of text more than in
     others.
 
-    Args:
-        numbers: what was learnt: ``mean`` and ``deviation`` of the trusted pairs' fractions,
-            scalars; ``odds`` that a pair is bad, by oddness, shape (bounds + 1,), never falling.
+    Attributes:
+        mean, deviation: of the trusted pairs' fractions, scalars.
+        odds_by_place: that a pair is bad, by oddness, shape (bounds + 1,), never falling.
     """
 
-    def __init__(self, numbers: Mapping[str, Tensor]) -> None:
-        self.numbers = dict(numbers)
+    mean: Tensor
+    deviation: Tensor
+    odds_by_place: Tensor
 
     @classmethod
     def learn(cls, train: Tensor, trusted: Tensor) -> "Copying":
         """From text features of N training and M trusted pairs, shapes (N, 8) and (M, 8)."""
         deviation, mean = torch.std_mean(_copied(trusted), correction=0)
-        model = cls({"mean": mean, "deviation": deviation.clamp(min=_SPREAD)})
-        model.numbers["odds"] = odds_of(_bad(model._places(train), model._places(trusted)))
-        return model
+        deviation = deviation.clamp(min=_SPREAD)
+        own, known = (_places(x, mean, deviation) for x in (train, trusted))
+        return cls(mean, deviation, odds_of(_bad(own, known)))
 
     def odds(self, features: Tensor) -> Tensor:
         """The odds that pairs are bad, shape (N,), by text features of shape (N, 8)."""
-        return self.numbers["odds"][self._places(features)]
+        return self.odds_by_place[_places(features, self.mean, self.deviation)]
 
-    def _places(self, features: Tensor) -> Tensor:
-        """How odd pairs are: the number of bounds that are passed, (N,)."""
-        far = (_copied(features) - self.numbers["mean"]) / self.numbers["deviation"]
-        far = far * nearly_copied(features)
-        return torch.bucketize(far, torch.tensor(_BOUNDS).to(far))
+    def state_dict(self) -> dict[str, Tensor]:
+        """All numbers by name."""
+        return {"mean": self.mean, "deviation": self.deviation, "odds": self.odds_by_place}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> "Copying":
+        """From what ``state_dict`` gave: numbers by name."""
+        return cls(state["mean"], state["deviation"], state["odds"])
 
 
 def nearly_copied(features: Tensor) -> Tensor:
@@ -70,6 +76,13 @@ def nearly_copied(features: Tensor) -> Tensor:
     tokens = columns(features, "target_log_length").squeeze(1).exp()
     copied = _copied(features) * tokens / (tokens - 1).clamp(min=1)  # but for the end
     return copied >= _NEARLY_ALL
+
+
+def _places(features: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """How odd pairs are: the number of bounds that are passed, (N,)."""
+    far = (_copied(features) - mean) / deviation
+    far = far * nearly_copied(features)
+    return torch.bucketize(far, torch.tensor(_BOUNDS).to(far))
 
 
 def _copied(features: Tensor) -> Tensor:

@@ -139,13 +139,13 @@ class Correspondence:
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``odds`` needs, in types that torch's safe loader takes."""
-        contrasts = {factor: contrast.numbers for factor, contrast in self.contrasts.items()}
+        contrasts = {factor: vars(contrast) for factor, contrast in self.contrasts.items()}
         return {"lexicon": self.lexicon.state_dict(), "contrasts": contrasts}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Correspondence":
         """From what ``state_dict`` gave."""
-        contrasts = {factor: Contrast(numbers) for factor, numbers in state["contrasts"].items()}
+        contrasts = {factor: Contrast(**numbers) for factor, numbers in state["contrasts"].items()}
         return cls(Lexicon.from_state(state["lexicon"]), contrasts)
 
 

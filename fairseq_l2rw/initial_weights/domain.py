@@ -1,6 +1,7 @@
 """Domain: how far a pair is the kind of text that the trusted pairs are, by words and lengths."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,20 +17,24 @@ from fairseq_l2rw.utils.reduction import local_only
 _READ = ("source_log_odds", "target_log_odds", "source_log_length", "target_log_length")
 
 
+@dataclass(frozen=True)
 class Domain:
     """How far a pair is accepted by its text features beside the trusted pairs.
 
     By the log density ratio of trusted to training pairs (``fairseq_l2rw.scoring.likeness``).
 
-    Args:
+    Attributes:
         likeness: of the features.
-        numbers: the rest that was learnt: ``scores``, mean and variance of the trusted pairs'
-            ratios, shape (2, 1); ``tolerance`` and ``sharpness``, scalars; ``exponent``, the
-            precision of rejection, a scalar.
+        scores: mean and variance of the trusted pairs' ratios, shape (2, 1).
+        tolerance, sharpness: scalars.
+        exponent: the precision of rejection, a scalar.
     """
 
-    def __init__(self, likeness: Likeness, numbers: Mapping[str, Tensor]) -> None:
-        self.likeness, self.numbers = likeness, dict(numbers)
+    likeness: Likeness
+    scores: Tensor
+    tolerance: Tensor
+    sharpness: Tensor
+    exponent: Tensor
 
     @classmethod
     def learn(cls, train: Tensor, trusted: Tensor, sharpness: float, tolerance: float) -> "Domain":
@@ -49,18 +54,16 @@ class Domain:
         likeness.solve()
         # A score learnt from trusted pairs would flatter them.
         scores = likeness.of_trusted(known, torch.full((len(known),), 1 / len(known)).to(known))
-        numbers = {
-            "scores": torch.stack([scores.mean(0), scores.var(0, correction=0)]),
-            "tolerance": torch.tensor(TOLERANCE * tolerance),
-            "sharpness": torch.tensor(float(sharpness)),
-            "exponent": torch.ones((), dtype=torch.double),
-        }
-        model = cls(likeness, numbers)
-        rejected, falsely = (1 - model._accepted(x).mean() for x in (likeness(own), scores))
-        model.numbers["exponent"] = precision_of_samples(
-            rejected, falsely, len(train), len(trusted)
+        model = cls(
+            likeness,
+            scores=torch.stack([scores.mean(0), scores.var(0, correction=0)]),
+            tolerance=torch.tensor(TOLERANCE * tolerance),
+            sharpness=torch.tensor(float(sharpness)),
+            exponent=torch.ones((), dtype=torch.double),
         )
-        return model
+        rejected, falsely = (1 - model._accepted(x).mean() for x in (likeness(own), scores))
+        precision = precision_of_samples(rejected, falsely, len(train), len(trusted))
+        return replace(model, exponent=precision)
 
     def weights(self, features: Tensor) -> Tensor:
         """From 0 to 1, shape (N,), by text features, shape (N, 8)."""
@@ -68,18 +71,18 @@ class Domain:
 
     def _accepted(self, scores: Tensor) -> Tensor:
         """From 0 to 1, shape (N,), by log density ratios, shape (N, 1)."""
-        far = distance(scores, *self.numbers["scores"])
-        sharpness, tolerance = float(self.numbers["sharpness"]), float(self.numbers["tolerance"])
-        found = acceptance(far, sharpness, tolerance).clamp(max=1).squeeze(1)
-        return found ** self.numbers["exponent"]
+        far = distance(scores, *self.scores)
+        found = acceptance(far, float(self.sharpness), float(self.tolerance))
+        return found.clamp(max=1).squeeze(1) ** self.exponent
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``weights`` needs, in types that torch's safe loader takes."""
-        return {"likeness": self.likeness.state_dict(), "numbers": self.numbers}
+        numbers = {name: x for name, x in vars(self).items() if name != "likeness"}
+        return {"likeness": self.likeness.state_dict(), "numbers": numbers}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Domain":
         """From what ``state_dict`` gave."""
         likeness = Likeness(memory=float("inf"))
         likeness.load_state_dict(state["likeness"])
-        return cls(likeness, state["numbers"])
+        return cls(likeness, **state["numbers"])

@@ -7,7 +7,7 @@ such pairs: the line of a price list beside another one's translation. Their wor
 that nothing else tells.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,15 +21,15 @@ from fairseq_l2rw.scoring.post_stratification import post_stratified
 _PRIOR = 100.0
 
 
+@dataclass(frozen=True)
 class Numerals:
     """Odds that a pair is bad, by which digits differ: none, those of one side, or of both.
 
-    Args:
-        numbers: what was learnt: ``odds``, that a pair is bad, shape (3,), 0 where nothing tells.
+    Attributes:
+        odds_by_place: that a pair is bad, shape (3,), 0 where nothing tells.
     """
 
-    def __init__(self, numbers: Mapping[str, Tensor]) -> None:
-        self.numbers = dict(numbers)
+    odds_by_place: Tensor
 
     @classmethod
     def learn(cls, train: Tensor, trusted: Tensor, good: Tensor) -> "Numerals":
@@ -53,7 +53,7 @@ class Numerals:
         for place in (1, 2) if pairs > 0 else ():
             falsely = expected[place] / others
             odds[place] = odds_of(local_precision(shares[place], falsely, pairs, others))
-        return cls({"odds": odds})
+        return cls(odds)
 
     def odds(self, features: Tensor) -> Tensor:
         """The odds that pairs are bad.
@@ -64,7 +64,7 @@ class Numerals:
         Returns:
             Shape (N,); exactly 0 for pairs whose sides have the same digits.
         """
-        return self.numbers["odds"][_places(features)]
+        return self.odds_by_place[_places(features)]
 
 
 def _digits(features: Tensor) -> Tensor:

@@ -108,9 +108,9 @@ class Quality:
         """All that ``odds`` needs, in types that torch's safe loader takes."""
         return {
             "correspondence": self.correspondence.state_dict(),
-            "numerals": self.numerals.numbers,
+            "numerals": {"odds": self.numerals.odds_by_place},
             "word_order": self.word_order.state_dict(),
-            "copying": self.copying.numbers,
+            "copying": self.copying.state_dict(),
             "richness": self.richness.state_dict(),
         }
 
@@ -120,9 +120,9 @@ class Quality:
         return cls(
             dictionaries,
             Correspondence.from_state(state["correspondence"]),
-            Numerals(state["numerals"]),
+            Numerals(state["numerals"]["odds"]),
             WordOrder.from_state(state["word_order"]),
-            Copying(state["copying"]),
+            Copying.from_state(state["copying"]),
             Richness.from_state(state["richness"]),
         )
 

@@ -13,7 +13,7 @@ comparison with the others tells them better, and is asked, too.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -48,23 +48,61 @@ class _Sides:
         return cls((Pieces.of(pairs.text.src), Pieces.of(pairs.text.tgt)), pairs.half)
 
 
+@dataclass(frozen=True)
+class _Measure:
+    """How much richer targets are than sources, in standard deviations of the trusted pairs.
+
+    Attributes:
+        surprisals: of source and target.
+        lengths: what the difference of log lengths counts, a scalar.
+        mean, deviation: of trusted pairs, scalars.
+    """
+
+    surprisals: Sequence[Surprisal]
+    lengths: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def beside(cls, trusted: _Sides, surprisals: Sequence[Surprisal], lengths: float) -> "_Measure":
+        """By surprisals of source and target, and by what log lengths count."""
+        plain = cls(surprisals, *(torch.tensor(x).double() for x in (lengths, 0.0, 1.0)))
+        centred = replace(plain, mean=plain._differences(trusted).mean())
+        deviation = centred.scores(trusted).std(correction=0)
+        return replace(centred, deviation=deviation.clamp(min=1e-9))
+
+    def _differences(self, text: _Sides) -> Tensor:
+        """How much richer targets are than sources, in nats, shape (N,)."""
+        sides = zip(self.surprisals, text.pieces, strict=True)
+        source, target = (
+            x.mean(pieces, text.half) + self.lengths * pieces.sizes.log() for x, pieces in sides
+        )
+        return target - source
+
+    def scores(self, text: _Sides) -> Tensor:
+        """Differences in standard deviations, (N,); less for short pairs, which vary more."""
+        pieces = text.pieces[0].sizes + text.pieces[1].sizes
+        return (self._differences(text) - self.mean) * pieces.sqrt() / self.deviation
+
+
+@dataclass(frozen=True)
 class Richness:
     """Odds that pairs are bad, by how rich targets are beside their sources.
 
-    Args:
-        surprisals: of source and target.
-        numbers: the rest that was learnt: ``lengths``, what the difference of log lengths counts,
-            ``mean`` and ``deviation`` of trusted pairs, scalars; ``bounds`` between bins of
-            richness, shape (B - 1,), and ``odds`` that a pair of each is bad, never rising, (B,).
+    Attributes:
+        measure: of a pair's richness; None where none is bad.
+        bounds: between bins of richness, shape (B - 1,).
+        odds_by_place: that a pair of each is bad, never rising, shape (B,).
     """
 
-    def __init__(self, surprisals: Sequence[Surprisal], numbers: Mapping[str, Tensor]) -> None:
-        self.surprisals, self.numbers = list(surprisals), dict(numbers)
+    measure: _Measure | None
+    bounds: Tensor
+    odds_by_place: Tensor
 
     @classmethod
     def neutral(cls) -> "Richness":
         """A model by which no pair is bad."""
-        return cls([], {"odds": torch.zeros(1, dtype=torch.double)})
+        return cls(None, *(torch.zeros(n, dtype=torch.double) for n in (0, 1)))
 
     @classmethod
     def learn(
@@ -89,84 +127,70 @@ class Richness:
         def learnt(weights: Tensor) -> list[Surprisal]:
             return [Surprisal.learn(x, text.half, weights, seen, n) for x, seen, n in sides]
 
-        first = cls._beside(known, learnt(once), lengths=1.0)
-        bad = first._calibrate(text, known, once)
+        first = _Measure.beside(known, learnt(once), lengths=1.0)
+        _, bad = cls._calibrated(first, text, known, once)
         if not bool(bad.any()):
             return cls.neutral()
         # How much more surprising a side is by what bad pairs say than by what the others say.
         apart = _sums(learnt(once * bad), learnt(once * (1 - bad)), (1.0, -1.0))
-        second = cls._beside(known, apart, lengths=0.0)
-        scales = [1 / float(x.numbers["deviation"]) for x in (first, second)]
+        second = _Measure.beside(known, apart, lengths=0.0)
+        scales = [1 / float(x.deviation) for x in (first, second)]
         both = _sums(first.surprisals, second.surprisals, scales)
-        model = cls._beside(known, both, lengths=scales[0])
-        bad = model._calibrate(text, known, once)
+        last = _Measure.beside(known, both, lengths=scales[0])
+        model, bad = cls._calibrated(last, text, known, once)
         return model if bool(bad.any()) else cls.neutral()
 
     @classmethod
-    def _beside(
-        cls, trusted: _Sides, surprisals: Sequence[Surprisal], lengths: float
-    ) -> "Richness":
-        """A model that measures in standard deviations of the trusted pairs."""
-        numbers = {"lengths": lengths, "mean": 0.0, "deviation": 1.0}
-        model = cls(surprisals, {x: torch.tensor(y).double() for x, y in numbers.items()})
-        model.numbers["mean"] = model._differences(trusted).mean()
-        deviation = model._scores(trusted).std(correction=0)
-        model.numbers["deviation"] = deviation.clamp(min=1e-9)
-        return model
-
-    def _calibrate(self, train: _Sides, trusted: _Sides, once: Tensor) -> Tensor:
+    def _calibrated(
+        cls, measure: _Measure, train: _Sides, trusted: _Sides, once: Tensor
+    ) -> tuple["Richness", Tensor]:
         """Learn the odds.
 
         Args:
+            measure: of their richness.
             train: N training pairs.
             trusted: M trusted pairs.
             once: how far each training pair counts, shape (N,).
 
         Returns:
-            The probability that each training pair is bad, shape (N,).
+            The model, and the probability that each training pair is bad, shape (N,).
         """
-        scores = self._scores(train)
+        scores = measure.scores(train)
         # Lengths of sources: targets of bad pairs may be short because they are bad.
         lengths = [x.pieces[0].sizes.double() for x in (train, trusted)]
         counts = post_stratified(lengths[0], once, lengths[1])
-        bounds, bad = local_rates(scores, counts, self._scores(trusted))
-        self.numbers |= {"bounds": bounds, "odds": odds_of(bad)}
-        return bad[torch.bucketize(scores, bounds)]
-
-    def _differences(self, text: _Sides) -> Tensor:
-        """How much richer targets are than sources, in nats, shape (N,)."""
-        sides = zip(self.surprisals, text.pieces, strict=True)
-        source, target = (
-            x.mean(pieces, text.half) + self.numbers["lengths"] * pieces.sizes.log()
-            for x, pieces in sides
-        )
-        return target - source
-
-    def _scores(self, text: _Sides) -> Tensor:
-        """Differences in standard deviations, (N,); less for short pairs, which vary more."""
-        pieces = text.pieces[0].sizes + text.pieces[1].sizes
-        far = (self._differences(text) - self.numbers["mean"]) * pieces.sqrt()
-        return far / self.numbers["deviation"]
+        bounds, bad = local_rates(scores, counts, measure.scores(trusted))
+        return cls(measure, bounds, odds_of(bad)), bad[torch.bucketize(scores, bounds)]
 
     def odds(self, pairs: JudgedPairs) -> Tensor:
         """The odds that N pairs are bad, (N,); exactly 0 where no training pair may be bad."""
-        if not bool(self.numbers["odds"].any()):
+        measure = self.measure
+        if measure is None:
             return torch.zeros(len(pairs), dtype=torch.double)
 
         def odds(some: JudgedPairs) -> Tensor:
-            scores = self._scores(_Sides.of(some))
-            return self.numbers["odds"][torch.bucketize(scores, self.numbers["bounds"])]
+            scores = measure.scores(_Sides.of(some))
+            return self.odds_by_place[torch.bucketize(scores, self.bounds)]
 
         return judged(pairs, odds)
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``odds`` needs, in types that torch's safe loader takes."""
-        return {"surprisals": [x.state_dict() for x in self.surprisals], "numbers": self.numbers}
+        if self.measure is None:
+            return {"surprisals": [], "numbers": {"odds": self.odds_by_place}}
+        numbers = {**vars(self.measure), "bounds": self.bounds, "odds": self.odds_by_place}
+        surprisals = [x.state_dict() for x in numbers.pop("surprisals")]
+        return {"surprisals": surprisals, "numbers": numbers}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Richness":
         """From what ``state_dict`` gave."""
-        return cls([Surprisal.from_state(x) for x in state["surprisals"]], state["numbers"])
+        if not state["surprisals"]:
+            return cls.neutral()
+        surprisals = [Surprisal.from_state(x) for x in state["surprisals"]]
+        numbers = dict(state["numbers"])
+        bounds, odds = numbers.pop("bounds"), numbers.pop("odds")
+        return cls(_Measure(surprisals, **numbers), bounds, odds)
 
 
 def _sums(

@@ -181,9 +181,9 @@ class WordOrder:
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``odds`` needs, in types that torch's safe loader takes."""
-        return {"table": self.table.state_dict(), "contrast": self.contrast.numbers}
+        return {"table": self.table.state_dict(), "contrast": vars(self.contrast)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "WordOrder":
         """From what ``state_dict`` gave."""
-        return cls(BigramTable.from_state(state["table"]), Contrast(state["contrast"]))
+        return cls(BigramTable.from_state(state["table"]), Contrast(**state["contrast"]))

@@ -114,12 +114,12 @@ class WrongWords:
 
     def state_dict(self) -> dict[str, Any]:
         """All that ``weights`` needs, in types that torch's safe loader takes."""
-        return {"contrast": self.contrast.numbers, "cost": self.cost}
+        return {"contrast": vars(self.contrast), "cost": self.cost}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "WrongWords":
         """From what ``state_dict`` gave."""
-        return cls(Contrast(state["contrast"]), state["cost"])
+        return cls(Contrast(**state["contrast"]), state["cost"])
 
 
 def _evidence(pairs: JudgedPairs, lexicon: Lexicon, boundaries: Tensor) -> _Evidence:
