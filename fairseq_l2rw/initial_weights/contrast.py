@@ -53,7 +53,7 @@ class Contrast:
         *,
         good: Tensor | None = None,
         repeats: Tensor | None = None,
-        is_spoilt: bool = False,
+        is_corrupted: bool = False,
     ) -> "Contrast":
         """From scores and log lengths.
 
@@ -65,7 +65,7 @@ class Contrast:
                 is bad for another reason would be taken for a likeness to made pairs.
             repeats: how often each training pair is there, shape (N,). What a pair looks like that
                 is there a thousand times is no thousand times as usual.
-            is_spoilt: whether some training pairs are known to be bad. Otherwise none is bad where
+            is_corrupted: whether some training pairs are known to be bad. Otherwise none is bad where
                 chance explains that more of them than of trusted pairs of their lengths look so. If
                 it is known, the trusted pairs may be too few to say so, and if they have other
                 lengths they cannot. None is bad then where a mixture explains the training pairs no
@@ -87,7 +87,7 @@ class Contrast:
             of_trusted = of_trusted[:0]
         slope, share, misfit = _fit(of_train, of_made, of_trusted, once)
         model = cls(mean, deviation, slope, share)
-        if comparable and not is_spoilt:
+        if comparable and not is_corrupted:
             has_bad = model._has_bad(train, trusted, likewise)
         elif share >= 0.5:
             has_bad = False

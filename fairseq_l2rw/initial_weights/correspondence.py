@@ -194,8 +194,10 @@ def _contrast(
     """The contrast of a factor, by the evidence of training, made and trusted pairs, (n, 6)."""
     train, made, trusted = (x[:, _COLUMNS[factor]] for x in rows)
     # Where other pairs are bad some are likely to be cut, too: a few trusted pairs could not tell.
-    is_spoilt = factor == "completeness" and good is not None and float(good.min()) < 1
-    return Contrast.learn(train, made, trusted, good=good, repeats=repeats, is_spoilt=is_spoilt)
+    is_corrupted = factor == "completeness" and good is not None and float(good.min()) < 1
+    return Contrast.learn(
+        train, made, trusted, good=good, repeats=repeats, is_corrupted=is_corrupted
+    )
 
 
 def _probability(contrasts: Mapping[str, Contrast], rows: Tensor) -> Tensor:

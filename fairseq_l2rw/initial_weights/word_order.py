@@ -160,11 +160,13 @@ class WordOrder:
         train, given = train.take(some), good[some].double()
         pairs = train, shuffled(train, dictionaries.boundaries), trusted
         texts = [Bigrams.of(Words.of(x.text.tgt, dictionaries.boundaries)) for x in pairs]
-        is_spoilt, good = bool(given.min() < 1), given
+        is_corrupted, good = bool(given.min() < 1), given
         for _ in range(_ROUNDS):
             table = BigramTable.learn(texts[0], train.half, good, dictionaries.types[1])
             rows = [table.evidence(x, of.half) for x, of in zip(texts, pairs, strict=True)]
-            contrast = Contrast.learn(*rows, good=given, repeats=train.repeats, is_spoilt=is_spoilt)
+            contrast = Contrast.learn(
+                *rows, good=given, repeats=train.repeats, is_corrupted=is_corrupted
+            )
             good = given * contrast.probability(rows[0])
             if bool((good == given).all()):
                 break
