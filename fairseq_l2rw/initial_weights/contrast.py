@@ -65,11 +65,11 @@ class Contrast:
                 is bad for another reason would be taken for a likeness to made pairs.
             repeats: how often each training pair is there, shape (N,). What a pair looks like that
                 is there a thousand times is no thousand times as usual.
-            is_corrupted: whether some training pairs are known to be bad. Otherwise none is bad where
-                chance explains that more of them than of trusted pairs of their lengths look so. If
-                it is known, the trusted pairs may be too few to say so, and if they have other
-                lengths they cannot. None is bad then where a mixture explains the training pairs no
-                better, or where most would be: then good pairs look as the made ones do.
+            is_corrupted: whether some training pairs are known to be bad. Otherwise none is bad
+                where chance explains that more of them than of trusted pairs of their lengths look
+                so. If it is known, the trusted pairs may be too few to say so, and if they have
+                other lengths they cannot. None is bad then where a mixture explains the training
+                pairs no better, or where most would be: then good pairs look as the made ones do.
         """
         ones = torch.ones(len(train), dtype=torch.double)
         good, repeats = (ones if x is None else x for x in (good, repeats))
