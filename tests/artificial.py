@@ -20,6 +20,7 @@ DICTIONARIES = Dictionaries(
     torch.where(torch.arange(TYPES) < 4, -1, torch.arange(TYPES)),
     (torch.zeros(TYPES, 10, dtype=torch.uint8),) * 2,
     torch.arange(TYPES).ge(4).expand(2, TYPES),  # a type is a word
+    torch.arange(TYPES).ge(4).long(),  # of one letter
 )
 
 

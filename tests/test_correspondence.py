@@ -1,80 +1,17 @@
 """Pairs that do not belong together are told from examples that are made; few of them suffice."""
 
 import numpy as np
-import pytest
 import torch
 from artificial import Split, flat, judged, made_from, split
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.correspondence import evidence
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
 from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.lexicon import WordEvidence
 from fairseq_l2rw.initial_weights.links import LinkedWords, Links
 from fairseq_l2rw.initial_weights.made_pairs import cut, mismatched
-
-
-def drawn(count, mean, seed):
-    """Evidence of pairs: associations about a mean, and lengths."""
-    chance = torch.Generator().manual_seed(seed)
-    association = mean + 0.4 * torch.randn(count, generator=chance, dtype=torch.double)
-    length = 4 + 0.7 * torch.randn(count, generator=chance, dtype=torch.double)
-    return torch.stack([association, length], 1)
-
-
-def learnt(bad, good=5000, trusted=100):
-    train = torch.cat([drawn(bad, -1.0, 1), drawn(good, 1.0, 2)])
-    return Contrast.learn(train, drawn(3000, -1.0, 3), drawn(trusted, 1.0, 4)), train
-
-
-@pytest.mark.parametrize("bad", [50, 500, 5000])
-def test_bad_pairs_lose_their_weight_however_many_there_are(bad):
-    model, train = learnt(bad)
-    weights = model.probability(train)
-    assert weights[:bad].mean() < 0.1 and weights[bad:].mean() > 0.95
-    assert float(model.share) == pytest.approx(bad / (bad + 5000), rel=0.3)
-
-
-def test_where_none_is_bad_all_weights_are_exactly_one():
-    model, train = learnt(0)
-    assert (model.probability(train) == 1).all()
-
-
-def test_it_is_the_posterior_of_two_normal_densities():
-    """With as many bad as good ones it is known exactly."""
-    model, train = learnt(5000)
-    odds = model.odds(train)
-    association = train[:, 0]
-    expected = ((association - 1) ** 2 - (association + 1) ** 2) / (2 * 0.4**2)
-    middle = association.abs() < 0.5  # farther out both are certain
-    assert (odds.log() - expected)[middle].abs().median() < 0.5
-
-
-def test_what_is_bad_for_another_reason_is_left_out_of_the_mixture():
-    """A third of the training pairs is worse than any that was made; else nothing is bad."""
-    train = torch.cat([drawn(2500, -4.0, 1), drawn(5000, 1.0, 2)])
-    made, trusted = drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
-    good = torch.cat([torch.zeros(2500), torch.ones(5000)]).double()
-    assert (Contrast.learn(train, made, trusted, good=good).probability(train) == 1).all()
-    everything = Contrast.learn(train, made, trusted)
-    assert float(everything.share) > 0.2
-    alone = Contrast.learn(train[2500:], made, trusted)
-    counted = Contrast.learn(train, made, trusted, good=good)
-    torch.testing.assert_close(counted.share, alone.share)
-
-
-def test_a_bad_pair_that_is_there_often_is_told_although_all_others_are_good():
-    train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, -1.0, 3), drawn(700, 1.0, 4)
-    train = torch.cat([torch.tensor([[-1.2, 4.0]]).double().expand(300, 2), train])
-    repeats = torch.cat([torch.full((300,), 300.0), torch.ones(5000)]).double()
-    weights = Contrast.learn(train, made, trusted, repeats=repeats).probability(train)
-    assert weights[0] < 0.2 and weights[300:].mean() > 0.98
-    # A good pair may be there as often.
-    train[:300, 0] = 0.8
-    assert (Contrast.learn(train, made, trusted, repeats=repeats).probability(train) == 1).all()
-
 
 ODDS = st.floats(0, 1e6)
 
@@ -157,11 +94,3 @@ def test_a_pair_of_one_word_on_either_side_cannot_be_cut():
     pair = torch.tensor([4, 2])
     made = cut(JudgedPairs(flat(Split([pair] * 5, [pair] * 5)), np.arange(5)))
     assert len(made) == len(made.text) == 0
-
-
-@pytest.mark.parametrize("order", ["as well as the good ones", "by no score"])
-def test_where_made_pairs_look_like_good_ones_none_is_bad_even_where_some_must_be(order):
-    middle = 1.0 if order == "by no score" else 0.9
-    train, made, trusted = drawn(5000, 1.0, 1), drawn(3000, middle, 3), drawn(100, 1.0, 4)
-    model = Contrast.learn(train, made, trusted, is_corrupted=True)
-    assert (model.odds(train) == 0).all()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from artificial import DICTIONARIES, EOS, PAD, WORDS, Split, judged, sentence, split
+from artificial import DICTIONARIES, EOS, FIRST, PAD, TYPES, WORDS, Split, judged, sentence, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +20,8 @@ from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
 from fairseq_l2rw.utils.errors import InputError
 
 
-def weights(train, trusted, *options):
-    model = InitialWeightModel.learn(train, trusted, DICTIONARIES, InitialOptions(*options))
+def weights(train, trusted, *options, dictionaries=DICTIONARIES):
+    model = InitialWeightModel.learn(train, trusted, dictionaries, InitialOptions(*options))
     return model.weights(model.factors(train))
 
 
@@ -74,6 +74,16 @@ def test_few_trusted_pairs_are_warned_about(trusted, warned, caplog):
     assert (f"only {trusted} trusted pairs" in caplog.text) == warned
 
 
+@pytest.mark.parametrize("corrupted", [0, 300])
+def test_trusted_pairs_that_are_there_often_say_no_more_than_once(corrupted, caplog):
+    train = split(["good"] * (1000 - corrupted) + ["short"] * corrupted, 1)
+    once = split(["good"] * 60, 2)
+    often = Split(once.src * 10, once.tgt * 10)
+    caplog.set_level("INFO")
+    torch.testing.assert_close(weights(train, often), weights(train, once), rtol=0, atol=0)
+    assert caplog.text.count("540 of 600 trusted pairs are copies of others") == 1
+
+
 @pytest.mark.parametrize(("kind", "warned"), [("swapped", True), ("third", True), ("fine", False)])
 def test_trusted_pairs_unlike_all_training_pairs_are_warned_about(kind, warned, caplog):
     train = split(["good"] * 200 + ["short"] * 60, 1)
@@ -94,7 +104,8 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(corrup
     train.tgt[:corrupted] = train.tgt[1:corrupted] + train.tgt[:1] if corrupted else []
     digits = (torch.zeros(2004, 10, dtype=torch.uint8),) * 2
     boundaries = torch.arange(2004).ge(4).expand(2, 2004)
-    dictionaries = Dictionaries((2004, 2004), PAD, torch.full((2004,), -1), digits, boundaries)
+    none, letters = torch.full((2004,), -1), torch.ones(2004)
+    dictionaries = Dictionaries((2004, 2004), PAD, none, digits, boundaries, letters)
     own, apart = (
         Split(train.src[begin : begin + 100], train.tgt[begin : begin + 100])
         for begin in (500, 600)
@@ -300,6 +311,21 @@ def test_boilerplate_that_does_not_belong_together_is_told_although_all_else_is_
     train.src[:200], train.tgt[:200] = train.src[:1] * 200, train.tgt[1:2] * 200
     found = weights(train, trusted)
     assert found[0] < 0.1 and found[200:].mean() > 0.97
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_copies_of_a_pair_with_other_numbers_do_not_vouch_for_each_other(seed):
+    """Types of the third language are numbers here, which both sides have in common."""
+    counts = torch.zeros(TYPES, 10, dtype=torch.uint8)
+    counts[FIRST["third"] :].fill_diagonal_(1, wrap=True)
+    numbered = replace(DICTIONARIES, digits=(counts, counts))
+    train, trusted = split(["good"] * 3000, seed), split(["good"] * 100, seed + 50)
+    for n in range(200):
+        number = torch.tensor([FIRST["third"] + n % 10] * (1 + n // 50))
+        train.src[n] = torch.cat([train.src[2999][:-1], number, train.src[2999][-1:]])
+        train.tgt[n] = torch.cat([train.tgt[2998][:-1], number, train.tgt[2998][-1:]])
+    found = weights(train, trusted, dictionaries=numbered)
+    assert found[:200].max() < 0.2 and found[200:].mean() > 0.97
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -26,23 +26,24 @@ base before begin begun beside best better blanks block bookkeeping bound bounda
 build by bytes call cells centre check choice chosen clear close colours column combine commands
 comparable compare compatibility complete compressed config constant context corrupted count courses
 create curves cut decisive deep deeper default depth description deviation difference digest digits
-dir disable down draw drawn drop each empty encode end engine enough error estimate evaluate
-evaluation example examples exchanged explained export extra extract extractor file files filled
-filtered find fingerprint finish finished finite first fit flag flush folder format formats free
-frequency from function get given good group header help highest history id ignore in indices inner
-input instead integers is join judged keep kept key known languages largest last layer layout
-leading learnt least leave left length link links list listen listener load location logger look
-lost made main make mask max mean measure measures memory message method min minimum mode most move
-name nearly need negative neutral next no now num number of offload once one only open opened option
-or out outdated output over overlap overwrite own pack padded page parallel parse parser path
-pattern per pictures position prepare progress pruned pull ratio reach read reader ready real reason
-recent recorder reduce reduction register registry release relevance remainder remove render repeat
-replaced report restore resume reverse right safe same save scalar scale schedule schema scorer
-screen second seen select selection sentence set settings shape short shown shuffled side signature
-single skip slope solve source space spark split splitter spread square start sum summary table take
-target task teach text threshold thresholds through to told total translated translation truncate
-unit unpack unread until update usage use user utils validation value version warn watch weigh
-weigher what where whole why width with without words worse worth write writer wrong zero
+dir disable distinct down draw drawn drop each empty encode end engine enough error estimate
+evaluate evaluation example examples exchanged explained export extra extract extractor file files
+filled filtered find fingerprint finish finished finite first fit flag flush folder format formats
+free frequency from function get given good gross group header help highest history id ignore in
+indices inner input instead integers is join judged keep kept key known languages largest last layer
+layout leading learnt least leave left length letters link links list listen listener load location
+logger look lost made main make mask max mean measure measures memory message method mild min
+minimum mode most move name nearly need negative neutral next no now num number of offload once one
+only open opened option or out outdated output over overlap overwrite own pack padded page parallel
+parse parser path pattern per pictures position prepare progress pruned pull rare ratio reach read
+reader ready real reason recent recorder reduce reduction register registry release relevance
+remainder remove render repeat replaced report restore resume reverse right safe same save scalar
+scale schedule schema scorer screen second seen select selection sentence set settings shape short
+shown shuffled side signature single skip slope solve source space spark split splitter spread
+square start sum summary table take target task teach text threshold thresholds through to told
+total translated translation truncate unit unpack unread until update usage use user utils
+validation value version warn watch weigh weigher what where whole why width with without words
+worse worth write writer wrong zero
 """,
 )
 #: Words of fairseq, torch, statistics and the papers that are cited.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairseq_l2rw.data import pairs as module
-from fairseq_l2rw.data.digests import digests, spread
+from fairseq_l2rw.data.digests import digests, distinct, spread
 from fairseq_l2rw.data.pairs import PairSubset, batches
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
@@ -102,6 +102,21 @@ def test_words_are_of_one_or_more_pieces_and_the_end_is_one():
     ]
     assert words.is_end.tolist() == [False] * 3 + [True] * 2 + [False, True]
     assert words.first.tolist() == [0, 4, 5, 5]
+
+
+@given(ROWS)
+def test_what_is_ignored_makes_no_difference_to_a_digest(rows):
+    ignored = np.arange(10) < 5
+    kept = [[token for token in row if token >= 5] for row in rows]
+    found, expected = (flat(Split(tensors(x), tensors(x))) for x in (rows, kept))
+    assert (digests(found, (ignored, ignored)) == digests(expected)).all()
+    assert (digests(found, (ignored & False, ignored & False)) == digests(found)).all()
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=8))
+def test_of_equal_pairs_the_first_one_is_distinct(rows):
+    text = flat(Split(tensors([[n] for n in rows]), tensors([[1]] * len(rows))))
+    assert distinct(text).tolist() == sorted(rows.index(n) for n in set(rows))
 
 
 @given(ROWS, ROWS)

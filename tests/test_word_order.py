@@ -13,7 +13,7 @@ from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_l2rw.data.dictionaries import boundaries_of_types
+from fairseq_l2rw.data.dictionaries import Dictionaries, boundaries_of_types, letters_of_types
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
@@ -138,6 +138,34 @@ def test_bigrams_are_where_a_word_ends_and_the_next_one_begins(pieces, expected)
     pairs = [(int(line[a]), int(line[b])) for a, b in expected]
     assert [tuple(x) for x in text.types.tolist()] == pairs * 2
     assert text.sentence.tolist() == [1] * len(pairs) + [2] * len(pairs) and text.count == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "one_each"),
+    [
+        ("▁设置 文件 系统 的 权限 和 所有 者 的 名称 以及 时间 。", True),
+        ("▁the ▁ele phant ▁sleep s ▁under ▁a ▁tree ▁in ▁the ▁old ▁garden .", False),
+        ("▁epä järjes telmä llisty ttämä ttömyy della ▁on ▁oma ▁nimi", False),
+        ("▁ t h e ▁ e l e p h a n t ▁ s l e e p s", False),
+    ],
+)
+def test_where_blanks_do_not_end_words_every_piece_is_a_word(text, one_each):
+    symbols = text.split(" ")
+    found = dictionary(*symbols)
+    line = torch.tensor([found.index(symbol) for symbol in symbols] + [found.eos()])
+    known = Dictionaries.of(found, found)
+    again = known.of_targets(Sentences.of([line] * 3))
+    assert (len(Words.of(Sentences.of([line]), again.boundaries)) == len(line)) == one_each
+    assert one_each or again is known
+
+
+@pytest.mark.parametrize(
+    ("symbol", "letters"), [("▁the", 3), ("ele@@", 3), ("。", 1), ("▁", 0), ("<0xE2>", 1)]
+)
+def test_letters_of_a_piece_are_counted_without_its_marks(symbol, letters):
+    found = dictionary(symbol)
+    assert letters_of_types(found)[found.nspecial :].tolist() == [letters]
+    assert not letters_of_types(found)[: found.nspecial].any()
 
 
 def test_a_picture_like_the_mark_of_a_word_makes_no_marks_of_it():

@@ -5,6 +5,7 @@ The artificial language translates a word for a word, back to front.
 
 import io
 import random
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -37,8 +38,8 @@ def with_wrong_words(count, wrong, seed):
     return pairs, where
 
 
-def learnt(train, trusted, options=TOKENS):
-    model = InitialWeightModel.learn(train, trusted, DICTIONARIES, options)
+def learnt(train, trusted, options=TOKENS, dictionaries=DICTIONARIES):
+    model = InitialWeightModel.learn(train, trusted, dictionaries, options)
     factors = model.factors(train)
     found = model.token_weights(train, factors)
     return model, factors, found.split([len(target) for target in train.tgt])
@@ -72,19 +73,33 @@ def test_a_bad_pair_takes_the_weight_of_all_its_tokens():
 
 def test_a_word_of_several_pieces_has_one_weight_and_the_end_that_of_the_sentence():
     train, _ = with_wrong_words(2000, 500, 1)
-    begins = torch.arange(DICTIONARIES.types[1]).ge(4)
+    ends = torch.arange(DICTIONARIES.types[1]).ge(4)
+    begins = ends.clone()
     begins[FIRST["target"] + 1 : FIRST["target"] + WORDS : 2] = False  # every other type goes on
-    pieces = type(DICTIONARIES)(
-        *(getattr(DICTIONARIES, name) for name in ("types", "padding", "shared", "digits")),
-        torch.stack([torch.arange(len(begins)).ge(4), begins]),
-    )
-    model = InitialWeightModel.learn(train, split(["good"] * 200, 2), pieces, TOKENS)
-    weights = model.token_weights(train, model.factors(train)).split([len(t) for t in train.tgt])
+    pieces = replace(DICTIONARIES, boundaries=torch.stack([ends, begins]))
+    _, _, weights = learnt(train, split(["good"] * 200, 2), dictionaries=pieces)
     assert min(float(w.min()) for w in weights[:500]) < 0.2
     for target, found in zip(train.tgt, weights, strict=True):
         goes_on = ~begins[target[1:-1]]
         assert torch.equal(found[1:-1][goes_on], found[:-2][goes_on])
         assert found[-1] == found.max()
+
+
+def test_of_text_without_blanks_each_piece_has_a_weight_of_its_own():
+    """As in Chinese no type begins a word, which otherwise would be the whole sentence."""
+    train, where = with_wrong_words(2000, 1000, 1)
+    may_end = DICTIONARIES.boundaries[0]
+    glued = replace(
+        DICTIONARIES,
+        boundaries=torch.stack([may_end, torch.zeros_like(may_end)]),
+        letters=4 * DICTIONARIES.letters,
+    )
+    model, _, found = learnt(train, split(["good"] * 200, 2), dictionaries=glued)
+    _, _, expected = learnt(train, split(["good"] * 200, 2))
+    torch.testing.assert_close(torch.cat(found), torch.cat(expected), rtol=0, atol=0)
+    again = InitialWeightModel.from_state(model.state_dict(), glued)
+    assert sum(float(w[n]) for w, n in zip(found, where, strict=False)) / 1000 < 0.2
+    torch.testing.assert_close(again.token_weights(train, again.factors(train)), torch.cat(found))
 
 
 def test_what_is_saved_weighs_other_pairs_alike():

@@ -2,7 +2,8 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -10,10 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fairseq_l2rw.data.sentences import Sentences
+from fairseq_l2rw.data.words import Words
+
 # How pieces say that a word begins (sentencepiece) or goes on (subword-nmt).
 _BEGINS, _GOES_ON = "\u2581", "@@"
 # Share of tokens with the former from where on it is a mark: in words it is a rare picture.
 _MARKED = 0.01
+# Letters of a word on average from where on it is none: between blanks there is a clause. Of
+# languages that are written with blanks the longest words have about ten.
+_CLAUSE = 16
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Dictionaries:
             ``digits_of_types``.
         boundaries: which target types may end a word, and which may begin one, bool, shape (2, V),
             see ``boundaries_of_types``.
+        letters: how many each target type has, shape (V,), see ``letters_of_types``.
         digest: of all types by number; empty where these are made up.
     """
 
@@ -36,6 +44,7 @@ class Dictionaries:
     shared: Tensor
     digits: tuple[Tensor, Tensor]
     boundaries: Tensor
+    letters: Tensor
     digest: str = ""
 
     @classmethod
@@ -44,8 +53,26 @@ class Dictionaries:
         sides = source, target
         digits = digits_of_types(source), digits_of_types(target)
         sizes = len(source), len(target)
-        boundaries, digest = boundaries_of_types(target), _digest(source.symbols, target.symbols)
-        return cls(sizes, target.pad(), shared_types(*sides), digits, boundaries, digest)
+        boundaries, letters = boundaries_of_types(target), letters_of_types(target)
+        digest = _digest(source.symbols, target.symbols)
+        return cls(sizes, target.pad(), shared_types(*sides), digits, boundaries, letters, digest)
+
+    @cached_property
+    def numerals(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which types of source and target have digits, bool, shapes (V,)."""
+        source, target = ((counts > 0).any(1).numpy() for counts in self.digits)
+        return source, target
+
+    def of_targets(self, targets: Sentences) -> "Dictionaries":
+        """These, where N targets are written without blanks, as in Chinese, with each type a word.
+
+        Otherwise a whole sentence would be one.
+        """
+        words = Words.of(targets, self.boundaries)
+        count = int((~words.is_end).sum())
+        if self.letters.numpy()[words.types].sum() < _CLAUSE * max(1, count):
+            return self
+        return replace(self, boundaries=self.boundaries.any(0).expand_as(self.boundaries).clone())
 
 
 def shared_types(source: Any, target: Any) -> Tensor:
@@ -94,6 +121,17 @@ def boundaries_of_types(dictionary: Any) -> Tensor:
     found = torch.tensor([ends, begins])
     found[:, : dictionary.nspecial] = False
     return found
+
+
+def letters_of_types(dictionary: Any) -> Tensor:
+    """How many letters, signs and digits each type has, without marks of pieces, shape (V,).
+
+    Special symbols have none, and a byte such as ``<0xE2>`` is one.
+    """
+    symbols = [dictionary[number] for number in range(dictionary.nspecial, len(dictionary))]
+    plain = (symbol.lstrip(_BEGINS).removesuffix(_GOES_ON) for symbol in symbols)
+    counts = [1 if symbol.startswith("<0x") else len(symbol) for symbol in plain]
+    return torch.tensor([0] * dictionary.nspecial + counts)
 
 
 def _shares_marked(dictionary: Any) -> tuple[float, float]:

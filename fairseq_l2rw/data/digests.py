@@ -1,5 +1,7 @@
 """Digests: a number for each pair that hardly two pairs share, of millions of pairs at once."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fairseq_l2rw.data.pairs import ParallelText
@@ -18,23 +20,49 @@ def drawn(digests: np.ndarray, draw: np.ndarray) -> np.ndarray:
     return mixed(digests.view(np.uint64) + draw.astype(np.uint64) * _STEP)
 
 
-def digests(text: ParallelText) -> np.ndarray:
-    """A number for each pair, (N,), int64, by its tokens and their order and nothing else."""
-    found = [_of_side(side) for side in (text.src, text.tgt)]
+def digests(text: ParallelText, ignored: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    """A number for each pair, by its tokens and their order and nothing else.
+
+    Args:
+        text: N pairs.
+        ignored: which types of source and target count as if they were not there, if any, bool,
+            (V,).
+
+    Returns:
+        Shape (N,), int64.
+    """
+    found = [
+        _of_side(side, None if ignored is None else ignored[n])
+        for n, side in enumerate((text.src, text.tgt))
+    ]
     return mixed(mixed(found[0]) + found[1]).view(np.int64)
 
 
-def _of_side(sentences: Sentences) -> np.ndarray:
+def distinct(text: ParallelText) -> np.ndarray:
+    """Places of N pairs without those that came before, in their order, shape (n,)."""
+    return np.sort(np.unique(digests(text), return_index=True)[1])
+
+
+def _of_side(sentences: Sentences, ignored: np.ndarray | None) -> np.ndarray:
     """A number for each sentence, shape (N,), uint64."""
     blocks = [np.empty(0, dtype=np.uint64)]
     for block in sentences.blocks():
-        ends = np.cumsum(block.sizes)
+        types, sizes = block.joined(), block.sizes
+        if ignored is not None:
+            kept = ~ignored[types]
+            sizes = _sums(kept.astype(np.int64), sizes)
+            types = types[kept]
         # A token counts by its type and its place; sums wrap around.
-        place = positions_of(block.sizes).astype(np.uint64)
-        seeds = block.joined().view(np.uint64) * _STEP + place
-        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed(seeds))])
-        blocks.append(sums[ends] - sums[ends - block.sizes] + block.sizes.astype(np.uint64))
+        seeds = types.view(np.uint64) * _STEP + positions_of(sizes).astype(np.uint64)
+        blocks.append(_sums(mixed(seeds), sizes) + sizes.astype(np.uint64))
     return np.concatenate(blocks)
+
+
+def _sums(numbers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Of the numbers of each sentence, shape (N,), by those of all tokens, flat."""
+    sums = np.concatenate([np.zeros(1, numbers.dtype), np.cumsum(numbers)])
+    ends = np.cumsum(sizes)
+    return sums[ends] - sums[ends - sizes]
 
 
 def sampled(sizes: np.ndarray, digests: np.ndarray, most: int) -> np.ndarray:

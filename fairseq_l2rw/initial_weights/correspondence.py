@@ -29,7 +29,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.contrast import Contrast, Kind
 from fairseq_l2rw.initial_weights.evidence import COLUMNS, evidence
 from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.key_table import KeyTable
@@ -47,6 +47,12 @@ _EVIDENCE = {
     "coverage": ("coverage", "length"),
     "support": ("least_support", "length"),
     "completeness": ("apart", "longer", "length"),
+}
+_KINDS = {
+    "correspondence": Kind.GROSS,
+    "coverage": Kind.MILD,
+    "support": Kind.MILD,
+    "completeness": Kind.RARE,
 }
 _COLUMNS = {x: [COLUMNS.index(name) for name in names] for x, names in _EVIDENCE.items()}
 _LEAST_SUPPORT = COLUMNS.index("least_support")
@@ -125,7 +131,7 @@ class Correspondence:
         wrong, _ = exchanged(train, better, dictionaries, torch.from_numpy(often))
         for factor, made in {"support": wrong, "completeness": cut(train)}.items():
             rows[1] = evidence_of(made, lexicon)
-            contrasts[factor] = _contrast(factor, rows, train.repeats, good)
+            contrasts[factor] = _contrast(factor, rows, train.repeats, bool(good.min() < 1), good)
         return cls(lexicon.pruned(), contrasts), rows[0]
 
     def odds(self, pairs: JudgedPairs) -> Tensor:
@@ -179,7 +185,10 @@ def _rounds(
         else:
             lexicon.learn_again(texts[0].links, likely)
         rows = [x.evidence(lexicon) for x in texts]
-        contrasts = {x: _contrast(x, rows, repeats) for x in ("correspondence", "coverage")}
+        contrasts: dict[str, Contrast] = {}
+        for factor in ("correspondence", "coverage"):
+            is_corrupted = any(x.share > 0 for x in contrasts.values())
+            contrasts[factor] = _contrast(factor, rows, repeats, is_corrupted)
         good = _probability(contrasts, rows[0])
         release_free_memory()  # of millions of numbers there would be more of it every round
         if bool((good == 1).all()):
@@ -189,14 +198,17 @@ def _rounds(
 
 
 def _contrast(
-    factor: str, rows: Sequence[Tensor], repeats: Tensor, good: Tensor | None = None
+    factor: str,
+    rows: Sequence[Tensor],
+    repeats: Tensor,
+    is_corrupted: bool,
+    good: Tensor | None = None,
 ) -> Contrast:
     """The contrast of a factor, by the evidence of training, made and trusted pairs, (n, 6)."""
     train, made, trusted = (x[:, _COLUMNS[factor]] for x in rows)
-    # Where other pairs are bad some are likely to be cut, too: a few trusted pairs could not tell.
-    is_corrupted = factor == "completeness" and good is not None and float(good.min()) < 1
+    kind = _KINDS[factor]
     return Contrast.learn(
-        train, made, trusted, good=good, repeats=repeats, is_corrupted=is_corrupted
+        train, made, trusted, kind=kind, good=good, repeats=repeats, is_corrupted=is_corrupted
     )
 
 

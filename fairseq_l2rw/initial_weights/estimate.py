@@ -7,13 +7,14 @@ before bad pairs do harm.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.dictionaries import Dictionaries
-from fairseq_l2rw.data.digests import spread
+from fairseq_l2rw.data.digests import distinct, spread
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.initial_weights import messages
 from fairseq_l2rw.initial_weights.correspondence import Correspondence
@@ -29,7 +30,7 @@ from fairseq_l2rw.utils.errors import InputError
 logger = logging.getLogger(__name__)
 
 #: Of what is found, and of what ``state_dict`` gives.
-VERSION = 15
+VERSION = 16
 
 # Pairs of a large corpus that are learnt from: more do not say more, and take memory.
 _LEARNT = 1 << 18
@@ -88,9 +89,12 @@ class InitialWeightModel:
             dictionaries: of their languages.
             options: what weights go by.
         """
-        own = JudgedPairs.of(ParallelText.gathered(train, spread(len(train), _LEARNT)))
-        theirs = JudgedPairs.of(ParallelText.of(trusted))
-        messages.of_trusted(own.text, theirs.text)
+        text = ParallelText.gathered(train, spread(len(train), _LEARNT))
+        known = ParallelText.of(trusted)
+        # A pair that is there ten times says no more than once.
+        known = known.take(distinct(known))
+        messages.of_trusted(text, known, len(trusted))
+        own, theirs = (JudgedPairs.of(x, dictionaries.numerals) for x in (text, known))
         if len(own) < len(train):
             logger.info(f"initial weights: learnt from {len(own):,} of {len(train):,} pairs")
         model, features, odds = cls._learn(own, theirs, dictionaries, options)
@@ -107,6 +111,7 @@ class InitialWeightModel:
         options: InitialOptions,
     ) -> tuple["InitialWeightModel", Tensor, Tensor]:
         """From N training and M trusted pairs; with the former's features and odds, (N, 8)."""
+        dictionaries = dictionaries.of_targets(train.text.tgt)
         features = TextFeatures.learn(train, trusted, dictionaries)
         texts = features(train), features(trusted)
         relevance = [log_odds[0].exp() for log_odds in features.log_odds]
@@ -135,7 +140,7 @@ class InitialWeightModel:
         """
         found = [torch.empty(0, len(self.FACTORS), dtype=torch.double)]
         for block in ParallelText.in_blocks(pairs):
-            some = JudgedPairs.of(block)
+            some = self._judged(block)
             features = self.features(some)
             found.append(self._factors(features, self.quality.odds(some, features)))
         return torch.cat(found)
@@ -156,7 +161,7 @@ class InitialWeightModel:
         Returns:
             In [0, 1], flat, shape (all target tokens,).
         """
-        some, by_word = JudgedPairs.of(ParallelText.of(pairs)), self.wrong_words
+        some, by_word = self._judged(ParallelText.of(pairs)), self.wrong_words
         assert by_word is not None
         of_sentences = factors.clone()
         of_sentences[:, self.FACTORS.index(_BY_WORST_WORD)] = 1
@@ -167,6 +172,9 @@ class InitialWeightModel:
             found = found * by_word.weights(some, lexicon, self.features.dictionaries.boundaries)
         return found.float()
 
+    def _judged(self, text: ParallelText) -> JudgedPairs:
+        return JudgedPairs.of(text, self.features.dictionaries.numerals)
+
     def _counted(self, factors: Tensor) -> Tensor:
         """The factors that the options name, (N, 8), (N, 1) or (N, 9), out of all (N, 9)."""
         return {"quality": factors[:, :-1], "domain": factors[:, -1:], "both": factors}[self.by]
@@ -176,6 +184,7 @@ class InitialWeightModel:
         return {
             "version": VERSION,
             "dictionaries": self.features.dictionaries.digest,
+            "boundaries": self.features.dictionaries.boundaries,
             "log_odds": self.features.log_odds,
             "trusted": self.features.trusted,
             **self.quality.state_dict(),
@@ -198,6 +207,7 @@ class InitialWeightModel:
             raise InputError("its initial weights were saved by another version of this package")
         if state["dictionaries"] != dictionaries.digest:
             raise InputError("its initial weights were learnt with other dictionaries")
+        dictionaries = replace(dictionaries, boundaries=state["boundaries"])
         return cls(
             TextFeatures(dictionaries, state["log_odds"], state["trusted"]),
             Quality.from_state(state, dictionaries),

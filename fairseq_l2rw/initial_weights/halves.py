@@ -4,7 +4,7 @@ What is learnt from the text itself would otherwise speak for the very pairs tha
 (cross-fitting; docs/mathematics.md, "Support of words").
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,17 +23,24 @@ class JudgedPairs:
 
     Attributes:
         text: the pairs.
-        digests: a number for each, shape (N,): its own digest, or that of the pair that it was made
-            from. It decides on the half, and on all that is picked by chance.
+        digests: a number for each, shape (N,): its own digest, see ``of``, or that of the pair that
+            it was made from. It decides on the half, and on all that is picked by chance.
     """
 
     text: ParallelText
     digests: np.ndarray
 
     @classmethod
-    def of(cls, text: ParallelText) -> "JudgedPairs":
-        """Pairs by digests of their own."""
-        return cls(text, digests(text))
+    def of(cls, text: ParallelText, numerals: Sequence[np.ndarray] | None = None) -> "JudgedPairs":
+        """Pairs by digests of their own.
+
+        Args:
+            text: N pairs.
+            numerals: which types of source and target have digits, if any, bool, (V,). Pairs that
+                differ in nothing else, as the lines of a price list, count as equal ones: they
+                would speak for each other.
+        """
+        return cls(text, digests(text, numerals))
 
     def __len__(self) -> int:
         """N."""

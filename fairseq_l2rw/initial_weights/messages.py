@@ -18,8 +18,16 @@ _FEW = 60
 _NEARLY_ALL = 0.9
 
 
-def of_trusted(train: ParallelText, trusted: ParallelText) -> None:
-    """Warn of trusted pairs that are few, or of other lengths than all training pairs."""
+def of_trusted(train: ParallelText, trusted: ParallelText, given: int) -> None:
+    """Warn of trusted pairs that are few, or of other lengths than all training pairs.
+
+    Args:
+        train: training pairs.
+        trusted: distinct trusted pairs.
+        given: how many there are with their copies.
+    """
+    if copies := given - len(trusted):
+        logger.info(f"initial weights: {copies:,} of {given:,} trusted pairs are copies of others")
     if len(trusted) < _FEW:
         logger.warning(
             f"only {len(trusted)} trusted pairs: good pairs may lose initial weight by chance; "

@@ -17,7 +17,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import sampled
 from fairseq_l2rw.data.words import Words
-from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.contrast import Contrast, Kind
 from fairseq_l2rw.initial_weights.halves import JudgedPairs, judged
 from fairseq_l2rw.initial_weights.key_table import KeyTable
 from fairseq_l2rw.initial_weights.made_pairs import shuffled
@@ -165,7 +165,11 @@ class WordOrder:
             table = BigramTable.learn(texts[0], train.half, good, dictionaries.types[1])
             rows = [table.evidence(x, of.half) for x, of in zip(texts, pairs, strict=True)]
             contrast = Contrast.learn(
-                *rows, good=given, repeats=train.repeats, is_corrupted=is_corrupted
+                *rows,
+                kind=Kind.RARE,
+                good=given,
+                repeats=train.repeats,
+                is_corrupted=is_corrupted,
             )
             good = given * contrast.probability(rows[0])
             if bool((good == given).all()):

@@ -16,7 +16,7 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.sentences import places_of, starts_of
 from fairseq_l2rw.data.words import Words
-from fairseq_l2rw.initial_weights.contrast import Contrast
+from fairseq_l2rw.initial_weights.contrast import Contrast, Kind
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
 from fairseq_l2rw.initial_weights.halves import JudgedPairs
 from fairseq_l2rw.initial_weights.lexicon import Lexicon
@@ -86,7 +86,13 @@ class WrongWords:
         columns = own.columns[inside], wrong, theirs.columns[~theirs.words.is_end]
         rows = [torch.from_numpy(x) for x in columns]
         of_word = own.words.sentence[inside]
-        contrast = Contrast.learn(*rows, good=good[some][of_word], repeats=train.repeats[of_word])
+        contrast = Contrast.learn(
+            *rows,
+            kind=Kind.MILD,
+            good=good[some][of_word],
+            repeats=train.repeats[of_word],
+            is_corrupted=bool(good.min() < 1),
+        )
         odds = contrast.odds(rows[2]).unsqueeze(1)
         return cls(contrast, affordable_costs(odds, odds.new_tensor([_COST])))
 
