@@ -13,7 +13,7 @@ from tasks import TRAIN, TRUSTED, by_line, long_pair, task, training, with_split
 
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
 from fairseq_l2rw.initial_weights.saved import NAME, load
-from fairseq_l2rw.training import training_data, workers
+from fairseq_l2rw.training import folder_weights, workers
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import PRECISION, from_bytes, is_known, to_bytes
 
@@ -159,24 +159,24 @@ def test_a_file_of_another_version_beside_the_checkpoints_is_refused_in_one_line
 
 def test_one_of_two_workers_finds_them_however_long_it_takes(data, tmp_path, monkeypatch):
     monkeypatch.setattr(workers, "_PULSE", 0.01)
-    learn = training_data.TrainingData._learn
+    find = folder_weights.FolderWeights._find
 
-    def slowly(self, text):
+    def slowly(self):
         print("a worker learns")
         time.sleep(0.3)
-        return learn(self, text)
+        return find(self)
 
-    monkeypatch.setattr(training_data.TrainingData, "_learn", slowly)
+    monkeypatch.setattr(folder_weights.FolderWeights, "_find", slowly)
     flags = [*OURS, "--weighting", "initial", "--max-update", 2, "--save-dir", tmp_path / "run"]
     done = train(data, *flags, workers=2)
     assert (done.stdout + done.stderr).count("a worker learns") == 1
 
 
 def test_where_the_first_worker_fails_the_others_end_and_point_to_it(data, tmp_path, monkeypatch):
-    def fails(self, text):
+    def fails(self):
         raise InputError("nothing can be learnt")
 
-    monkeypatch.setattr(training_data.TrainingData, "_learn", fails)
+    monkeypatch.setattr(folder_weights.FolderWeights, "_find", fails)
     done = train(
         data,
         *OURS,

@@ -145,6 +145,17 @@ class InitialWeightModel:
             found.append(self._factors(features, self.quality.odds(some, features)))
         return torch.cat(found)
 
+    def weigh(self, pairs: Pairs) -> Tensor:
+        """Initial weights of N pairs, in [0, 1].
+
+        Returns:
+            Of sentences, shape (N,), or, where tokens have weights, of all target tokens, flat.
+        """
+        factors = self.factors(pairs)
+        if self.wrong_words is None:
+            return self.weights(factors)
+        return self.token_weights(pairs, factors)
+
     def weights(self, factors: Tensor) -> Tensor:
         """Initial weights of sentences, in [0, 1], shape (N,), from what ``factors`` gives."""
         return self._counted(factors).prod(1).float()

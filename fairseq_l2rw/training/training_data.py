@@ -13,19 +13,15 @@ from torch import Tensor
 from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.fingerprint import fingerprint
 from fairseq_l2rw.data.overlap import overlap
-from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.training_text import Folders, TrainingText
 from fairseq_l2rw.data.trusted_pairs import warn_of_overlap
-from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
-from fairseq_l2rw.initial_weights.saved import find_or_load, is_saved, kept_path
+from fairseq_l2rw.initial_weights.saved import kept_path
 from fairseq_l2rw.sampling.epoch_lengths import EpochLengthLog
 from fairseq_l2rw.sampling.importance_sampler import ImportanceSampler
 from fairseq_l2rw.sampling.sampled_batches import SampledBatches
-from fairseq_l2rw.sampling.token_weights import TokenWeights
-from fairseq_l2rw.training.workers import by_one
+from fairseq_l2rw.training.folder_weights import FolderWeights
 from fairseq_l2rw.utils.errors import InputError
-from fairseq_l2rw.utils.pass_progress import PassProgress
-from fairseq_l2rw.utils.weight_bytes import filled, to_bytes
+from fairseq_l2rw.utils.weight_bytes import filled
 from fairseq_l2rw.weighting import Weighting
 
 _BOUNDS = ("max_tokens", "max_sentences", "required_batch_size_multiple")
@@ -62,7 +58,7 @@ class TrainingData:
         # Of the folder of the epoch.
         self._number = 0
         self._text: TrainingText | None = None
-        self._tokens: TokenWeights | None = None
+        self._weights: FolderWeights | None = None
         self._digests: dict[int, bytes] = {}  # of each by number
 
     @property
@@ -107,12 +103,13 @@ class TrainingData:
             return whole
         bounds = {name: options[name] for name in _BOUNDS if name in options}
         make_batches = partial(dataset.batch_by_size, **bounds)
-        self._tokens = self._find_token_weights(text) if self._weighs_tokens else None
+        self._weights = self._folder_weights(text) if self.weighting.reads_initial_weights else None
+        of_tokens = None if self._weights is None else self._weights.of_tokens
         if self.sampler is None or len(self._paths) == 1:
             self.sampler = self._sampler()
-        self._save_initial_weights(text)
+        self._save_initial_weights()
         begin = self._log.begin if self.sampler.minimum < 1 else None
-        drawn = whole, text.lines, self.sampler, make_batches, self._tokens, begin
+        drawn = whole, text.lines, self.sampler, make_batches, of_tokens, begin
         self._iterator = SampledBatches(*drawn)
         return self._iterator
 
@@ -143,11 +140,6 @@ class TrainingData:
         warn_of_overlap(trusted, self.cfg.meta_subset, found)
         return found.digest
 
-    @property
-    def _weighs_tokens(self) -> bool:
-        """Whether tokens have initial weights of their own."""
-        return self.weighting.reads_initial_weights and self.weighting.unit == "token"
-
     def _sampler(self) -> ImportanceSampler:
         """The sampler, of the lines of all folders."""
         assert self._folders is not None
@@ -162,76 +154,34 @@ class TrainingData:
             fingerprints,
         )
 
-    def _save_initial_weights(self, text: TrainingText) -> None:
+    def _folder_weights(self, text: TrainingText) -> FolderWeights:
+        """Initial weights of the text of the epoch's folder."""
+        assert self._trusted is not None
+        trusted, options = self._trusted(), self.weighting.initial_options
+        folder, known = Path(self._paths[self._number]), self._digests[self._number]
+        lines, trained = text.lines, text.trained - text.lines.begin
+        kept = kept_path(folder, known, lines.count, trained, trusted, self._dictionaries, options)
+        # Of several folders what is found in the first one is for other text, too.
+        saves = not self.cfg.no_save and self._number == 0
+        beside = Path(self.cfg.save_dir) if saves else None
+        return FolderWeights(text, trusted, self._dictionaries, options, kept, beside)
+
+    def _save_initial_weights(self) -> None:
         """See to it that what weighs other text is beside the checkpoints; every worker calls it.
 
         A run that goes on with a checkpoint of another folder has its initial weights from there.
         """
         assert self.sampler is not None
-        if not self.weighting.reads_initial_weights or not self._saves:
-            return
-        # One of them says so, as it will write the file.
-        known = partial(is_saved, Path(self.cfg.save_dir), self._kept(text))
-        if by_one(lambda: torch.tensor(known()), torch.tensor(False)):
+        if self._weights is None or self._weights.is_saved():
             return
         if self.sampler.needs_initial_weights:
             self.sampler.find_initial_weights()
         else:
-            self._find_initial_weights()
-
-    @property
-    def _saves(self) -> bool:
-        """Whether what is found now is for other text, too: of several folders, the first one."""
-        return not self.cfg.no_save and self._number == 0
+            self._weights.by_line()
 
     def _find_initial_weights(self) -> Tensor:
-        """Initial weights by line as bytes, NaN for those of other folders than the epoch's.
-
-        Every worker must call it, and one of them finds them.
-        """
-        assert self._text is not None and self._folders is not None
-        text, lines = self._text, self._text.lines
-        found = filled(self._folders.begins[-1], torch.nan)
-        found[lines.begin : lines.begin + lines.count] = (
-            self._by_one(text, lines.count)
-            if self._tokens is None
-            else text.by_line(self._tokens.means)
-        )
+        """Initial weights by line as bytes, NaN for those of other folders than the epoch's."""
+        assert self._text is not None and self._folders is not None and self._weights is not None
+        lines, found = self._text.lines, filled(self._folders.begins[-1], torch.nan)
+        found[lines.begin : lines.begin + lines.count] = self._weights.by_line()
         return found
-
-    def _find_token_weights(self, text: TrainingText) -> TokenWeights:
-        """Initial weights of tokens; every worker must call it, and one of them finds them."""
-        sizes = text.pairs.sizes[:, 1]
-        found = self._by_one(text, int(sizes.sum()))
-        return TokenWeights(text.trained, sizes, found, self._dictionaries.padding)
-
-    def _by_one(self, text: TrainingText, count: int) -> Tensor:
-        """Initial weights as bytes, (count,), found by one worker and sent to the others."""
-        find = partial(self._find_or_load, text)
-        return by_one(find, torch.empty(count, dtype=torch.uint8))
-
-    def _find_or_load(self, text: TrainingText) -> Tensor:
-        beside = Path(self.cfg.save_dir) if self._saves else None
-        return find_or_load(self._kept(text), beside, partial(self._learn, text))
-
-    def _kept(self, text: TrainingText) -> Path:
-        """The file of a folder's initial weights, beside its data."""
-        assert self._trusted is not None
-        folder, options = Path(self._paths[self._number]), self.weighting.initial_options
-        known = self._digests[self._number], text.lines.count, text.trained - text.lines.begin
-        return kept_path(folder, *known, self._trusted(), self._dictionaries, options)
-
-    def _learn(self, text: TrainingText) -> tuple[InitialWeightModel, Tensor]:
-        assert self._trusted is not None
-        options = self.weighting.initial_options
-        model = InitialWeightModel.learn(text.pairs, self._trusted(), self._dictionaries, options)
-        found = [torch.empty(0, dtype=torch.uint8)]
-        with PassProgress("initial weights", len(text.pairs)) as progress:
-            for block in ParallelText.in_blocks(text.pairs):
-                factors = model.factors(block)
-                of_tokens = partial(model.token_weights, block)
-                weigh = of_tokens if self._weighs_tokens else model.weights
-                found.append(to_bytes(weigh(factors)))
-                progress.add(len(block))
-        weights = torch.cat(found)
-        return model, weights if self._weighs_tokens else text.by_line(weights)
