@@ -415,28 +415,6 @@ def test_compare_says_how_far_scores_agree(run, text, tmp_path, capsys, monkeypa
         call("compare", run, "run-intial")
 
 
-LOG = """
-2026-01-01 | INFO | train_inner | epoch 001:     10 / 20 loss=5.5, weight_mean=0.9, num_updates=10
-2026-01-01 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 9 | num_updates 10
-{"epoch": 1, "update": 0.9, "loss": "4.5", "num_updates": "18", "dev_loss": null}
-epoch 001:     20 / 20 loss=4.5, weight_mean=0.8, num_updates=20
-2026-01-01 | INFO | train | {"epoch": 1, "train_loss": "4", "train_num_updates": "20"}
-"""
-
-
-def test_watch_shows_the_last_values_and_their_course(tmp_path, capsys):
-    write(tmp_path / "train.log", [LOG])
-    call("watch", tmp_path, "--once")
-    said = capsys.readouterr().out
-    assert said.startswith("epoch 1, update 20\n")
-    assert "loss                       4.5  █▁" in said and "dev_loss" not in said
-    write(tmp_path / "other.log", ["nothing"])
-    with pytest.raises(InputError, match="2 files"):
-        call("watch", tmp_path, "--once")
-    with pytest.raises(InputError, match="no line of statistics"):
-        call("watch", tmp_path / "other.log", "--once")
-
-
 def test_a_weighting_that_cannot_weigh_other_text_says_so(prepared, text, tmp_path):
     out = trained(prepared, tmp_path / "l2rw", "--weighting", "l2rw", "--max-update", "8")
     given = write(tmp_path / "given.tsv", ["w1\tW1"])
@@ -790,13 +768,6 @@ def test_a_place_that_cannot_be_written_to_is_one_line(run, tmp_path):
         call("export", run, "tsv", "--out", tmp_path / "file")
     with pytest.raises(InputError, match=r"--weights-dir .* cannot be made"):
         WeightRecord(tmp_path / "file")
-
-
-def test_a_line_that_is_in_the_log_twice_is_shown_once(tmp_path, capsys):
-    line = "epoch 001:     {0} / 20 loss={0}.5, num_updates={0}"
-    write(tmp_path / "train.log", [line.format(n) for n in (1, 2, 2, 2, 3)])
-    call("watch", tmp_path, "--once")
-    assert "▁▄█ " in capsys.readouterr().out.splitlines()[1].replace("▅", "▄")
 
 
 def test_the_log_file_has_all_that_is_said_and_no_line_twice(prepared, tmp_path):

@@ -1,6 +1,7 @@
 """``fairseq-l2rw watch``: what the log of a run that is going on says of the weights."""
 
 import argparse
+import shutil
 import sys
 import time
 from collections import defaultdict, deque
@@ -16,6 +17,7 @@ DESCRIPTION = """
 Follow the log of a run, and show what it says of the weights: the last value, its course over the
 logged updates, and what to expect. Give fairseq-train --log-file FILE and --log-format simple (or
 json), or pipe its output to `fairseq-l2rw watch -`. It ends with ctrl-c, or when its input does.
+Where its own output is no terminal, it shows the log as it is now, and ends.
 """
 EXAMPLE = """
 examples:
@@ -39,6 +41,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _KEPT = 1000  # logged updates
 _WIDTH = 40
 _SECONDS = 2.0
+_NEEDS = "train with --log-format simple or json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
     courses: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
     shown = 0  # lines on the terminal
     live = sys.stdout.isatty() and not args.once
-    drawn = 0.0
-    for line in _lines(args.log, follow=not args.once):
+    drawn = -_SECONDS
+    for line in _lines(args.log, follow=live):
         record = parse(line) if line else None
         # A log may have a line several times.
         if record and record.get("num_updates") == last(courses, "num_updates"):
@@ -63,14 +66,15 @@ def run(args: argparse.Namespace) -> None:
         for name, value in (record or {}).items():
             courses[name].append(value)
         idle = line is None
-        if live and courses and (idle or time.monotonic() - drawn > _SECONDS):
-            shown = _draw(screen(courses), shown)
+        if live and (idle or time.monotonic() - drawn > _SECONDS):
+            lines = screen(courses) if courses else [f"no line of statistics yet ({_NEEDS})"]
+            # A line that went on on the next one would be counted wrongly.
+            width = shutil.get_terminal_size().columns - 1
+            shown = _draw([line[:width].rstrip() for line in lines], shown)
             drawn = time.monotonic()
     if not courses:
-        raise InputError(
-            f"{args.log} has no line of statistics: train with --log-format simple or json"
-        )
-    _draw(screen(courses), shown if live else 0)
+        raise InputError(f"{args.log} has no line of statistics: {_NEEDS}")
+    _draw(screen(courses), shown)
 
 
 def _lines(log: str, follow: bool) -> Iterator[str | None]:
