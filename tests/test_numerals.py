@@ -70,8 +70,8 @@ def test_with_few_trusted_pairs_that_have_digits_pairs_that_correspond_speak_for
 def test_odds_are_written_out():
     train, trusted = texts(same=800, other=200), texts(same=95, other=5)
     good = torch.cat([torch.ones(800), torch.zeros(200)])
-    share, falsely = 0.2, 5 / 150  # 50 more pairs that are as good ones are, none of them other
-    chance = falsely * (1 - falsely) * (1 / 1000 + 1 / 150)
+    share, falsely = 0.2, 5 / 200  # 100 more pairs that are as good ones are, none of them other
+    chance = falsely * (1 - falsely) * (1 / 1000 + 1 / 200)
     certain = 1 - 9 * chance / (share - falsely) ** 2
     bad = (1 - falsely / (1 - falsely) / (share / (1 - share))) * certain
     odds = bad / (1 - bad)

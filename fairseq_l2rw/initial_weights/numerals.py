@@ -18,7 +18,7 @@ from fairseq_l2rw.scoring.acceptance import local_precision
 from fairseq_l2rw.scoring.post_stratification import post_stratified
 
 # Trusted pairs with digits may be few: what training pairs say that correspond counts as so many.
-_PRIOR = 50.0
+_PRIOR = 100.0
 
 
 @dataclass(frozen=True)
