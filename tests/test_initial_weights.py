@@ -15,8 +15,8 @@ from fairseq_l2rw.initial_weights import estimate
 from fairseq_l2rw.initial_weights.contrast import Contrast
 from fairseq_l2rw.initial_weights.cost import worth
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.options import CHOICES, InitialOptions
 from fairseq_l2rw.initial_weights.text_features import domain_log_odds
-from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
 from fairseq_l2rw.utils.errors import InputError
 
 

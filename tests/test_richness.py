@@ -11,9 +11,9 @@ from artificial import DICTIONARIES, EOS, FIRST, TYPES, WORDS, Split, flat, judg
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.initial_weights.cost import worth
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.initial_weights.richness import Richness
 from fairseq_l2rw.initial_weights.surprisal import Pieces, Surprisal
-from fairseq_l2rw.scoring.initial_options import InitialOptions
 
 
 def translated(words, rng, plain):

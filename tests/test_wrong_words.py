@@ -20,8 +20,8 @@ from tasks import TRAIN, by_line, task, training, with_splits
 from fairseq_l2rw.features.sample import INITIAL_WEIGHT, in_places
 from fairseq_l2rw.initial_weights import links
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.sampling.token_weights import TokenWeights
-from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.weight_bytes import PRECISION, from_bytes, to_bytes
 
 TOKENS = InitialOptions(unit="token")

@@ -22,8 +22,8 @@ from fairseq_l2rw.inference.finished_run import FinishedRun
 from fairseq_l2rw.inference.initial_scorer import InitialScorer
 from fairseq_l2rw.inference.scorer_pool import ScorerPool
 from fairseq_l2rw.inference.text_scorer import TextScorer
+from fairseq_l2rw.initial_weights.options import CHOICES, InitialOptions
 from fairseq_l2rw.reporting.measures import by_group, by_label
-from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
 from fairseq_l2rw.text.columns import read_pairs
 from fairseq_l2rw.text.files import COMPRESSED
 from fairseq_l2rw.text.manifest import Manifest

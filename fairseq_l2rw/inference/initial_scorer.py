@@ -12,7 +12,7 @@ from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.inference.text_scorer import Row, TextPair, encode
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
-from fairseq_l2rw.scoring.initial_options import InitialOptions
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.text.pieces import Splitter
 from fairseq_l2rw.utils.errors import InputError
 

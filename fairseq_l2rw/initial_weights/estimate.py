@@ -21,10 +21,10 @@ from fairseq_l2rw.initial_weights.correspondence import Correspondence
 from fairseq_l2rw.initial_weights.cost import affordable_costs, worth
 from fairseq_l2rw.initial_weights.domain import Domain
 from fairseq_l2rw.initial_weights.halves import JudgedPairs
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.initial_weights.quality import Quality
 from fairseq_l2rw.initial_weights.text_features import TextFeatures, without_a_side
 from fairseq_l2rw.initial_weights.wrong_words import WrongWords
-from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
 
 logger = logging.getLogger(__name__)

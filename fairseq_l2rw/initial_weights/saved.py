@@ -19,7 +19,7 @@ from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.digests import digests
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.initial_weights.estimate import VERSION, InitialWeightModel
-from fairseq_l2rw.scoring.initial_options import InitialOptions
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.utils.complete_files import completed
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.weight_bytes import summary

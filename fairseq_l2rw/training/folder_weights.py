@@ -10,9 +10,9 @@ from fairseq_l2rw.data.dictionaries import Dictionaries
 from fairseq_l2rw.data.pairs import Pairs, ParallelText
 from fairseq_l2rw.data.training_text import TrainingText
 from fairseq_l2rw.initial_weights.estimate import InitialWeightModel
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.initial_weights.saved import find_or_load, is_saved
 from fairseq_l2rw.sampling.token_weights import TokenWeights
-from fairseq_l2rw.scoring.initial_options import InitialOptions
 from fairseq_l2rw.training.workers import by_one
 from fairseq_l2rw.utils.pass_progress import PassProgress
 from fairseq_l2rw.utils.weight_bytes import to_bytes

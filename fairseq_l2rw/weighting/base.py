@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fairseq_l2rw.features.features import Features
-from fairseq_l2rw.scoring.initial_options import InitialOptions
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.utils.reduction import Total
 from fairseq_l2rw.weighting.options import parsed
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from fairseq_l2rw.features.features import Features
-from fairseq_l2rw.scoring.initial_options import CHOICES, InitialOptions
+from fairseq_l2rw.initial_weights.options import CHOICES, InitialOptions
 from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.weighting.base import Weighting

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from fairseq_l2rw.scoring.initial_options import CHOICES
+from fairseq_l2rw.initial_weights.options import CHOICES
 from fairseq_l2rw.utils.checks import at_least, one_of
 from fairseq_l2rw.weighting.base import Weighting
 from fairseq_l2rw.weighting.options import BY, flag_of, option

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from fairseq_l2rw.features.columns import SENTENCE, SURFACE
 from fairseq_l2rw.features.features import Features
-from fairseq_l2rw.scoring.initial_options import InitialOptions
+from fairseq_l2rw.initial_weights.options import InitialOptions
 from fairseq_l2rw.utils.errors import InputError
 from fairseq_l2rw.utils.reduction import Total
 from fairseq_l2rw.weighting.base import Signal, Weighting
