@@ -21,6 +21,7 @@ DICTIONARIES = Dictionaries(
     (torch.zeros(TYPES, 10, dtype=torch.uint8),) * 2,
     torch.arange(TYPES).ge(4).expand(2, TYPES),  # a type is a word
     torch.arange(TYPES).ge(4).long(),  # of one letter
+    (torch.zeros(TYPES, dtype=torch.bool),) * 2,
 )
 
 

@@ -104,8 +104,9 @@ def test_trusted_pairs_that_are_training_pairs_too_turn_no_good_pair_away(corrup
     train.tgt[:corrupted] = train.tgt[1:corrupted] + train.tgt[:1] if corrupted else []
     digits = (torch.zeros(2004, 10, dtype=torch.uint8),) * 2
     boundaries = torch.arange(2004).ge(4).expand(2, 2004)
-    none, letters = torch.full((2004,), -1), torch.ones(2004)
-    dictionaries = Dictionaries((2004, 2004), PAD, none, digits, boundaries, letters)
+    shared, letters = torch.full((2004,), -1), torch.ones(2004)
+    sizes, none = (2004, 2004), (torch.zeros(2004, dtype=torch.bool),) * 2
+    dictionaries = Dictionaries(sizes, PAD, shared, digits, boundaries, letters, none)
     own, apart = (
         Split(train.src[begin : begin + 100], train.tgt[begin : begin + 100])
         for begin in (500, 600)
@@ -318,7 +319,7 @@ def test_copies_of_a_pair_with_other_numbers_do_not_vouch_for_each_other(seed):
     """Types of the third language are numbers here, which both sides have in common."""
     counts = torch.zeros(TYPES, 10, dtype=torch.uint8)
     counts[FIRST["third"] :].fill_diagonal_(1, wrap=True)
-    numbered = replace(DICTIONARIES, digits=(counts, counts))
+    numbered = replace(DICTIONARIES, digits=(counts,) * 2, numerals=(counts.sum(1) > 0,) * 2)
     train, trusted = split(["good"] * 3000, seed), split(["good"] * 100, seed + 50)
     for n in range(200):
         number = torch.tensor([FIRST["third"] + n % 10] * (1 + n // 50))

@@ -13,7 +13,12 @@ from fairseq.data import Dictionary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairseq_l2rw.data.dictionaries import Dictionaries, boundaries_of_types, letters_of_types
+from fairseq_l2rw.data.dictionaries import (
+    Dictionaries,
+    boundaries_of_types,
+    letters_of_types,
+    numerals_of_types,
+)
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences
 from fairseq_l2rw.data.words import Words
@@ -166,6 +171,19 @@ def test_letters_of_a_piece_are_counted_without_its_marks(symbol, letters):
     found = dictionary(symbol)
     assert letters_of_types(found)[found.nspecial :].tolist() == [letters]
     assert not letters_of_types(found)[: found.nspecial].any()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("▁the ▁2 0 1 6 ▁3,5 ▁A4 , ▁and ▁or ▁not ▁a", "2 0 1 6 3,5"),
+        ("464 3290 318 287 262 1", ""),  # pieces as numbers
+    ],
+)
+def test_numbers_have_digits_and_no_letter(text, expected):
+    found = dictionary(*text.split())
+    numerals = numerals_of_types(found).nonzero().flatten().tolist()
+    assert [found[n].lstrip("▁") for n in numerals] == expected.split()
 
 
 def test_a_picture_like_the_mark_of_a_word_makes_no_marks_of_it():

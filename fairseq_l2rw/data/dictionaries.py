@@ -3,7 +3,6 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -36,6 +35,7 @@ class Dictionaries:
         boundaries: which target types may end a word, and which may begin one, bool, shape (2, V),
             see ``boundaries_of_types``.
         letters: how many each target type has, shape (V,), see ``letters_of_types``.
+        numerals: which types are numbers, bool, shapes (V,), see ``numerals_of_types``.
         digest: of all types by number; empty where these are made up.
     """
 
@@ -45,6 +45,7 @@ class Dictionaries:
     digits: tuple[Tensor, Tensor]
     boundaries: Tensor
     letters: Tensor
+    numerals: tuple[Tensor, Tensor]
     digest: str = ""
 
     @classmethod
@@ -55,13 +56,9 @@ class Dictionaries:
         sizes = len(source), len(target)
         boundaries, letters = boundaries_of_types(target), letters_of_types(target)
         digest = _digest(source.symbols, target.symbols)
-        return cls(sizes, target.pad(), shared_types(*sides), digits, boundaries, letters, digest)
-
-    @cached_property
-    def numerals(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which types of source and target have digits, bool, shapes (V,)."""
-        source, target = ((counts > 0).any(1).numpy() for counts in self.digits)
-        return source, target
+        numerals = numerals_of_types(source), numerals_of_types(target)
+        shared = shared_types(*sides)
+        return cls(sizes, target.pad(), shared, digits, boundaries, letters, numerals, digest)
 
     def of_targets(self, targets: Sentences) -> "Dictionaries":
         """These, where N targets are written without blanks, as in Chinese, with each type a word.
@@ -106,6 +103,18 @@ def digits_of_types(dictionary: Any) -> Tensor:
         for letter in filter(str.isdigit, symbol):
             counts[number, unicodedata.digit(letter)] += 1
     return torch.from_numpy(counts)
+
+
+def numerals_of_types(dictionary: Any) -> Tensor:
+    """Which types have digits and no letter, bool, shape (V,).
+
+    None where most are such: then the pieces themselves are written as numbers, as fairseq's
+    ``--bpe gpt2`` does.
+    """
+    symbols = [dictionary[number] for number in range(dictionary.nspecial, len(dictionary))]
+    found = [any(map(str.isdigit, x)) and not any(map(str.isalpha, x)) for x in symbols]
+    most = 2 * sum(found) > len(found)
+    return torch.tensor([False] * dictionary.nspecial + [x and not most for x in found])
 
 
 def boundaries_of_types(dictionary: Any) -> Tensor:

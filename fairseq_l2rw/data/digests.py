@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import Sentences, positions_of
@@ -20,7 +21,7 @@ def drawn(digests: np.ndarray, draw: np.ndarray) -> np.ndarray:
     return mixed(digests.view(np.uint64) + draw.astype(np.uint64) * _STEP)
 
 
-def digests(text: ParallelText, ignored: Sequence[np.ndarray] | None = None) -> np.ndarray:
+def digests(text: ParallelText, ignored: Sequence[Tensor] | None = None) -> np.ndarray:
     """A number for each pair, by its tokens and their order and nothing else.
 
     Args:
@@ -32,7 +33,7 @@ def digests(text: ParallelText, ignored: Sequence[np.ndarray] | None = None) -> 
         Shape (N,), int64.
     """
     found = [
-        _of_side(side, None if ignored is None else ignored[n])
+        _of_side(side, None if ignored is None else ignored[n].numpy())
         for n, side in enumerate((text.src, text.tgt))
     ]
     return mixed(mixed(found[0]) + found[1]).view(np.int64)

@@ -31,12 +31,12 @@ class JudgedPairs:
     digests: np.ndarray
 
     @classmethod
-    def of(cls, text: ParallelText, numerals: Sequence[np.ndarray] | None = None) -> "JudgedPairs":
+    def of(cls, text: ParallelText, numerals: Sequence[Tensor] | None = None) -> "JudgedPairs":
         """Pairs by digests of their own.
 
         Args:
             text: N pairs.
-            numerals: which types of source and target have digits, if any, bool, (V,). Pairs that
+            numerals: which types of source and target are numbers, if any, bool, (V,). Pairs that
                 differ in nothing else, as the lines of a price list, count as equal ones: they
                 would speak for each other.
         """
