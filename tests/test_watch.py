@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from functools import partial
 
 import pytest
 
@@ -45,14 +46,20 @@ def test_watch_follows_a_log_on_a_terminal_of_any_width_until_it_is_interrupted(
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
     command = [sys.executable, "-m", "fairseq_l2rw", "watch", log]
     its_own = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, env=its_own) as watch:
-        os.close(theirs)
+    # What a shell starts in the background ignores the signal of ctrl-c, and so would this.
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    watch = subprocess.Popen(command, stdin=theirs, stdout=theirs, env=its_own, preexec_fn=heeds)
+    os.close(theirs)
+    try:
         said = until(ours, "no line of statistics yet")
         with log.open("a") as file:
             file.write(LOG)
         said += until(ours, "epoch 1, update 20", "weight_mean")
         watch.send_signal(signal.SIGINT)
         assert watch.wait(60) == 130
+    finally:
+        watch.kill()
+        watch.wait()
     os.close(ours)
     lines = re.sub(r"\x1b\[\d*[AJ]", "", said).splitlines()
     assert max(map(len, lines)) < 60 and "\x1b[1A\x1b[J" in said
