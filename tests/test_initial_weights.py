@@ -329,6 +329,29 @@ def test_copies_of_a_pair_with_other_numbers_do_not_vouch_for_each_other(seed):
     assert found[:200].max() < 0.2 and found[200:].mean() > 0.97
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_lines_of_one_template_do_not_vouch_for_each_other(seed, caplog):
+    """Their first words differ, and elsewhere the others come up a few times, with other ones."""
+    train, trusted = split(["good"] * 3000, seed), split(["good"] * 100, seed + 50)
+    chance = torch.Generator().manual_seed(seed)
+    rare = torch.arange(FIRST["third"], FIRST["third"] + 32).split(8)
+    for n in range(200):
+        for texts, words, language in (
+            (train.src, rare[0], "source"),
+            (train.tgt, rare[2], "target"),
+        ):
+            word = FIRST[language] + torch.randint(WORDS, (1,), generator=chance)
+            texts[n] = torch.cat([word, words, torch.tensor([EOS])])
+    for n in range(64):  # rightly they go with these
+        source, target = rare[0:2] if n % 16 < 8 else rare[3:1:-1]
+        train.src[200 + n] = torch.cat([source[[n % 8]], train.src[200 + n]])
+        train.tgt[200 + n] = torch.cat([target[[n % 8]], train.tgt[200 + n]])
+    caplog.set_level("INFO")
+    found = weights(misaligned(train, 300), trusted)
+    assert found[:200].mean() < 0.001 and found[200:2700].mean() > 0.99
+    assert "near-duplicates" in caplog.text
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_tiny_text_has_weights(count):
     found = weights(split(["good"] * count, 1), split(["good"] * 2, 2))

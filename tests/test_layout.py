@@ -25,7 +25,15 @@ WITHOUT_FAIRSEQ = {
 # Of data, what initial weights read: pairs are any two lists of numbers.
 WITHOUT_FAIRSEQ_TOO = {
     f"fairseq_l2rw.data.{name}"
-    for name in ("dictionaries", "digests", "overlap", "pairs", "sentences", "words")
+    for name in (
+        "dictionaries",
+        "digests",
+        "near_duplicates",
+        "overlap",
+        "pairs",
+        "sentences",
+        "words",
+    )
 }
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 

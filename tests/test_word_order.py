@@ -78,6 +78,18 @@ def test_where_other_pairs_are_bad_a_few_out_of_order_are_told_too():
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_shuffled_targets_of_one_template_do_not_make_their_order_usual(seed):
+    """They differ in their last word."""
+    train, rng = texts(4000, seed, 400), random.Random(seed)
+    source, target = train.src[0], train.tgt[0]
+    for place in range(200):
+        train.src[place], train.tgt[place] = source, target.clone()
+        train.tgt[place][-2] = FIRST + rng.randrange(WORDS)
+    _, weights = learnt(train, texts(200, 2))
+    assert weights[:200].mean() < 0.2 and weights[400:].mean() > 0.9
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_where_all_are_in_order_all_weights_are_exactly_one(seed):
     _, weights = learnt(texts(2000, seed), texts(100, seed + 50))
     assert (weights == 1).all()

@@ -48,11 +48,9 @@ def _of_side(sentences: Sentences, ignored: np.ndarray | None) -> np.ndarray:
     """A number for each sentence, shape (N,), uint64."""
     blocks = [np.empty(0, dtype=np.uint64)]
     for block in sentences.blocks():
-        types, sizes = block.joined(), block.sizes
         if ignored is not None:
-            kept = ~ignored[types]
-            sizes = _sums(kept.astype(np.int64), sizes)
-            types = types[kept]
+            block = block.without(ignored)
+        types, sizes = block.joined(), block.sizes
         # A token counts by its type and its place; sums wrap around.
         seeds = types.view(np.uint64) * _STEP + positions_of(sizes).astype(np.uint64)
         blocks.append(_sums(mixed(seeds), sizes) + sizes.astype(np.uint64))

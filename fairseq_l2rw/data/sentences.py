@@ -97,6 +97,13 @@ class Sentences:
         """The first tokens of each, as many as ``sizes`` says, shape (N,)."""
         return Sentences(self.types, self.starts, sizes)
 
+    def without(self, ignored: np.ndarray) -> "Sentences":
+        """A copy without the tokens of some types, those that ``ignored`` says, bool, (V,)."""
+        types = self.joined()
+        kept = ~ignored[types]
+        place = np.repeat(np.arange(len(self)), self.sizes)
+        return self.beside(types[kept], np.bincount(place[kept], minlength=len(self)))
+
     def padded(self, padding: int) -> Tensor:
         """Their types, shape (N, longest)."""
         at = np.arange(self.sizes.max(initial=0))

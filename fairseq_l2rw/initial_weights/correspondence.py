@@ -179,7 +179,9 @@ def _rounds(
     # There are millions of counts, which float32 holds well enough.
     relevant = [side.float().numpy() for side in relevance]
     for _ in range(_ROUNDS):
-        likely = [(good * translated).numpy()[places] for places in texts[0].places]
+        # Lines of one template would vouch for each other, from one half to the other.
+        counted = (good * translated / repeats).numpy()
+        likely = [counted[places] for places in texts[0].places]
         if lexicon is None:
             lexicon = Lexicon.learn(texts[0].links, table, likely, relevant)
         else:

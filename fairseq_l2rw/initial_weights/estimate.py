@@ -30,7 +30,7 @@ from fairseq_l2rw.utils.errors import InputError
 logger = logging.getLogger(__name__)
 
 #: Of what is found, and of what ``state_dict`` gives.
-VERSION = 16
+VERSION = 17
 
 # Pairs of a large corpus that are learnt from: more do not say more, and take memory.
 _LEARNT = 1 << 18
@@ -97,6 +97,7 @@ class InitialWeightModel:
         own, theirs = (JudgedPairs.of(x, dictionaries.numerals) for x in (text, known))
         if len(own) < len(train):
             logger.info(f"initial weights: learnt from {len(own):,} of {len(train):,} pairs")
+        messages.of_repeats(own.repeats)
         model, features, odds = cls._learn(own, theirs, dictionaries, options)
         factors = model._factors(features, odds)
         messages.of_weights(model.weights(factors), factors, model.FACTORS, model.by)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fairseq_l2rw.data.digests import digests
+from fairseq_l2rw.data.near_duplicates import near_duplicates
 from fairseq_l2rw.data.pairs import ParallelText
 from fairseq_l2rw.data.sentences import in_blocks
 
@@ -25,10 +26,12 @@ class JudgedPairs:
         text: the pairs.
         digests: a number for each, shape (N,): its own digest, see ``of``, or that of the pair that
             it was made from. It decides on the half, and on all that is picked by chance.
+        numerals: which types of source and target are numbers, if any, bool, (V,).
     """
 
     text: ParallelText
     digests: np.ndarray
+    numerals: Sequence[Tensor] | None = None
 
     @classmethod
     def of(cls, text: ParallelText, numerals: Sequence[Tensor] | None = None) -> "JudgedPairs":
@@ -40,7 +43,7 @@ class JudgedPairs:
                 differ in nothing else, as the lines of a price list, count as equal ones: they
                 would speak for each other.
         """
-        return cls(text, digests(text, numerals))
+        return cls(text, digests(text, numerals), numerals)
 
     def __len__(self) -> int:
         """N."""
@@ -53,13 +56,16 @@ class JudgedPairs:
 
     @cached_property
     def repeats(self) -> Tensor:
-        """How often each pair is there, shape (N,), float64."""
+        """How often each pair is there, with its near-duplicates, shape (N,), float64."""
         _, number, counts = np.unique(self.digests, return_inverse=True, return_counts=True)
-        return torch.from_numpy(counts[number].astype(float))
+        likewise = near_duplicates(self.text, self.numerals)
+        return torch.from_numpy(np.maximum(counts[number], likewise))
 
     def take(self, places: np.ndarray) -> "JudgedPairs":
         """Some of the pairs, in this order: those at ``places``, shape (n,)."""
-        return JudgedPairs(self.text.take(places), self.digests[places])
+        if np.array_equal(places, np.arange(len(self))):
+            return self  # with what is known of its repeats
+        return JudgedPairs(self.text.take(places), self.digests[places], self.numerals)
 
     def chosen(self, most: int) -> "JudgedPairs":
         """All of them, or those ``most`` whose digests are the smallest, in their order."""

@@ -97,7 +97,7 @@ class Lexicon:
         cls,
         halves: Sequence[Links],
         table: KeyTable,
-        good: Sequence[Numbers],
+        weights: Sequence[Numbers],
         relevance: Sequence[Numbers],
     ) -> "Lexicon":
         """From the links of pairs.
@@ -105,25 +105,27 @@ class Lexicon:
         Args:
             halves: links of N pairs of one half of the text, and those of the other one.
             table: that their numbers are of.
-            good: how likely each pair is good, from 0 to 1, by half, shape (N,).
+            weights: how often each pair counts, by half, shape (N,).
             relevance: how much more often trusted text has each type, of source and target, (V,).
                 Counts have the precision that these have.
         """
         lexicon = cls((len(relevance[0]), len(relevance[1])), table, [])
         types = lexicon.linked_types
-        lexicon.directions = [_maximised(halves, n, types, good, relevance, None) for n in (0, 1)]
+        lexicon.directions = [
+            _maximised(halves, n, types, weights, relevance, None) for n in (0, 1)
+        ]
         return lexicon
 
-    def learn_again(self, halves: Sequence[Links], good: Sequence[Numbers]) -> None:
-        """Go on from what was learnt from the same links, with other ideas of which are good.
+    def learn_again(self, halves: Sequence[Links], weights: Sequence[Numbers]) -> None:
+        """Go on from what was learnt from the same links, with other weights.
 
         Args:
             halves: links of N pairs, as for ``learn``.
-            good: how likely each pair is good, from 0 to 1, by half, shape (N,).
+            weights: how often each pair counts, by half, shape (N,).
         """
         relevance = [x.relevance for x in self.directions]
         for n, start in enumerate(self.directions):
-            self.directions[n] = _maximised(halves, n, self.linked_types, good, relevance, start)
+            self.directions[n] = _maximised(halves, n, self.linked_types, weights, relevance, start)
 
     @cached_property
     def linked_types(self) -> _Both:
@@ -201,11 +203,11 @@ def _maximised(
     halves: Sequence[Links],
     generated: int,
     both: _Both,
-    good: Sequence[Numbers],
+    weights: Sequence[Numbers],
     relevance: Sequence[Numbers],
     start: _Direction | None,
 ) -> _Direction:
-    """Expectation maximisation, by types of numbers (K,), and goodness of pairs, by half (N,)."""
+    """Expectation maximisation, by types of numbers (K,), and weights of pairs, by half (N,)."""
     types, size = both[1 - generated], len(relevance[1 - generated])
     kind = relevance[generated].dtype
     counts: Numbers = np.ones((2, len(types)), kind)
@@ -213,11 +215,11 @@ def _maximised(
     if start is not None:
         counts, totals = start.counts, start.totals
     for _ in range(_ROUNDS if start is None else _MORE_ROUNDS):
-        for n, (links, likely) in enumerate(zip(halves, good, strict=True)):
+        for n, (links, weight) in enumerate(zip(halves, weights, strict=True)):
             words, given = links.sides[generated], totals[n].clip(min=_LEAST).astype(kind)
             chance = counts[n] / given[types]
             # Of what a word's causes sum up to each has its share.
-            share = likely[words.pair] / words.sums(chance).clip(min=_LEAST)
+            share = weight[words.pair] / words.sums(chance).clip(min=_LEAST)
             # In place, also of the start's, which are not needed any more: there may be millions.
             counts[n] = chance * words.by_number(share, len(chance))
         totals = _sums(counts, types, size)

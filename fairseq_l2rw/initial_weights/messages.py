@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 # With fewer trusted pairs than this, good pairs' weights vary by chance (docs/results.md).
 _FEW = 60
+# How often a pair is there that is there more than once: near-duplicates are estimated.
+_ALIKE = 1.5
 # Share of the training pairs that are rejected from where on something is likely to be wrong.
 _NEARLY_ALL = 0.9
 
@@ -46,6 +48,20 @@ def of_trusted(train: ParallelText, trusted: ParallelText, given: int) -> None:
 def _middle(lengths: Tensor) -> str:
     low, high = lengths.sort().values[[len(lengths) // 20, -1 - len(lengths) // 20]].tolist()
     return f"{low:.0f} to {high:.0f}"
+
+
+def of_repeats(repeats: Tensor) -> None:
+    """Say where some training pairs count less than once, as there are others that are alike.
+
+    Args:
+        repeats: how often each of N training pairs is there, shape (N,).
+    """
+    alike = int((repeats >= _ALIKE).sum())
+    if alike:
+        logger.info(
+            f"initial weights: {alike:,} of {len(repeats):,} training pairs have near-duplicates, "
+            f"and count less than once each: {float((1 / repeats).sum()):,.0f} in all"
+        )
 
 
 def of_weights(weights: Tensor, factors: Tensor, names: Sequence[str], by: str) -> None:

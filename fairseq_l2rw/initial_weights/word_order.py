@@ -68,18 +68,18 @@ class BigramTable:
         self.keys, self.counts, self.totals, self.usual = keys, counts, totals, usual
 
     @classmethod
-    def learn(cls, text: Bigrams, half: Tensor, good: Tensor, types: int) -> "BigramTable":
+    def learn(cls, text: Bigrams, half: Tensor, weights: Tensor, types: int) -> "BigramTable":
         """From bigrams of N targets.
 
         Args:
             text: the bigrams.
             half: of the text that each target belongs to, shape (N,).
-            good: how likely each target is good, from 0 to 1, shape (N,).
+            weights: how often each target counts, shape (N,).
             types: size of the dictionary.
         """
         before, behind = text.types.unbind(1)
         keys, number = (before * types + behind).unique(return_inverse=True)
-        weight = good.double()[text.sentence]
+        weight = weights.double()[text.sentence]
         counts, totals = (torch.zeros(2, n, dtype=torch.double) for n in (len(keys), types))
         for part in (0, 1):
             own = half[text.sentence] == part
@@ -160,15 +160,15 @@ class WordOrder:
         train, given = train.take(some), good[some].double()
         pairs = train, shuffled(train, dictionaries.boundaries), trusted
         texts = [Bigrams.of(Words.of(x.text.tgt, dictionaries.boundaries)) for x in pairs]
-        is_corrupted, good = bool(given.min() < 1), given
+        is_corrupted, good, repeats = bool(given.min() < 1), given, train.repeats
         for _ in range(_ROUNDS):
-            table = BigramTable.learn(texts[0], train.half, good, dictionaries.types[1])
+            table = BigramTable.learn(texts[0], train.half, good / repeats, dictionaries.types[1])
             rows = [table.evidence(x, of.half) for x, of in zip(texts, pairs, strict=True)]
             contrast = Contrast.learn(
                 *rows,
                 kind=Kind.RARE,
                 good=given,
-                repeats=train.repeats,
+                repeats=repeats,
                 is_corrupted=is_corrupted,
             )
             good = given * contrast.probability(rows[0])
