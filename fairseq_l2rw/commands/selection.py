@@ -1,11 +1,15 @@
 """Which lines are kept: by a least weight, a share of the lines, or a number of them."""
 
 import argparse
+import logging
 
 import numpy as np
 import numpy.typing as npt
 
+from fairseq_l2rw.data.digests import spread
 from fairseq_l2rw.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 _LEAST = 0.5  # weight, where nothing is asked for
 
@@ -49,8 +53,25 @@ def kept(weights: npt.NDArray[np.float64], args: argparse.Namespace) -> npt.NDAr
     if args.pairs is None and not share:
         raise InputError(f"--share {args.share} of {len(weights)} lines is none of them")
     count = share if args.pairs is None else args.pairs
-    known = np.flatnonzero(~np.isnan(weights))
-    best = known[np.argsort(-weights[known], kind="stable")[:count]]
+    return _best(weights, count)
+
+
+def _best(weights: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.bool_]:
+    """Which lines are the best so many, shape (lines,); of equals some from all over the text."""
     found = np.zeros(len(weights), dtype=bool)
-    found[best] = True
+    known = np.sort(weights[~np.isnan(weights)])[::-1]
+    count = min(count, len(known))
+    if not count:
+        return found
+    last = known[count - 1]
+    found[weights > last] = True
+    # A text is often several corpora one after the other: the first of equals are of the first one.
+    equals = np.flatnonzero(weights == last)
+    left = count - int(found.sum())
+    found[equals[spread(len(equals), left)]] = True
+    if left < len(equals):
+        logger.warning(
+            f"{len(equals):,} lines have the weight {last:.3g}, of which {left:,} are kept: some "
+            "from all over the text"
+        )
     return found
