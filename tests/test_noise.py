@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise, product
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 import corruptions
 import noise
-from corruptions import BOILERPLATE, KINDS, NoiseError, Text
+from corruptions import KINDS, PAIRS, NoiseError, Text
 
 WORDS = st.lists(
     st.sampled_from(["the", "a", "dog", "cat", "sees", "one", "two"]), min_size=1, max_size=12
@@ -52,7 +53,7 @@ FILES = {
 def test_counts_are_exact_and_a_line_has_at_most_one_kind():
     _, noisy, labels = corrupted(rates=ALL, **FILES)
     assert len(noisy) == len(labels) == 200
-    assert Counter(labels) == {**dict.fromkeys(KINDS, 10), "clean": 100}
+    assert Counter(labels) == {**dict.fromkeys(KINDS, 10), "clean": 200 - 10 * len(KINDS)}
 
 
 def test_shares_are_rounded_to_the_nearest_line():
@@ -62,7 +63,7 @@ def test_shares_are_rounded_to_the_nearest_line():
 def test_sources_and_clean_lines_stay_as_they_are():
     pairs, noisy, labels = corrupted(rates=ALL, **FILES)
     for (source, _), (before, _), label in zip(noisy, pairs, labels, strict=True):
-        assert source == before or label == BOILERPLATE
+        assert source == before or label in PAIRS
     clean = of_kind("clean", pairs, noisy, labels)
     assert clean and all(before == after for before, after in clean)
 
@@ -178,6 +179,20 @@ def test_boilerplate_is_one_pair_that_does_not_belong_together():
     (pair,) = {pair for pair, label in zip(noisy, labels, strict=True) if label == "boilerplate"}
     assert Counter(labels)["boilerplate"] == 40 and pair not in pairs
     assert pair[0] in dict(pairs) and pair[1] in dict(pairs).values()
+
+
+def test_lines_of_a_template_differ_in_one_word_of_either_side():
+    words = [f"{a}{b}wort" for a, b in product("abcdefghijklm", repeat=2)]
+    pairs = [(f"Das {a} ist {b} .", f"the {b} was {a} .") for a, b in pairwise([*words, "awort"])]
+    pairs = [*pairs, *pairs[:11]]
+    noisy, labels = corrupt(pairs, {"template": 0.2}, Random(1))
+    made = [pair for pair, label in zip(noisy, labels, strict=True) if label == "template"]
+    assert len(made) == 36 and len(set(made)) > 30
+    for side in (0, 1):
+        rows = [pair[side].split() for pair in made]
+        usual = [Counter(column).most_common(1)[0][0] for column in zip(*rows, strict=True)]
+        changed = [sum(a != b for a, b in zip(row, usual, strict=True)) for row in rows]
+        assert max(changed) == 1 and sum(changed) > len(made) / 2
 
 
 def test_a_neighbour_has_the_most_similar_source_and_another_target():

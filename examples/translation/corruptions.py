@@ -193,6 +193,30 @@ def _boilerplate(text: Text, chosen: Sequence[int], rng: Random) -> list[Pair]:
     return [pair for _ in chosen]
 
 
+def _template(text: Text, chosen: Sequence[int], rng: Random) -> list[Pair]:
+    """The same, but that one word of either side is another one on each line."""
+    pairs = _boilerplate(text, chosen, rng)
+    vocabularies = [Vocabulary([pair[side] for pair in text.pairs]) for side in (0, 1)]
+    found = []
+    for source, target in pairs:
+        sides = zip((source, target), vocabularies, strict=True)
+        changed = [_any_word(side, words, rng) for side, words in sides]
+        found.append((changed[0], changed[1]))
+    return found
+
+
+def _any_word(text: str, words: Vocabulary, rng: Random) -> str:
+    """Replace a word of four letters or more, if there is one, by any content word."""
+    tokens = text.split()
+    places = [place for place, token in enumerate(tokens) if words.parts(token)[0]]
+    if not places:
+        return text
+    place = rng.choice(places)
+    core, tail = words.parts(tokens[place])
+    others = words.alike(core) or [core]
+    return " ".join([*tokens[:place], rng.choice(others) + tail, *tokens[place + 1 :]])
+
+
 Targets = Callable[[Text, Sequence[int], Random], list[str]]
 
 
@@ -217,9 +241,12 @@ TARGETS: Mapping[str, Targets] = {
     "neighbour": lambda text, chosen, _: nearest(text.pairs, chosen),
     "machine": _one_by_one(lambda text, at, _: (text.machine or ())[at]),
 }
-#: Their sources are another line's, too.
-BOILERPLATE = "boilerplate"
-KINDS = (*TARGETS, BOILERPLATE)
+#: Pairs in place of the chosen lines: their sources are another line's, too.
+PAIRS: Mapping[str, Callable[[Text, Sequence[int], Random], list[Pair]]] = {
+    "boilerplate": _boilerplate,
+    "template": _template,
+}
+KINDS = (*TARGETS, *PAIRS)
 
 
 def corrupted(kind: str, text: Text, chosen: Sequence[int], rng: Random) -> list[Pair]:
@@ -228,7 +255,7 @@ def corrupted(kind: str, text: Text, chosen: Sequence[int], rng: Random) -> list
     Raises:
         NoiseError: the text does not allow it.
     """
-    if kind == BOILERPLATE:
-        return _boilerplate(text, chosen, rng)
+    if kind in PAIRS:
+        return PAIRS[kind](text, chosen, rng)
     targets = TARGETS[kind](text, chosen, rng)
     return [(text.pairs[at][0], target) for at, target in zip(chosen, targets, strict=True)]

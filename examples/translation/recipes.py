@@ -96,6 +96,9 @@ RECIPES = {
     "boilerplate05": Recipe(
         "one pair that does not belong together is there 1,450 times", {"boilerplate": 0.05}
     ),
+    "template05": Recipe(
+        "such a pair 1,450 times, with another word on either side each time", {"template": 0.05}
+    ),
     "machine50": Recipe(
         f"half of the targets are translations by a model that trained for {YOUNG} updates",
         {"machine": 0.5},
