@@ -17,7 +17,9 @@ from fairseq_l2rw.data.sentences import Sentences, starts_of
 
 _BANDS = 12
 _ROWS = 3  # first bigrams of a band, all of which compared pairs have in common
-_ALIKE = 0.4  # share of their bigrams that near-duplicates have in common
+# Share of their bigrams that near-duplicates have in common, at least. Two translations of one source
+# have a third.
+_ALIKE = 0.4
 _COMPARED = 8  # pairs that each is compared with, in a band
 _HALF_WORD = np.uint64(32)  # bits
 
