@@ -94,6 +94,16 @@ def test_a_side_may_be_empty_and_so_may_a_text():
     assert near_duplicates(flat(Split([], []))).shape == (0,)
 
 
+def test_where_any_two_pairs_have_much_in_common_they_are_none():
+    """As where tokens are characters: ten types make a hundred bigrams."""
+    chance = torch.Generator().manual_seed(1)
+    sides = torch.randint(4, 14, (600, 60), generator=chance)
+    found = near_duplicates(flat(Split([*sides[:300]], [*sides[300:]])))
+    assert found.mean() < 1.5
+    copies = near_duplicates(flat(Split([*sides[:30]] * 10, [*sides[300:330]] * 10)))
+    assert (copies >= 10).all() and copies.mean() < 11
+
+
 def test_sides_are_told_apart():
     one, other = long_pair(1)[0], long_pair(2)[0]
     assert near_duplicates(flat(Split([one, other], [other, one]))).tolist() == [1, 1]

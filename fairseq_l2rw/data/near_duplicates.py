@@ -17,8 +17,8 @@ from fairseq_l2rw.data.sentences import Sentences, starts_of
 
 _BANDS = 12
 _ROWS = 3  # first bigrams of a band, all of which compared pairs have in common
-# Share of their bigrams that near-duplicates have in common, at least. Two translations of one source
-# have a third.
+# Share of their bigrams that near-duplicates have in common, beyond what any two pairs have. Two
+# translations of one source have a third.
 _ALIKE = 0.4
 _COMPARED = 8  # pairs that each is compared with, in a band
 _HALF_WORD = np.uint64(32)  # bits
@@ -44,7 +44,9 @@ def near_duplicates(text: ParallelText, ignored: Sequence[Tensor] | None = None)
     ]
     both = np.minimum(*first)
     bands = both.reshape(_BANDS, _ROWS, len(text))
-    return np.maximum.reduce([_count(band, both) for band in bands])
+    usual = np.median(_common(both, np.arange(len(text)), _shuffled(len(text)))) if len(text) else 0
+    least = usual + _ALIKE * (1 - usual)
+    return np.maximum.reduce([_count(band, both, least) for band in bands])
 
 
 def _first_bigrams(side: Sentences, number: int, ignored: np.ndarray | None) -> np.ndarray:
@@ -68,12 +70,26 @@ def _first_bigrams(side: Sentences, number: int, ignored: np.ndarray | None) -> 
     return np.concatenate(blocks, 1)
 
 
-def _count(band: np.ndarray, first: np.ndarray) -> np.ndarray:
+def _shuffled(count: int) -> np.ndarray:
+    """Places of so many pairs in an order that looks random, always alike, shape (count,)."""
+    return mixed(np.arange(1, count + 1).astype(np.uint64)).argsort()
+
+
+def _common(first: np.ndarray, ours: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The share of first bigrams, (orders, N), that pairs at some places have in common: (n,)."""
+    found = np.zeros(len(ours))
+    for row in first:
+        found += row[ours] == row[others]
+    return found / len(first)
+
+
+def _count(band: np.ndarray, first: np.ndarray, least: float) -> np.ndarray:
     """``near_duplicates`` among pairs with the same bigrams in a band.
 
     Args:
         band: hashes of these, shape (rows, N).
         first: of all orders, shape (orders, N).
+        least: share of these that near-duplicates have in common.
 
     Returns:
         Shape (N,), float64.
@@ -90,10 +106,7 @@ def _count(band: np.ndarray, first: np.ndarray) -> np.ndarray:
     for step in range(1, _COMPARED + 1):
         some = np.flatnonzero(size > step)
         ours, others = order[some], order[begin[some] + (place[some] + step) % size[some]]
-        common = np.zeros(len(some))
-        for row in first:
-            common += row[ours] == row[others]
-        alike[some] += common >= _ALIKE * len(first)
+        alike[some] += _common(first, ours, others) >= least
         compared[some] += 1
     found = np.empty(len(order))
     found[order] = 1 + (size - 1) * alike / compared.clip(min=1)
