@@ -165,9 +165,11 @@ class Experiment:
 
     def translation(self, cell: Cell) -> Path:
         """The baseline's translation of a cell's test set."""
-        return self.matrix.out / BASELINE / f"{cell.recipe}-{cell.seed}.en"
+        _, target = RECIPES[cell.recipe].languages
+        return self.matrix.out / BASELINE / f"{cell.recipe}-{cell.seed}.{target}"
 
     def _job(self, cell: Cell, data: Path) -> Run:
+        source, target = RECIPES[cell.recipe].languages
         return Run(
             bin=data,
             out=self.folder(cell),
@@ -175,6 +177,8 @@ class Experiment:
             config=self.matrix.config or RECIPES[cell.recipe].config,
             seed=cell.seed,
             updates=self.matrix.updates,
+            source=source,
+            target=target,
             extra=cell.contender.extra,
         )
 
@@ -183,7 +187,8 @@ class Experiment:
         run = self._job(cell, self._binary(cell, raw))
         yield from training(run)
         scores = evaluate(run.bin, run.out, raw)
-        scores |= self._against_baseline(cell, run.out / "translation.en", raw / "test.en")
+        ours, reference = run.out / f"translation.{run.target}", raw / f"test.{run.target}"
+        scores |= self._against_baseline(cell, ours, reference)
         line = {**cell.key, **{k: v for k, v in scores.items() if k not in cell.key}}
         questions = RECIPES[cell.recipe].questions
         if cell.contender.filters and cell.contender.weighting == BASELINE:
@@ -227,20 +232,23 @@ class Experiment:
         lines = self._kept(cell, raw) if cell.contender.filters else None
         out = lines.with_suffix("") if lines else self._recipe(cell) / f"bin-{selection}"
         vocab = self.matrix.vocab or RECIPES[cell.recipe].vocab
-        binarize(Settings(raw, out, vocab, keep=keep, lines=lines))
+        languages = RECIPES[cell.recipe].languages
+        binarize(Settings(raw, out, vocab, *languages, keep, lines))
         return out
 
     def _kept(self, cell: Cell, raw: Path) -> Path:
         """Filter offline, and return the file with the numbers of the lines to keep."""
         contender, folder = cell.contender, self._recipe(cell)
+        source, target = RECIPES[cell.recipe].languages
+        languages = ["--source", source, "--target", target]
         left = folder / f"bin-{contender.rule}.kept" if contender.rule else None
         if left:
-            self._filter([contender.rule], raw, left, [])
+            self._filter([contender.rule, *languages], raw, left, [])
         if left and not contender.by_loss:
             return left
         kept = folder / f"bin-{contender.selection}-{cell.seed}.kept"
         judged, inputs = self._judged_by(cell, raw, left)
-        self._filter(judged, raw, kept, inputs)
+        self._filter([*judged, *languages], raw, kept, inputs)
         return kept
 
     def _filter(self, how: list[str], raw: Path, kept: Path, inputs: Sequence[Path]) -> None:
@@ -252,8 +260,7 @@ class Experiment:
             kept: the file to write.
             inputs: that the command reads beside the text.
         """
-        texts = [raw / f"train.{language}" for language in ("de", "en")]
-        wanted = {"command": how, "inputs": digest([*texts, *inputs])}
+        wanted = {"command": how, "inputs": digest([*sorted(raw.glob("train.*")), *inputs])}
         stamp = Stamp(kept.with_suffix(".kept.json"), wanted)
         if stamp.done and kept.exists():
             return

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from held_out import third
 from labels import BROKEN, FLAWED, GOOD, UNKNOWN
+from multi30k import LANGUAGES
 from steps import script, short
 
 HERE = Path(__file__).resolve().parent
@@ -19,12 +21,13 @@ Question = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """German-English training data.
+    """Training data.
 
     Attributes:
         what: one line for the docs.
         rates: share of all Multi30k training pairs for every kind of noise (`noise.py`); None for
             other data.
+        languages: source and target.
         few: whether there are only 100 trusted pairs.
         trusted: the domain of the trusted pairs, where captions and talks are mixed (`domains.py`).
         crawled: `software` or `human`: real noise (`crawled.py`).
@@ -36,6 +39,7 @@ class Recipe:
 
     what: str
     rates: Mapping[str, float] | None = None
+    languages: tuple[str, str] = LANGUAGES
     few: bool = False
     trusted: str | None = None
     crawled: str | None = None
@@ -73,7 +77,7 @@ RECIPES = {
         f"mixed{percent:02}{'_few' if few else ''}": Recipe(
             f"{percent}% of the pairs corrupted, in six ways" + f", {FEW} trusted pairs" * few,
             _mixed(percent),
-            few,
+            few=few,
         )
         for percent in (5, 10, 20)
         for few in (False, True)
@@ -102,6 +106,17 @@ RECIPES = {
     "machine50": Recipe(
         f"half of the targets are translations by a model that trained for {YOUNG} updates",
         {"machine": 0.5},
+    ),
+    "french50": Recipe(
+        "English to French: half of the captions corrupted, in five ways",
+        {
+            "misaligned": 0.15,
+            "wrong_language": 0.1,
+            "untranslated": 0.1,
+            "short": 0.1,
+            "misordered": 0.05,
+        },
+        ("en", "fr"),
     ),
     "domains": Recipe("29,000 captions and 9,526 talks, which are trusted", trusted="talks"),
     "software": Recipe(
@@ -137,17 +152,21 @@ def share_of_good(labels: Sequence[str]) -> float:
     return sum(label in GOOD for label in known) / len(known)
 
 
-def noise_command(
-    rates: Mapping[str, float], clean: Path, raw: Path, seed: int, few: bool = False
-) -> list[str]:
-    """Return the command that corrupts a known part of the training pairs."""
-    captions = [f for n in CAPTIONS for f in ("--comparable", short(clean / f"captions.{n}.en"))]
+def noise_command(recipe: Recipe, clean: Path, raw: Path, seed: int) -> list[str]:
+    """Return the command that corrupts a known part of the training pairs, but for `--machine`."""
+    rates, (source, target) = recipe.rates or {}, recipe.languages
+    files = []
+    if "wrong_language" in rates:
+        files += ["--wrong-language", short(clean / f"train.{third(recipe.languages)}")]
+    if "comparable" in rates:
+        captions = [short(clean / f"captions.{number}.{target}") for number in CAPTIONS]
+        files += [f for caption in captions for f in ("--comparable", caption)]
     return [
-        *(short(HERE / "noise.py"), "--data", short(clean), "--source", "de", "--target", "en"),
-        *("--out", short(raw), "--seed", str(seed)),
-        *("--wrong-language", short(clean / "train.fr"), *captions),
+        *(short(HERE / "noise.py"), "--data", short(clean)),
+        *("--source", source, "--target", target),
+        *("--out", short(raw), "--seed", str(seed), *files),
         *(flag for kind, rate in rates.items() for flag in ("--rate", f"{kind}={rate:g}")),
-        *(["--trusted", str(FEW)] if few else []),
+        *(["--trusted", str(FEW)] if recipe.few else []),
     ]
 
 
@@ -156,6 +175,16 @@ def _captions(original: Path, out: Path) -> Path:
     files = [*(original / "multi30k").glob("*"), *(original / "multi30k_captions").glob("*.en")]
     command = [short(HERE / "multi30k.py"), "--out", short(folder), "--from", str(original)]
     script(command, folder, sorted(files))
+    return folder
+
+
+def _held_out(languages: Sequence[str], captions: Path, out: Path) -> Path:
+    """Captions in other languages than German and English."""
+    source, target = languages
+    folder = out / f"captions-{source}-{target}"
+    command = [short(HERE / "held_out.py"), "--captions", short(captions), "--out", short(folder)]
+    command += ["--source", source, "--target", target]
+    script(command, folder, sorted(captions.glob("train.*")))
     return folder
 
 
@@ -201,7 +230,9 @@ def prepare(name: str, original: Path, out: Path, seed: int = 1) -> Path:
     recipe, raw = RECIPES[name], out / name / "raw"
     if recipe.rates is not None:
         clean = _captions(original, out)
-        command = noise_command(recipe.rates, clean, raw, seed, recipe.few)
+        if recipe.languages != LANGUAGES:
+            clean = _held_out(recipe.languages, clean, out)
+        command = noise_command(recipe, clean, raw, seed)
         machine = [_machine(clean, out)] if "machine" in recipe.rates else []
         command += [flag for path in machine for flag in ("--machine", short(path))]
         script(command, raw, [*_texts(clean), *machine])
