@@ -21,6 +21,7 @@ import comparison
 import crawled
 import domains
 import filtering
+import held_out
 import iwslt14
 import lines
 import matrix
@@ -260,6 +261,41 @@ def test_recipes_are_made_from_a_local_folder_and_only_once(
     capsys.readouterr()
     recipes.prepare("domains", tmp_path / "in", tmp_path / "out")
     assert capsys.readouterr().out.count("already there") == 3
+
+
+def test_languages_without_a_test_set_have_a_part_of_the_training_text_held_out(
+    tmp_path: Path,
+) -> None:
+    write_multi30k(tmp_path / "in", pairs=2114)
+    raw = recipes.prepare("french50", tmp_path / "in", tmp_path / "out")
+    labels = lines.read_lines(raw / "train.labels")
+    assert len(labels) == 100 and labels.count("clean") == 50
+    of_whom = dict(zip(labels, zip(*_both(raw / "train"), strict=True), strict=True))
+    assert of_whom["clean"][0].startswith("train.en") and of_whom["clean"][1].startswith("train.fr")
+    assert of_whom["wrong_language"][1].startswith("train.de")
+    first = 100
+    for split, size in {"meta": 714, "valid": 300, "test": 1000}.items():
+        numbers = range(first, first + size)
+        for language, rows in zip(("en", "fr"), _both(raw / split), strict=True):
+            assert rows == [f"train.{language} number {n} here" for n in numbers]
+        first += size
+    cell = matrix.Cell("french50", "uniform", 1)
+    job = matrix.Experiment(matrix.Matrix(tmp_path, tmp_path, 1))._job(cell, tmp_path)
+    assert (job.source, job.target) == ("en", "fr")
+
+
+def _both(prefix: Path) -> list[list[str]]:
+    return [lines.read_lines(prefix.with_suffix(f".{language}")) for language in ("en", "fr")]
+
+
+def test_too_little_text_to_hold_a_part_out_is_an_error(tmp_path: Path) -> None:
+    for language in ("de", "en", "fr"):
+        lines.write_lines(tmp_path / f"train.{language}", ["a"] * 2014)
+    command = ["--captions", str(tmp_path), "--out", str(tmp_path / "out"), "--source", "en"]
+    with pytest.raises(SystemExit, match="2014 lines: 2014 are held out, so none is left"):
+        held_out.main([*command, "--target", "fr"])
+    with pytest.raises(SystemExit, match="the same language"):
+        held_out.main([*command, "--target", "en"])
 
 
 def write_crawled(folder: Path) -> None:
