@@ -78,6 +78,28 @@ def test_options_of_the_domain_are_refused_where_weights_do_not_go_by_it(option)
     weighting.build(cfg)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "unread"),
+    [
+        ("deep", "", {}),
+        ("deep", "tolerance=2,by=both,depth=2", {}),
+        ("deep", "hidden=3,rate=0.1,tolerance=2", {"hidden": 3, "rate": 0.1}),
+        ("deep", "head=mlp", {"reads": "likeness+initial"}),
+        ("deep", "head=mlp,reads=decoder,hidden=3,memory=9,depth=2", {}),
+        (
+            "surface",
+            "head=mlp,reads=surface,by=both,sharpness=1,tolerance=2,ridge=1,spacing=even",
+            {"sharpness": 1, "tolerance": 2, "by": "both", "ridge": 1, "spacing": "even"},
+        ),
+        ("deep", "reads=surface+initial,depth=2", {"depth": 2}),
+        ("trim", "drop=0.5", {}),
+    ],
+)
+def test_options_that_another_option_makes_needless_are_known(name, text, unread):
+    built = weighting.build(L2RWTranslationConfig(weighting=name, weighting_options=text))
+    assert built.unread_options == unread
+
+
 def test_rewinding_needs_the_students_dropout():
     cfg = L2RWTranslationConfig(meta_trajectory="rewind", meta_dropout="off")
     with pytest.raises(InputError, match="needs its dropout: use --meta-dropout replay"):

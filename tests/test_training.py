@@ -627,6 +627,10 @@ def test_so_is_one_that_ends_with_an_epoch(data, tmp_path, weighting):
         (["--weighting", "l2rw", "--meta-window", 4], "--meta-window 4"),
         (["--weighting", "deep", "--meta-batches", 1], "--meta-batches 1"),
         (["--weighting", "deep", "--meta-batches", 1, "--update-freq", 2], None),
+        (
+            ["--weighting", "deep", "--weighting-options", "head=mlp,ridge=1"],
+            "--weighting-options ridge=1.0, --weighting-options reads=likeness+initial",
+        ),
     ],
 )
 def test_flags_that_nothing_reads_are_named(data, flags, unread):

@@ -7,6 +7,7 @@ from typing import Any
 from fairseq_l2rw.config import MetaConfig, WeightingConfig
 from fairseq_l2rw.sampling.epoch_lengths import updates_until
 from fairseq_l2rw.weighting import Weighting
+from fairseq_l2rw.weighting.options import flag_of
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ def warn_of_unread_flags(cfg: Any, weighting: Weighting) -> None:
         for name, read in _flags_read(cfg, weighting).items()
         if not read and getattr(cfg, name) != usual[name]
     ]
+    own = weighting.unread_options.items()
+    unread += [f"{flag_of(name)}={value}" for name, value in own]
     if unread:
         logger.warning(
             f"nothing reads {', '.join(unread)} with --weighting {cfg.weighting} and the other "

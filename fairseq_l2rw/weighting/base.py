@@ -71,6 +71,11 @@ class Weighting(nn.Module):
         self.unit: str = getattr(cfg, "weight_unit", "sentence")
 
     @property
+    def unread_options(self) -> dict[str, Any]:
+        """Its options that were given though nothing reads them beside the others, by name."""
+        return {}
+
+    @property
     def needs_dev_gradient(self) -> bool:
         """Whether the gradient of the dev loss has to be known."""
         return self.learns or self.reads_alignment

@@ -27,6 +27,7 @@ class MLPHead(Head):
     weight starts at 1: w = 2 sigmoid(MLP(x)).
     """
 
+    own_options = ("hidden", "rate")
     reads_all = True
 
     def __init__(

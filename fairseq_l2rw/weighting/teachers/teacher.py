@@ -1,6 +1,7 @@
 """What the teachers have in common: a head that maps the features they read to a weight."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -53,6 +54,19 @@ class Teacher(Weighting):
         )
         known = ("initial",) if self.reads_initial_weights else ()
         self.factors = (*known, *self.head.factors)
+
+    @property
+    def unread_options(self) -> dict[str, Any]:
+        """Those of another head, and of a part that is not read."""
+        others = [head for head in HEADS.values() if not isinstance(self.head, head)]
+        unread = {name for head in others for name in head.own_options}
+        unread |= set() if self.reads_states else {"depth"}
+        usual = {x.name: x.default for x in fields(self.options) if x.name in unread}
+        given = {name: getattr(self.options, name) for name in usual}
+        found = {name: value for name, value in given.items() if value != usual[name]}
+        parts = {part for head in others for part in head.own_parts}
+        left = [part for part in reads_of(self.options) if part in parts]
+        return found | ({"reads": "+".join(left)} if left else {})
 
     def inputs(self, features: Features) -> list[Tensor]:
         """What is read: surface information, internal states; shapes (N, F)."""
