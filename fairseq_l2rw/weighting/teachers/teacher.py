@@ -61,12 +61,11 @@ class Teacher(Weighting):
         others = [head for head in HEADS.values() if not isinstance(self.head, head)]
         unread = {name for head in others for name in head.own_options}
         unread |= set() if self.reads_states else {"depth"}
-        usual = {x.name: x.default for x in fields(self.options) if x.name in unread}
-        given = {name: getattr(self.options, name) for name in usual}
-        found = {name: value for name, value in given.items() if value != usual[name]}
-        parts = {part for head in others for part in head.own_parts}
-        left = [part for part in reads_of(self.options) if part in parts]
-        return found | ({"reads": "+".join(left)} if left else {})
+        options = ((x, getattr(self.options, x.name)) for x in fields(self.options))
+        found = {x.name: value for x, value in options if x.name in unread and value != x.default}
+        theirs = {part for head in others for part in head.own_parts}
+        parts = "+".join(part for part in reads_of(self.options) if part in theirs)
+        return found | ({"reads": parts} if parts else {})
 
     def inputs(self, features: Features) -> list[Tensor]:
         """What is read: surface information, internal states; shapes (N, F)."""
