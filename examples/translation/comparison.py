@@ -20,6 +20,7 @@ from steps import say, short
 from tables import Table, as_markdown, kinds_of, notes
 
 Results = Sequence[Mapping[str, Any]]
+_COLUMNS = 3  # of the picture
 
 
 @dataclass(frozen=True)
@@ -276,12 +277,20 @@ def draw(results: Results, path: Path) -> Path:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    recipes = recipes_in(results)
-    counts = [len(by_run(results, name)) for name in recipes]
+    # Those of as many runs are side by side, so that no panel has rows to spare.
+    recipes = sorted(recipes_in(results), key=lambda name: -len(by_run(results, name)))
+    lines = [recipes[begin : begin + _COLUMNS] for begin in range(0, len(recipes), _COLUMNS)]
+    heights = [1 + 0.3 * len(by_run(results, line[0])) for line in lines]
     figure, grid = plt.subplots(
-        1, len(recipes), figsize=(4.2 * len(recipes), 1 + 0.32 * max(counts)), squeeze=False
+        len(lines),
+        _COLUMNS,
+        figsize=(4.2 * _COLUMNS, sum(heights)),
+        height_ratios=heights,
+        squeeze=False,
     )
-    for axes, recipe in zip(grid[0], recipes, strict=True):
+    for axes in grid.flat[len(recipes) :]:
+        axes.remove()
+    for axes, recipe in zip(grid.flat, recipes, strict=False):
         runs = by_run(results, recipe)
         order = sorted(runs, key=lambda run: float(np.mean([r["bleu"] for r in runs[run]])))
         for place, run in enumerate(order):
@@ -290,6 +299,7 @@ def draw(results: Results, path: Path) -> Path:
             axes.plot(bleu, [place] * len(bleu), "o", color=colour, alpha=0.6, markersize=5)
             axes.plot(np.mean(bleu), place, "|", color=colour, markersize=16)
         axes.set_yticks(range(len(order)), order)
+        axes.set_ylim(-0.6, len(order) - 0.4)
         axes.set_title(recipe)
         axes.set_xlabel("BLEU (dot: a seed, bar: mean)")
         axes.spines[["top", "right"]].set_visible(False)
