@@ -16,10 +16,9 @@ from itertools import accumulate
 from pathlib import Path
 
 from lines import read_parallel, write_lines
-from multi30k import LANGUAGES, META_PAIRS, VALID_PAIRS
+from multi30k import ALL_LANGUAGES, META_PAIRS, VALID_PAIRS
 
 SPLITS: Mapping[str, int] = {"meta": META_PAIRS, "valid": VALID_PAIRS, "test": 1000}
-ALL_LANGUAGES = (*LANGUAGES, "fr")
 
 
 def third(languages: Sequence[str]) -> str:
@@ -56,12 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.source == args.target:
         sys.exit("--source and --target are the same language")
     texts = read_parallel(args.captions / "train", ALL_LANGUAGES)
+    splits = {language: parts(rows) for language, rows in texts.items()}
     for language in languages:
-        for split, rows in parts(texts[language]).items():
+        for split, rows in splits[language].items():
             write_lines(args.out / f"{split}.{language}", rows)
     other = third(languages)
-    write_lines(args.out / f"train.{other}", parts(texts[other])["train"])
-    counts = {split: len(rows) for split, rows in parts(texts[args.target]).items()}
+    write_lines(args.out / f"train.{other}", splits[other]["train"])
+    counts = {split: len(rows) for split, rows in splits[args.target].items()}
     print(f"{args.out}: " + ", ".join(f"{split} {count} pairs" for split, count in counts.items()))
 
 

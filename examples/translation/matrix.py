@@ -75,6 +75,11 @@ class Cell:
         return CONTENDERS[self.run]
 
     @property
+    def languages(self) -> tuple[str, str]:
+        """Source and target."""
+        return RECIPES[self.recipe].languages
+
+    @property
     def key(self) -> dict[str, Any]:
         """What tells its line from others."""
         return {"recipe": self.recipe, "run": self.run, "seed": self.seed}
@@ -165,11 +170,11 @@ class Experiment:
 
     def translation(self, cell: Cell) -> Path:
         """The baseline's translation of a cell's test set."""
-        _, target = RECIPES[cell.recipe].languages
+        _, target = cell.languages
         return self.matrix.out / BASELINE / f"{cell.recipe}-{cell.seed}.{target}"
 
     def _job(self, cell: Cell, data: Path) -> Run:
-        source, target = RECIPES[cell.recipe].languages
+        source, target = cell.languages
         return Run(
             bin=data,
             out=self.folder(cell),
@@ -232,14 +237,13 @@ class Experiment:
         lines = self._kept(cell, raw) if cell.contender.filters else None
         out = lines.with_suffix("") if lines else self._recipe(cell) / f"bin-{selection}"
         vocab = self.matrix.vocab or RECIPES[cell.recipe].vocab
-        languages = RECIPES[cell.recipe].languages
-        binarize(Settings(raw, out, vocab, *languages, keep, lines))
+        binarize(Settings(raw, out, vocab, *cell.languages, keep, lines))
         return out
 
     def _kept(self, cell: Cell, raw: Path) -> Path:
         """Filter offline, and return the file with the numbers of the lines to keep."""
         contender, folder = cell.contender, self._recipe(cell)
-        source, target = RECIPES[cell.recipe].languages
+        source, target = cell.languages
         languages = ["--source", source, "--target", target]
         left = folder / f"bin-{contender.rule}.kept" if contender.rule else None
         if left:

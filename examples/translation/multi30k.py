@@ -15,6 +15,7 @@ from lines import read_lines, read_parallel, write_lines
 
 PUBLIC_HOME = "https://raw.githubusercontent.com/multi30k/dataset/master/data"
 LANGUAGES = ("de", "en")
+ALL_LANGUAGES = (*LANGUAGES, "fr")  # those of the training text
 META_PAIRS = 714
 VALID_PAIRS = 300
 CAPTIONS = range(1, 6)
@@ -44,7 +45,7 @@ def split_validation(rows: list[str]) -> tuple[list[str], list[str]]:
 def prepare(original: Path, out: Path) -> dict[str, int]:
     """Write the splits, train.fr and the captions; return the number of pairs in each split."""
     corpus = original / "multi30k"
-    train = read_parallel(corpus / "train", (*LANGUAGES, "fr"))
+    train = read_parallel(corpus / "train", ALL_LANGUAGES)
     validation = read_parallel(corpus / "val", LANGUAGES)
     test = read_parallel(corpus / "test_2016_flickr", LANGUAGES)
     counts: dict[str, int] = {}

@@ -26,7 +26,6 @@ class Head(nn.Module):
 
     learns_from_trusted = False  # wants learn_from_trusted()
     spaced_by_learning_rate = False  # see Weighting
-    reads_initial_weights = False  # likewise
     own_options: tuple[str, ...] = ()  # that no other head reads
     own_parts: tuple[str, ...] = ()  # likewise, of ``reads``
     reads_all = False  # wants all surface information, not only what a regression can use

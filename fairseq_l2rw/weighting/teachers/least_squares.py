@@ -72,7 +72,6 @@ class LeastSquaresHead(LazyBuffers, Head):
 
     learns_from_trusted = True
     spaced_by_learning_rate = True
-    reads_initial_weights = True
     own_options = ("sharpness", "tolerance", "by", "ridge", "spacing")
     own_parts = ("likeness", "initial")
     slope: Tensor

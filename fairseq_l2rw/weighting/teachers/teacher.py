@@ -48,7 +48,7 @@ class Teacher(Weighting):
         self.learns_from_trusted = head.learns_from_trusted
         by_rate = options.spacing == "rate"
         self.spaced_by_learning_rate = by_rate and head.spaced_by_learning_rate
-        self.reads_initial_weights = head.reads_initial_weights and "initial" in chosen
+        self.reads_initial_weights = "initial" in chosen and "initial" in head.own_parts
         self.initial_options = InitialOptions(
             options.by, options.sharpness, options.tolerance, self.unit
         )
